@@ -1,0 +1,112 @@
+"""The errors that dbtool raises: one base and a few kinds.
+
+A driver's or peewee's exception becomes one of these where it is caught, and is chained.
+A message is one line; it says what happened, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def one_line(text: str) -> str:
+    """Fold text that came from elsewhere (a server, a file) into one printable line."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", text.strip())).replace("\t", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point in a script or a file; line and column count from 1."""
+
+    source: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.source, self.line, self.column]
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+class DbtoolError(Exception):
+    """The base of every error that dbtool raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+    @property
+    def message(self) -> str:
+        """The error in one line."""
+        return str(self)
+
+
+class UsageError(DbtoolError):
+    """The request itself makes no sense: an option, a parameter, a combination."""
+
+
+class ProfileError(DbtoolError):
+    """A profile or one of its files cannot be used as it is written."""
+
+
+class SecretError(ProfileError):
+    """A secret that a profile refers to could not be had."""
+
+
+class ConnectionFailedError(DbtoolError):
+    """No connection could be opened.
+
+    `transient` is true where the same attempt may succeed later (refused, starting up, too many
+    connections), false where somebody has to change something first (password, database, TLS).
+    """
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class PoolTimeoutError(DbtoolError):
+    """The pool had no connection to give before the deadline."""
+
+
+class QueryError(DbtoolError):
+    """A statement failed; `code` is the SQLSTATE or the engine's own number, where there is one."""
+
+    def __init__(self, message: str, *, code: str | None = None, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.place = place
+
+
+class ConnectionLostError(QueryError):
+    """The connection broke after a statement was sent: whether it took effect is unknown."""
+
+
+class TimedOutError(DbtoolError):
+    """A deadline or the server's own statement timeout ended the work."""
+
+
+class OutputError(DbtoolError):
+    """Rows could not be written where they were to go."""
+
+
+class ReaderGoneError(OutputError):
+    """Whoever read the output has closed it."""
+
+
+class GuardError(DbtoolError):
+    """A guard (read-only, protected, a declined confirmation) refused the work."""
+
+
+class ExpectationError(DbtoolError):
+    """The rows are not what the caller said to expect."""
+
+
+class InterruptedByUserError(DbtoolError):
+    """A signal asked for the work to stop; `signal_number` says which."""
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number

@@ -1,0 +1,72 @@
+"""The shape of a result, between the engines that make rows and the formats that write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol, TypeAlias
+
+Value: TypeAlias = None | str | bytes | int | float
+"""One cell: the server's own text, raw bytes, or (SQLite alone) a number. None is NULL."""
+
+Row: TypeAlias = tuple[Value, ...]
+
+
+class Kind(Enum):
+    """What a column holds, as far as a format has to know."""
+
+    TEXT = auto()
+    INTEGER = auto()
+    DECIMAL = auto()
+    FLOAT = auto()
+    BOOLEAN = auto()
+    BYTES = auto()
+    JSON = auto()
+    DATE = auto()
+    TIME = auto()
+    TIMESTAMP = auto()
+    DYNAMIC = auto()
+    """Each value carries its own type (SQLite)."""
+
+
+NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a result set; names may repeat."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+
+
+class Lane(Enum):
+    """A form in which rows can travel as whole lines of bytes, without a Python object per value."""
+
+    COPY_TEXT = auto()
+    """PostgreSQL's COPY text: tab-separated, LF-terminated, `\\N` for NULL, backslash escapes."""
+    COPY_CSV = auto()
+    """PostgreSQL's COPY csv: NULL is nothing, the empty string is `""`, LF-terminated."""
+
+
+class Sink(Protocol):
+    """Where an engine puts one result set: begin, then rows or blocks, then end.
+
+    `lanes` names the forms that `write_block` takes, the best first. An engine that has none of
+    them calls `write_rows` alone. A block holds whole lines.
+    """
+
+    lanes: Sequence[Lane]
+
+    def begin(self, columns: Sequence[Column]) -> None:
+        """Start a result set."""
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Take some rows."""
+
+    def write_block(self, lane: Lane, block: bytes) -> None:
+        """Take some rows as whole lines in the form `lane`."""
+
+    def end(self) -> None:
+        """Finish the result set; it was complete."""
