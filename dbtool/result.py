@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
 
-Value: TypeAlias = None | str | bytes | int | float
+Value: TypeAlias = str | bytes | int | float | None
 """One cell: the server's own text, raw bytes, or (SQLite alone) a number. None is NULL."""
 
 Row: TypeAlias = tuple[Value, ...]

@@ -1,0 +1,180 @@
+"""What is known about each engine without its driver: one table, `DIALECTS`.
+
+Names, profile keys, ports, URL schemes, the lexical rules that the splitter needs, and which
+statements commit by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lexical:
+    """How SQL text is cut into tokens; the splitter and the parameter scanner share it."""
+
+    backslash_escapes: bool = False
+    """A backslash escapes the next byte in every quoted string."""
+    escape_strings: bool = False
+    """Only `E'...'` strings know backslash escapes."""
+    dollar_quotes: bool = False
+    nested_comments: bool = False
+    hash_comments: bool = False
+    dash_comment_needs_blank: bool = False
+    """`--` opens a comment only before white space or a control character."""
+    executable_comments: bool = False
+    """`/*! ... */` and `/*M! ... */` hold SQL."""
+    backtick_names: bool = False
+    bracket_names: bool = False
+    delimiter_command: bool = False
+    """`DELIMITER x` changes the terminator."""
+    backslash_commands: bool = False
+    """A backslash outside quotes starts a command of the native client."""
+    dot_commands: bool = False
+    """A line that starts with a dot is a command of the native client."""
+    copy_data: bool = False
+    """`COPY ... FROM STDIN` is followed by data up to a line that holds `\\.`."""
+    trigger_bodies: bool = False
+    """`CREATE TRIGGER ... BEGIN ...; END;` is one statement."""
+    atomic_bodies: bool = False
+    """`CREATE FUNCTION ... BEGIN ATOMIC ...; END;` is one statement, and so is `CREATE RULE ... DO (...; ...)`."""
+    ignored_commands: frozenset[str] = frozenset()
+    """Client commands that a dump tool writes and that need no action."""
+    refused_commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Word commands of the native client (`source x`) and the cure for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One engine, as far as it is known without its driver."""
+
+    name: str
+    title: str
+    family: str
+    """The name of the module in `engines/` that drives it."""
+    lexical: Lexical
+    url_schemes: tuple[str, ...]
+    default_port: int | None = None
+    extra: str | None = None
+    keys: frozenset[str]
+    """The profile keys that only some engines know, and this one does."""
+    transaction_control: tuple[tuple[str, ...], ...]
+    """Leading words of the statements that begin or end a transaction."""
+    commits_by_itself: tuple[tuple[str, ...], ...] = ()
+    """Leading words of the statements that end the running transaction unasked."""
+    spares: tuple[tuple[str, ...], ...] = ()
+    """Exceptions to the two tables above, longer than the entries that they take out."""
+
+    def controls_transaction(self, words: tuple[str, ...]) -> bool:
+        """Say whether a statement that starts with `words` begins or ends a transaction."""
+        return _starts_with_any(words, self.transaction_control) and not _starts_with_any(words, self.spares)
+
+    def commits_unasked(self, words: tuple[str, ...]) -> bool:
+        """Say whether a statement that starts with `words` commits the running transaction."""
+        return _starts_with_any(words, self.commits_by_itself) and not _starts_with_any(words, self.spares)
+
+
+def _starts_with_any(words: tuple[str, ...], table: tuple[tuple[str, ...], ...]) -> bool:
+    return any(words[: len(entry)] == entry for entry in table)
+
+
+def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(line.split()) for line in text.split(",") if line.strip())
+
+
+_SERVER_KEYS = frozenset(
+    {"host", "port", "user", "password", "database", "tls", "tls_ca", "tls_cert", "tls_key", "socket"}
+)
+
+_SQLITE = Dialect(
+    name="sqlite",
+    title="SQLite",
+    family="sqlite",
+    lexical=Lexical(
+        backtick_names=True,
+        bracket_names=True,
+        dot_commands=True,
+        trigger_bodies=True,
+    ),
+    url_schemes=("sqlite", "sqlite3"),
+    keys=frozenset({"path", "create", "busy_timeout"}),
+    transaction_control=_phrases("BEGIN, COMMIT, END, ROLLBACK"),
+    spares=_phrases(
+        "ROLLBACK TO, ROLLBACK TRANSACTION TO",
+    ),
+)
+
+_POSTGRESQL = Dialect(
+    name="postgresql",
+    title="PostgreSQL",
+    family="postgres",
+    lexical=Lexical(
+        escape_strings=True,
+        dollar_quotes=True,
+        nested_comments=True,
+        backslash_commands=True,
+        copy_data=True,
+        atomic_bodies=True,
+        ignored_commands=frozenset({"restrict", "unrestrict"}),
+    ),
+    url_schemes=("postgresql", "postgres", "pgsql"),
+    default_port=5432,
+    extra="postgresql",
+    keys=_SERVER_KEYS | {"service", "target_session_attrs"},
+    transaction_control=_phrases("BEGIN, START TRANSACTION, COMMIT, END, ROLLBACK, ABORT, PREPARE TRANSACTION"),
+    spares=_phrases("ROLLBACK TO, ROLLBACK WORK TO, ROLLBACK TRANSACTION TO, ROLLBACK PREPARED, COMMIT PREPARED"),
+)
+
+_MYSQL = Dialect(
+    name="mysql",
+    title="MySQL",
+    family="mysql",
+    lexical=Lexical(
+        backslash_escapes=True,
+        hash_comments=True,
+        dash_comment_needs_blank=True,
+        executable_comments=True,
+        backtick_names=True,
+        delimiter_command=True,
+        backslash_commands=True,
+        refused_commands=MappingProxyType(
+            {
+                "source": "name the file with -f",
+                "system": "run the command in the shell",
+            }
+        ),
+    ),
+    url_schemes=("mysql", "mysql+pymysql"),
+    default_port=3306,
+    extra="mysql",
+    keys=_SERVER_KEYS | {"option_file"},
+    transaction_control=_phrases(
+        "BEGIN, START TRANSACTION, COMMIT, ROLLBACK, SET AUTOCOMMIT, XA, "
+        "SET @@AUTOCOMMIT, SET SESSION AUTOCOMMIT, SET @@SESSION.AUTOCOMMIT, SET LOCAL AUTOCOMMIT"
+    ),
+    # https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html and
+    # https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/; what may run any of
+    # them out of sight (CALL, EXECUTE, MariaDB's compound statements) stands here as well.
+    commits_by_itself=_phrases(
+        "ALTER, ANALYZE, BACKUP, BINLOG, CACHE INDEX, CALL, CHANGE MASTER, CHANGE REPLICATION, CHECK, CREATE, DROP, "
+        "EXECUTE, FLUSH, FOR, GRANT, IF, CASE, IMPORT TABLE, INSTALL, LOAD INDEX, LOCK, LOOP, OPTIMIZE, PURGE, "
+        "RENAME, REPAIR, REPEAT, RESET, REVOKE, SET PASSWORD, SET DEFAULT ROLE, SHUTDOWN, START REPLICA, START SLAVE, "
+        "STOP REPLICA, STOP SLAVE, TRUNCATE, UNINSTALL, UNLOCK, WHILE"
+    ),
+    spares=_phrases(
+        "ROLLBACK TO, ROLLBACK WORK TO, CREATE TEMPORARY TABLE, CREATE OR REPLACE TEMPORARY TABLE, DROP TEMPORARY TABLE"
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "sqlite": _SQLITE,
+        "postgresql": _POSTGRESQL,
+        "mysql": _MYSQL,
+        "mariadb": replace(
+            _MYSQL, name="mariadb", title="MariaDB", url_schemes=("mariadb", "mariadb+pymysql"), extra="mysql"
+        ),
+    }
+)

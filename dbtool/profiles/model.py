@@ -1,0 +1,167 @@
+"""What a profile is: as written (`Profile`), and as opened (`Target`).
+
+A `Profile` is valid but still holds references: `${VAR}` and secrets are resolved into a `Target`
+when a connection opens, never earlier and never written back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TypeAlias
+
+
+class Scope(Enum):
+    """Whose file a profile came from."""
+
+    EXPLICIT = "explicit"
+    """Named by `--config` or `DBTOOL_CONFIG`."""
+    PROJECT = "project"
+    USER = "user"
+    ARGUMENT = "argument"
+    """Not from a file: a URL or an SQLite file's path, given as `--profile` or in `DBTOOL_PROFILE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a profile or a key is written; the line counts from 1 (0 for an argument)."""
+
+    file: Path
+    line: int
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else str(self.file)
+
+
+class TlsLevel(Enum):
+    """How much a connection insists on TLS; the same meaning on every engine."""
+
+    DISABLE = "disable"
+    PREFER = "prefer"
+    REQUIRE = "require"
+    VERIFY_CA = "verify-ca"
+    VERIFY_FULL = "verify-full"
+
+
+class Reset(Enum):
+    """What is undone when a connection goes back to its pool."""
+
+    TRANSACTION = "transaction"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSecret:
+    """A secret written into the profile; it may hold `${VAR}` references."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSecret:
+    """A secret in an environment variable."""
+
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSecret:
+    """A secret in a file: its content without the last line break."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSecret:
+    """A secret that a command prints; it is run without a shell."""
+
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringSecret:
+    """A secret in the platform's keyring, as `service/user`."""
+
+    entry: str
+
+
+Secret: TypeAlias = PlainSecret | EnvironmentSecret | FileSecret | CommandSecret | KeyringSecret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """A profile's pool; times in seconds."""
+
+    max_connections: int = 10
+    min_idle: int = 0
+    timeout: float = 5.0
+    stale_timeout: float = 1800.0
+    idle_timeout: float = 300.0
+    reset: Reset = Reset.TRANSACTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What a profile and its target share; times in seconds, None where the server decides."""
+
+    name: str
+    engine: str
+    """A key of `dialects.DIALECTS`."""
+    origin: Origin
+    protected: bool = False
+    read_only: bool = False
+    tls: TlsLevel = TlsLevel.PREFER
+    statement_timeout: float | None = None
+    connect_timeout: float = 10.0
+    tags: tuple[str, ...] = ()
+    color: str | None = None
+    create: bool = False
+    busy_timeout: float = 5.0
+    port: int | None = None
+    pool: PoolSettings = PoolSettings()
+
+    @property
+    def guarded(self) -> bool:
+        """Say whether the server has to refuse writes unless something lifts it."""
+        return self.protected or self.read_only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile(Common):
+    """A valid profile as written. Strings may hold `${VAR}`; relative paths are relative to its file."""
+
+    extends: str | None = None
+    host: str | None = None
+    socket: str | None = None
+    user: str | None = None
+    password: Secret | None = field(default=None, repr=False)
+    database: str | None = None
+    path: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    service: str | None = None
+    target_session_attrs: str | None = None
+    option_file: str | None = None
+    on_connect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Common):
+    """A profile with every reference resolved: what an engine opens. Lives as long as its connection."""
+
+    host: str | None = None
+    socket: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: str | None = None
+    path: str | None = None
+    """Absolute, or `:memory:`."""
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    passfile: str | None = None
+    target_session_attrs: str | None = None
+    on_connect: tuple[str, ...] = field(default=(), repr=False)
