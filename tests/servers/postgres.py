@@ -19,7 +19,7 @@ from tests.servers.installations import Installation
 from tests.servers.server import Server
 
 _NUMBERS = count(1)
-# Durability is of no use here, and costs most of the time.
+# Syncing costs most of the time, and is of no use here: a commit survives the death of the process without it.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 
 

@@ -66,9 +66,9 @@ def _fetch(product: Product) -> list[str]:
         archives.mkdir()
         packages = _download(product, archives)
         for archive in sorted(archives.glob("*.deb")):
-            _run(["dpkg", "-x", str(archive), str(root)], directory=archives)
+            run(["dpkg", "-x", str(archive), str(root)], directory=archives)
         shutil.rmtree(home, ignore_errors=True)
-        _write_starters(root, home)
+        write_starters(root, home)
         root.rename(home)
     return packages
 
@@ -79,7 +79,7 @@ def _download(product: Product, directory: Path) -> list[str]:
     except ServerError:
         # The machine's own package lists are empty or old: fetch some into the cache.
         own = _own_lists()
-        _run(["apt-get", *own, "-qq", "update"], directory=directory)
+        run(["apt-get", *own, "-qq", "update"], directory=directory)
         return _download_listed(product, directory, own)
 
 
@@ -91,14 +91,20 @@ def _own_lists() -> tuple[str, ...]:
 
 
 def _download_listed(product: Product, directory: Path, options: Sequence[str]) -> list[str]:
-    plan = ["apt-get", *options, "install", "-s", "--no-install-recommends", "--reinstall", *product.packages]
-    planned = _NEW_PACKAGE.findall(_run(plan, directory=directory))
-    packages = [name for name in planned if name in product.packages or _WANTED.fullmatch(name)]
-    _run(["apt-get", *options, "-o", "APT::Sandbox::User=", "-qq", "download", *packages], directory=directory)
+    plan = ["apt-get", *options, "install", "-s", "--no-install-recommends", *product.packages]
+    packages = choose_packages(run(plan, directory=directory), product)
+    run(["apt-get", *options, "-o", "APT::Sandbox::User=", "-qq", "download", *packages], directory=directory)
     return packages
 
 
-def _write_starters(root: Path, home: Path) -> None:
+def choose_packages(plan: str, product: Product) -> list[str]:
+    """Return the product's packages, and what else has to be unpacked of all that apt-get would install."""
+    # What it would only upgrade is on the machine already.
+    libraries = (name for name in _NEW_PACKAGE.findall(plan) if _WANTED.fullmatch(name))
+    return list(dict.fromkeys((*product.packages, *libraries)))
+
+
+def write_starters(root: Path, home: Path) -> None:
     """Write a starter for each program, which names the libraries beside it; `root` will be renamed to `home`."""
     libraries = sorted({path.parent for path in root.rglob("lib*.so.*") if path.parent.parent.name == "lib"})
     library_path = ":".join(str(home / path.relative_to(root)) for path in libraries)
@@ -111,7 +117,8 @@ def _write_starters(root: Path, home: Path) -> None:
         starter.chmod(0o755)
 
 
-def _run(command: Sequence[str], *, directory: Path) -> str:
+def run(command: Sequence[str], *, directory: Path) -> str:
+    """Run a command and return what it wrote; raise ServerError if it fails."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
