@@ -24,8 +24,8 @@ class Lexical:
     hash_comments: bool = False
     dash_comment_needs_blank: bool = False
     """`--` opens a comment only before white space or a control character."""
-    executable_comments: bool = False
-    """`/*! ... */` and `/*M! ... */` hold SQL."""
+    executable_comments: tuple[bytes, ...] = ()
+    """What opens a comment that holds SQL."""
     backtick_names: bool = False
     bracket_names: bool = False
     delimiter_command: bool = False
@@ -40,10 +40,12 @@ class Lexical:
     """`CREATE TRIGGER ... BEGIN ...; END;` is one statement."""
     atomic_bodies: bool = False
     """`CREATE FUNCTION ... BEGIN ATOMIC ...; END;` is one statement, and so is `CREATE RULE ... DO (...; ...)`."""
+    client: str
+    """The native client, whose commands are the ones below."""
     ignored_commands: frozenset[str] = frozenset()
     """Client commands that a dump tool writes and that need no action."""
     refused_commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Word commands of the native client (`source x`) and the cure for each."""
+    """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,89 @@ _SERVER_KEYS = frozenset(
     {"host", "port", "user", "password", "database", "tls", "tls_ca", "tls_cert", "tls_key", "socket"}
 )
 
+_USE_FILE = "name the file with -f"
+_USE_PROFILE = "choose the connection with --profile"
+_USE_SHELL = "run it in the shell"
+_USE_OUTPUT = "name the file with -o"
+_USE_FORMAT = "choose the form of the rows with --format"
+_USE_VERTICAL = "end the statement with its terminator and use --format vertical"
+_USE_TERMINATOR = "end the statement with its terminator"
+_USE_PARAMETER = "pass values with -v"
+_USE_CATALOG = "query the catalog instead"
+_LEAVE_OUT = "leave it out"
+
+_PSQL_COMMANDS = {
+    r"\c": _USE_PROFILE,
+    r"\connect": _USE_PROFILE,
+    r"\copy": "use COPY ... FROM STDIN with the data after it, or a query with -o",
+    r"\d": _USE_CATALOG,
+    r"\echo": _USE_SHELL,
+    r"\e": _USE_FILE,
+    r"\g": _USE_TERMINATOR,
+    r"\gset": _USE_PARAMETER,
+    r"\gx": _USE_VERTICAL,
+    r"\i": _USE_FILE,
+    r"\include": _USE_FILE,
+    r"\ir": _USE_FILE,
+    r"\l": _USE_CATALOG,
+    r"\o": _USE_OUTPUT,
+    r"\pset": _USE_FORMAT,
+    r"\q": _LEAVE_OUT,
+    r"\set": _USE_PARAMETER,
+    r"\timing": "use --stats",
+    r"\x": "use --format vertical",
+    r"\!": _USE_SHELL,
+    r"\;": _USE_TERMINATOR,
+}
+
+_MYSQL_COMMANDS = {
+    r"\.": _USE_FILE,
+    r"\!": _USE_SHELL,
+    r"\c": _LEAVE_OUT,
+    r"\d": "write DELIMITER in full",
+    r"\g": _USE_TERMINATOR,
+    r"\G": _USE_VERTICAL,
+    r"\q": _LEAVE_OUT,
+    r"\r": _USE_PROFILE,
+    r"\T": _USE_OUTPUT,
+    r"\u": "write USE and a terminator",
+    "charset": "use SET NAMES",
+    "connect": _USE_PROFILE,
+    "edit": _USE_FILE,
+    "ego": _USE_VERTICAL,
+    "exit": _LEAVE_OUT,
+    "go": _USE_TERMINATOR,
+    "pager": "set DBTOOL_PAGER",
+    "prompt": _LEAVE_OUT,
+    "quit": _LEAVE_OUT,
+    "source": _USE_FILE,
+    "status": _LEAVE_OUT,
+    "system": _USE_SHELL,
+    "tee": _USE_OUTPUT,
+}
+
+_SQLITE_COMMANDS = {
+    ".dump": "run it in sqlite3",
+    ".echo": _LEAVE_OUT,
+    ".exit": _LEAVE_OUT,
+    ".headers": "use --no-header, or leave it out",
+    ".import": "run it in sqlite3",
+    ".mode": _USE_FORMAT,
+    ".nullvalue": "use --null",
+    ".once": _USE_OUTPUT,
+    ".open": _USE_PROFILE,
+    ".output": _USE_OUTPUT,
+    ".param": _USE_PARAMETER,
+    ".parameter": _USE_PARAMETER,
+    ".quit": _LEAVE_OUT,
+    ".read": _USE_FILE,
+    ".schema": "query sqlite_schema instead",
+    ".shell": _USE_SHELL,
+    ".system": _USE_SHELL,
+    ".tables": "query sqlite_schema instead",
+    ".timer": "use --stats",
+}
+
 _SQLITE = Dialect(
     name="sqlite",
     title="SQLite",
@@ -97,6 +182,8 @@ _SQLITE = Dialect(
         bracket_names=True,
         dot_commands=True,
         trigger_bodies=True,
+        client="sqlite3",
+        refused_commands=MappingProxyType(_SQLITE_COMMANDS),
     ),
     url_schemes=("sqlite", "sqlite3"),
     keys=frozenset({"path", "create", "busy_timeout"}),
@@ -117,7 +204,9 @@ _POSTGRESQL = Dialect(
         backslash_commands=True,
         copy_data=True,
         atomic_bodies=True,
-        ignored_commands=frozenset({"restrict", "unrestrict"}),
+        client="psql",
+        ignored_commands=frozenset({r"\restrict", r"\unrestrict"}),
+        refused_commands=MappingProxyType(_PSQL_COMMANDS),
     ),
     url_schemes=("postgresql", "postgres", "pgsql"),
     default_port=5432,
@@ -135,16 +224,12 @@ _MYSQL = Dialect(
         backslash_escapes=True,
         hash_comments=True,
         dash_comment_needs_blank=True,
-        executable_comments=True,
+        executable_comments=(b"/*!",),
         backtick_names=True,
         delimiter_command=True,
         backslash_commands=True,
-        refused_commands=MappingProxyType(
-            {
-                "source": "name the file with -f",
-                "system": "run the command in the shell",
-            }
-        ),
+        client="mysql",
+        refused_commands=MappingProxyType(_MYSQL_COMMANDS),
     ),
     url_schemes=("mysql", "mysql+pymysql"),
     default_port=3306,
@@ -174,7 +259,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "postgresql": _POSTGRESQL,
         "mysql": _MYSQL,
         "mariadb": replace(
-            _MYSQL, name="mariadb", title="MariaDB", url_schemes=("mariadb", "mariadb+pymysql"), extra="mysql"
+            _MYSQL,
+            name="mariadb",
+            title="MariaDB",
+            lexical=replace(_MYSQL.lexical, executable_comments=(b"/*!", b"/*M!"), client="mariadb"),
+            url_schemes=("mariadb", "mariadb+pymysql"),
+            extra="mysql",
         ),
     }
 )
