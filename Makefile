@@ -1,0 +1,67 @@
+# Needs make, and Python 3.11 or later with venv. Another interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check servers bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+# The demo is about the profiles in this checkout, whatever is set around it.
+unexport DBTOOL_CONFIG DBTOOL_PROFILE DBTOOL_FORMAT
+
+define show
+@printf '\n$$ %s\n' '$(1)'
+@PATH="$(CURDIR)/$(BIN):$$PATH" $(1)
+endef
+
+demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite database
+	@rm -f profiles/demo.db
+	$(call show,dbtool query -p demo -f profiles/demo.sql)
+	$(call show,dbtool profile list)
+	$(call show,dbtool query -p demo "select * from orders limit 5" -F table)
+	$(call show,dbtool query -p demo "select * from orders limit 5" -F csv)
+	$(call show,dbtool query -p demo "select * from orders limit 5" -F json)
+	$(call show,dbtool query -p demo "select * from orders where id = :id" -v id:=3 -F table)
+
+test: servers check ## check, then run all tests on real servers
+	$(BIN)/pytest
+
+check: $(VENV)/.tools ## the quick part: style, types, imports between the floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+servers: $(VENV)/.tools ## find PostgreSQL, MariaDB and PgBouncer for the tests, or fetch them into .cache
+	@$(BIN)/python -m tests.servers.provide
+
+bench: $(VENV)/.tools ## measure dbtool beside its peers
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -f profiles/demo.db
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { echo 'Missing: Python. Install the packages python3 (3.11 or later) and python3-venv.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is too old: install Python 3.11 or later, and name it: make PYTHON=python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Missing: venv for $(PYTHON). Install the package python3-venv.' >&2; exit 1; }
+	@echo 'Making $(VENV); this takes a minute the first time.'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@# --group came with pip 25.1.
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.created pyproject.toml
+	@$(PIP) install --editable . --group test --group dev
+	@touch $@
