@@ -1,0 +1,70 @@
+"""CSV as PostgreSQL's COPY writes it: NULL is nothing, the empty string `""`, lines end in LF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dbtool.formats.comma_blocks import convert
+from dbtool.formats.spelling import Spelling, transpose
+from dbtool.formats.writer import FormatOptions, Output, RowWriter, check_null_text
+from dbtool.result import Column, Lane, Row
+
+
+class CsvWriter(RowWriter):
+    """Write one result set as CSV."""
+
+    def __init__(self, output: Output, options: FormatOptions) -> None:
+        super().__init__(output, options)
+        self._null = options.null or ""
+        check_null_text(self._null, reserved='\n\r",')
+        # The server writes COPY csv with nothing for NULL.
+        self.lanes = (Lane.COPY_TEXT,) if self._null else (Lane.COPY_CSV, Lane.COPY_TEXT)
+        self._quote = _quoting(self._null, alone=False)
+        self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain)
+        self._template = ""
+
+    def begin(self, columns: Sequence[Column]) -> None:
+        """Write the header."""
+        super().begin(columns)
+        alone = len(columns) == 1
+        self._quote = _quoting(self._null, alone=alone)
+        self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain_alone if alone else _is_plain)
+        self._template = ",".join(["%s"] * len(columns)) + "\n"
+        if self._options.header:
+            self._write_text(",".join(self._quote(column.name) for column in columns) + "\n")
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Write some rows."""
+        if not self._columns:
+            self._output.write(b"\n" * len(rows))
+            return
+        template = self._template
+        columns = [self._spelling.render(column) for column in transpose(rows)]
+        self._write_text("".join([template % row for row in zip(*columns, strict=True)]))
+
+    def write_block(self, lane: Lane, block: bytes) -> None:
+        """Write some rows that come as COPY csv or COPY text."""
+        if lane is Lane.COPY_CSV:
+            self._output.write(block)
+        elif self._null and self._null.encode() in block:
+            super().write_block(lane, block)
+        elif block:
+            self._output.write(convert(block, self._null, self._quote))
+
+
+def _quoting(null: str, *, alone: bool) -> Callable[[str], str]:
+    def quote(text: str) -> str:
+        # Alone on its line, `\.` would end the data.
+        if not _is_plain(text) or text == null or (alone and text == "\\."):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+
+    return quote
+
+
+def _is_plain(glued: str) -> bool:
+    return "," not in glued and '"' not in glued and "\n" not in glued and "\r" not in glued
+
+
+def _is_plain_alone(glued: str) -> bool:
+    return _is_plain(glued) and "\\." not in glued

@@ -1,0 +1,51 @@
+"""A table in GitHub's Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dbtool.formats.controls import escape_controls
+from dbtool.formats.spelling import Spelling, transpose
+from dbtool.formats.writer import FormatOptions, Output, RowWriter
+from dbtool.result import NUMBERS, Column, Row
+
+# What ends a cell, escapes, or opens a tag: the last would turn data into HTML.
+_MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?])")
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+class MarkdownWriter(RowWriter):
+    """Write result sets as Markdown tables."""
+
+    def __init__(self, output: Output, options: FormatOptions) -> None:
+        super().__init__(output, options)
+        null = "NULL" if options.null is None else options.null
+        self._spelling = Spelling(null=null, spell=lambda text: f'"{text}"' if text == null else _escape(text))
+        self._is_first = True
+
+    def begin(self, columns: Sequence[Column]) -> None:
+        """Write the header, after a blank line if the table is not the first."""
+        super().begin(columns)
+        lines = [] if self._is_first else [""]
+        self._is_first = False
+        if self._options.header:
+            lines.append(_line([_escape(column.name) for column in columns]))
+            lines.append("|" + "|".join("---:" if column.kind in NUMBERS else "---" for column in columns) + "|")
+        self._write_text("".join(line + "\n" for line in lines))
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        """Write some rows."""
+        columns = [self._spelling.render_texts(column) for column in transpose(rows)]
+        cells = zip(*columns, strict=True) if columns else [()] * len(rows)
+        self._write_text("".join([_line(row) + "\n" for row in cells]))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    marked = _MARKUP.sub(r"\\\g<0>", text)
+    # A tab is harmless inside a cell, but a terminal must not get one out of the data either.
+    return escape_controls(_BREAK.sub("<br>", marked))

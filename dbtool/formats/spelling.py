@@ -1,0 +1,92 @@
+"""How a format spells its cells, a column at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from dbtool.result import Row, Value
+
+_NUMBER_TYPES = frozenset({int, float})
+_NON_FINITE = {"inf": "Inf", "-inf": "-Inf", "nan": "NaN"}
+
+
+def text_of(value: str | bytes | int | float) -> str:
+    """Return a value's text: bytes as hex, a float as the shortest text that reads back as the same."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, float):
+        text = repr(value)
+        return _NON_FINITE.get(text, text)
+    return str(value)
+
+
+def transpose(rows: Sequence[Row]) -> list[tuple[Value, ...]]:
+    """Return the columns of some rows."""
+    return list(zip(*rows, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """How one format writes one cell.
+
+    `spell` writes a text that is not NULL. `is_plain` may say of many texts glued together that
+    `spell` would change none of them; a text equal to `null` is always spelled.
+    """
+
+    null: str
+    spell: Callable[[str], str]
+    is_plain: Callable[[str], bool] = lambda _: False
+    spell_number: Callable[[int | float], str] | None = None
+    """For a finite number; None takes its plain text."""
+
+    def render(self, column: Sequence[Value]) -> Sequence[object]:
+        """Return what `str` turns into the column's cells."""
+        try:
+            glued = "".join(cast("Sequence[str]", column))
+        except TypeError:
+            return self._render_mixed(column)
+        if self.is_plain(glued) and self.null not in column:
+            return column
+        return [self.spell(text) for text in cast("Sequence[str]", column)]
+
+    def render_texts(self, column: Sequence[Value]) -> list[str]:
+        """Return the column's cells."""
+        return [str(cell) for cell in self.render(column)]
+
+    def _render_mixed(self, column: Sequence[Value]) -> Sequence[object]:
+        types = set(map(type, column))
+        if types <= _NUMBER_TYPES and self._takes_numbers(cast("Sequence[float]", column)):
+            return column
+        if types == {str, type(None)}:
+            return self._render_nullable(cast("Sequence[str | None]", column))
+        return [self._cell(value) for value in column]
+
+    def _render_nullable(self, column: Sequence[str | None]) -> list[str]:
+        null, spell = self.null, self.spell
+        present = [text for text in column if text is not None]
+        if self.is_plain("".join(present)) and null not in present:
+            return [null if text is None else text for text in column]
+        return [null if text is None else spell(text) for text in column]
+
+    def _takes_numbers(self, column: Sequence[float]) -> bool:
+        """Say whether plain `str` spells the numbers right; False may also mean that their sum is infinite."""
+        if self.spell_number is not None or any(map(str.isdigit, self.null)):
+            return False
+        try:
+            return math.isfinite(sum(column))
+        except OverflowError:
+            return False
+
+    def _cell(self, value: Value) -> str:
+        if value is None:
+            return self.null
+        if self.spell_number is not None and type(value) in _NUMBER_TYPES:
+            number = cast("int | float", value)
+            if math.isfinite(number):
+                return self.spell_number(number)
+        return self.spell(text_of(value))
