@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers.processes import HOST
+from tests.servers.processes import HOST, find_free_port
 
 _CHUNK = 65_536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -27,7 +27,7 @@ class Proxy:
     host = HOST
 
     def __init__(self, target_port: int) -> None:
-        self.port = 0
+        self.port = find_free_port()
         self._target_port = target_port
         self._delay = 0.0
         self._byte_limit: int | None = None
@@ -96,7 +96,6 @@ class Proxy:
     async def _listen(self) -> None:
         if self._listener is None:
             self._listener = await asyncio.start_server(self._serve, self.host, self.port)
-            self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -136,12 +135,16 @@ class Proxy:
         to_client: asyncio.StreamWriter,
     ) -> None:
         """Carry both directions until each has ended; the first error ends both."""
+        directions = [
+            asyncio.create_task(self._carry(from_client, to_server, limited=False)),
+            asyncio.create_task(self._carry(from_server, to_client, limited=True)),
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._carry(from_client, to_server, limited=False))
-                group.create_task(self._carry(from_server, to_client, limited=True))
-        except* OSError as errors:
-            raise ConnectionResetError from errors
+            await asyncio.gather(*directions)
+        finally:
+            for direction in directions:
+                direction.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, limited: bool) -> None:
         carried = 0
