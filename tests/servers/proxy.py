@@ -46,8 +46,7 @@ class Proxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.refuse()
-        self.reset_all()
+        self._wait_for(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -110,22 +109,31 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _finish(self) -> None:
+        await self._stop_listening()
+        while len(asyncio.all_tasks()) > 1:
+            await self._reset_open()
+            await asyncio.sleep(0.001)
+
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
-        to_server: asyncio.StreamWriter | None = None
+        writers = [to_client]
         try:
-            await self._flowing.wait()
-            from_server, to_server = await asyncio.open_connection(self.host, self._target_port)
-            await self._forward(from_client, to_server, from_server, to_client)
-        except (OSError, asyncio.CancelledError):
-            for writer in (to_client, to_server):
-                _reset(writer)
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await self._flowing.wait()
+                from_server, to_server = await asyncio.open_connection(self.host, self._target_port)
+                writers.append(to_server)
+                await self._forward(from_client, to_server, from_server, to_client)
+                for writer in writers:
+                    writer.close()
+                    await writer.wait_closed()
         finally:
+            # From here on nobody cancels this task: the sockets do get closed.
             self._open.discard(task)
-            for writer in (to_client, to_server):
-                await _close(writer)
+            for writer in writers:
+                await _reset(writer)
 
     async def _forward(
         self,
@@ -168,19 +176,11 @@ async def _flush(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.001)
 
 
-def _reset(writer: asyncio.StreamWriter | None) -> None:
-    if writer is None:
-        return
-    connection: socket.socket | None = writer.get_extra_info("socket")
-    if connection is not None:
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+async def _reset(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection; do nothing if it is closed."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     writer.transport.abort()
-
-
-async def _close(writer: asyncio.StreamWriter | None) -> None:
-    if writer is None:
-        return
-    writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
