@@ -1,0 +1,127 @@
+"""The data that stand in a script after `COPY ... FROM STDIN`."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from dbtool.errors import Place, QueryError
+from dbtool.statements.stream import Stream
+
+_MARKER = re.compile(rb"\\\.\r?\n")
+_LATER_MARKER = re.compile(rb"\n(\\\.\r?\n)")
+_PARTS_OF_A_MARKER = frozenset({b"\\", b"\\.", b"\\.\r"})
+
+
+class CopyData:
+    r"""A binary file, as psycopg2's `copy_expert` reads it, that ends before a line that is exactly `\\.`.
+
+    The data come straight out of the script, a block at a time. Raises QueryError where the script
+    ends before the data do.
+    """
+
+    def __init__(self, stream: Stream, place: Place) -> None:
+        self._stream = stream
+        self._place = place
+        self._begun = False
+        self._done = False
+        self._at_line_start = True
+        self._block = b""
+        self._used = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all of them if negative; nothing at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(sys.maxsize), b""))
+        if self._used == len(self._block):
+            self._block, self._used = self._next_block(), 0
+        start = self._used
+        self._used = min(start + size, len(self._block))
+        return self._block[start : self._used]
+
+    def readline(self) -> bytes:
+        """Return the next line with its end; nothing at the end."""
+        parts: list[bytes] = []
+        while not (parts and parts[-1].endswith(b"\n")):
+            if self._used == len(self._block):
+                self._block, self._used = self._next_block(), 0
+            end = self._block.find(b"\n", self._used) + 1 or len(self._block)
+            if end == self._used:
+                break
+            parts.append(self._block[self._used : end])
+            self._used = end
+        return b"".join(parts)
+
+    def drain(self) -> None:
+        """Skip what has not been read, so that the next statement can be."""
+        self._block, self._used = b"", 0
+        while self._next_block():
+            pass
+
+    def _next_block(self) -> bytes:
+        if not self._begun:
+            self._skip_line()
+        while not self._done:
+            block = self._take_lines() if self._at_line_start else self._take_rest_of_line()
+            if block:
+                return block
+            if not self._done:
+                self._read_on()
+        return b""
+
+    def _skip_line(self) -> None:
+        """Pass over what follows the terminator on its line: the data begin on the next one."""
+        stream = self._stream
+        searched = stream.position
+        while (end := stream.buffer.find(b"\n", searched)) < 0:
+            searched = len(stream.buffer) - stream.position
+            self._read_on()
+        rest = bytes(stream.buffer[stream.position : end]).strip()
+        if rest and not rest.startswith(b"--"):
+            where = stream.place(stream.position)
+            raise QueryError(
+                f"{where}: the data of COPY begin on the next line; move this statement after them", place=where
+            )
+        stream.position = end + 1
+        self._begun = True
+
+    def _take_lines(self) -> bytes:
+        buffer, start = self._stream.buffer, self._stream.position
+        if marker := _MARKER.match(buffer, start):
+            return self._finish(start, marker.end())
+        if marker := _LATER_MARKER.search(buffer, start):
+            return self._finish(marker.start(1), marker.end())
+        if lines_end := buffer.rfind(b"\n", start) + 1:
+            return self._take(lines_end)
+        rest = bytes(buffer[start : start + 4])
+        if rest and rest not in _PARTS_OF_A_MARKER:
+            return self._take_rest_of_line()
+        if rest.startswith(b"\\.") and self._stream.ended:
+            return self._finish(start, len(buffer))
+        return b""
+
+    def _take_rest_of_line(self) -> bytes:
+        buffer, start = self._stream.buffer, self._stream.position
+        return self._take(buffer.find(b"\n", start) + 1 or len(buffer))
+
+    def _take(self, end: int) -> bytes:
+        stream = self._stream
+        block = bytes(stream.buffer[stream.position : end])
+        stream.position = end
+        if block:
+            self._at_line_start = block.endswith(b"\n")
+        return block
+
+    def _finish(self, data_end: int, marker_end: int) -> bytes:
+        block = self._take(data_end)
+        self._stream.position = marker_end
+        self._done = True
+        return block
+
+    def _read_on(self) -> None:
+        if self._stream.ended:
+            raise QueryError(
+                rf"{self._place}: the data of this COPY do not end; a line that holds only \. has to follow them",
+                place=self._place,
+            )
+        self._stream.fill(self._stream.position)

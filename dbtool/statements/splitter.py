@@ -1,0 +1,198 @@
+"""Cut a stream of SQL into statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dbtool.dialects import Dialect, Lexical
+from dbtool.errors import Place, QueryError
+from dbtool.statements import tokens
+from dbtool.statements.bodies import Body, find_body, holds_copy_data
+from dbtool.statements.commands import WordCommands, read_command, refuse_command
+from dbtool.statements.copy_data import CopyData
+from dbtool.statements.lexer import Found, Lexer, Stop
+from dbtool.statements.patterns import compile_match
+from dbtool.statements.statement import Statement
+from dbtool.statements.stream import Stream
+from dbtool.statements.tokens import Kind, Token
+from dbtool.statements.words import read_leading_words
+
+_BLANKS = frozenset(b" \t\n\r\f\v")
+_match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
+_NOWHERE = -1
+_DOT = ord(".")
+_BETWEEN_STATEMENTS = frozenset({Kind.COMMENT, Kind.COMMAND})
+
+
+class Splitter:
+    """Return the statements of a source one by one, as soon as the terminator of each is in.
+
+    `read` returns the next bytes, and none at the end; it is called only when no statement is complete.
+    Raises QueryError for a quote or comment that does not end, UsageError for a command of a native client.
+    """
+
+    def __init__(self, read: Callable[[], bytes], dialect: Dialect, *, source: str) -> None:
+        self._lexical = dialect.lexical
+        self._stream = Stream(read, source)
+        self._lexer = Lexer(self._lexical, b";")
+        self._commands = WordCommands(self._lexical)
+        self._has_bodies = self._lexical.trigger_bodies or self._lexical.atomic_bodies
+        self._comment_place: Place | None = None
+        self._hint = _NOWHERE
+        self._start = _NOWHERE
+        self._segment = _NOWHERE
+        self._words: tuple[str, ...] = ()
+        self._body: Body | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Say whether the bytes so far end inside a statement or a comment."""
+        return self._start >= 0 or self._lexer.token is not None
+
+    def __iter__(self) -> Iterator[Statement]:
+        while True:
+            statement = self._find_statement()
+            if statement is not None:
+                yield statement
+                if statement.copy_data is not None:
+                    statement.copy_data.drain()
+            elif self._stream.ended:
+                return
+            else:
+                self._read_on()
+
+    def _find_statement(self) -> Statement | None:
+        stream, lexer = self._stream, self._lexer
+        while self._start >= 0 or self._find_start():
+            stream.position, stop = lexer.advance(stream.buffer, stream.position, ended=stream.ended)
+            if stop is Stop.END_OF_BYTES:
+                return self._finish() if stream.ended else None
+            if stop is Stop.COMMAND:
+                raise refuse_command(*self._take_command())
+            end = stream.position
+            stream.position += len(lexer.terminator)
+            if not self._has_bodies or self._is_end(end):
+                return self._take_statement(end)
+        return None
+
+    def _find_start(self) -> bool:
+        """Pass over blanks, comments, commands and lone terminators; say whether a statement starts."""
+        stream, lexer = self._stream, self._lexer
+        while lexer.token is None or self._pass_token():
+            position = stream.position = _match_blanks(stream.buffer, stream.position).end()
+            if position == len(stream.buffer):
+                return False
+            if stream.buffer.startswith(lexer.terminator, position):
+                stream.position += len(lexer.terminator)
+                self._hint = _NOWHERE
+                continue
+            found = self._look(position)
+            if found is None:
+                return False
+            stream.position = found if isinstance(found, int) else lexer.open(found, position)
+            if not isinstance(found, Token) or found.kind not in _BETWEEN_STATEMENTS:
+                self._start = self._segment = position if self._hint < 0 else self._hint
+                return True
+            if self._hint < 0 and stream.buffer.startswith(b"/*+", position):
+                self._hint = position
+        return False
+
+    def _look(self, position: int) -> Found:
+        """Return what stands where a statement may start."""
+        stream = self._stream
+        if self._commands:
+            is_command = self._commands.stand_at(stream.buffer, position, ended=stream.ended)
+            if is_command is not False:
+                return tokens.COMMAND if is_command else None
+        if self._lexical.dot_commands and stream.buffer[position] == _DOT and stream.locate(position)[1] == 1:
+            return tokens.COMMAND
+        if not stream.ended and len(stream.buffer) - position == 2 and stream.buffer.endswith(b"/*"):
+            return None
+        return self._lexer.look(stream.buffer, position, ended=stream.ended)
+
+    def _pass_token(self) -> bool:
+        """Go on to the end of the open comment or command; say whether it is in."""
+        stream, lexer = self._stream, self._lexer
+        is_command = lexer.token is tokens.COMMAND
+        stream.position, closed = lexer.pass_token(stream.buffer, stream.position, ended=stream.ended)
+        if not closed and stream.ended:
+            raise self._unfinished(self._comment_place)
+        if closed:
+            self._comment_place = None
+        if closed and is_command:
+            terminator = read_command(*self._take_command())
+            lexer.set_terminator(terminator or lexer.terminator)
+        return closed
+
+    def _take_command(self) -> tuple[bytes, Lexical, Place]:
+        stream, start = self._stream, self._lexer.token_start
+        return bytes(stream.buffer[start : stream.position]), self._lexical, stream.place(start)
+
+    def _is_end(self, end: int) -> bool:
+        """Say whether the terminator at `end` is the statement's own and not its body's."""
+        buffer = self._stream.buffer
+        if not self._words:
+            self._words = read_leading_words(buffer, self._start, end, self._lexical)
+            self._body = find_body(self._words, self._lexical)
+        if self._body is None:
+            return True
+        segment, self._segment = self._segment, end + 1
+        return self._body.is_closed_by(bytes(buffer[segment:end]))
+
+    def _take_statement(self, end: int) -> Statement:
+        stream, buffer, start = self._stream, self._stream.buffer, self._start
+        while buffer[end - 1] in _BLANKS:
+            end -= 1
+        text = bytes(buffer[start:end])
+        words = self._words or read_leading_words(buffer, start, end, self._lexical)
+        line, column = stream.locate(start)
+        self._start = self._hint = _NOWHERE
+        self._words, self._body = (), None
+        self._lexer.end_statement()
+        has_data = self._lexical.copy_data and words[:1] == ("COPY",) and holds_copy_data(text, self._lexical)
+        return Statement(
+            text=text,
+            source=stream.source,
+            line=line,
+            column=column,
+            words=words,
+            copy_data=CopyData(stream, Place(stream.source, line, column)) if has_data else None,
+        )
+
+    def _finish(self) -> Statement:
+        lexer, stream = self._lexer, self._stream
+        if lexer.token is not None or lexer.depth:
+            raise self._unfinished(None)
+        stream.position = len(stream.buffer)
+        return self._take_statement(stream.position)
+
+    def _unfinished(self, place: Place | None) -> QueryError:
+        lexer = self._lexer
+        kind = lexer.token.kind if lexer.token else Kind.COMMENT
+        place = place or self._stream.place(lexer.token_start if lexer.token else lexer.executable_start)
+        return QueryError(f"{place}: the {kind.value} that starts here does not end", place=place)
+
+    def _read_on(self) -> None:
+        keep = self._find_first_wanted()
+        self._stream.fill(keep)
+        self._lexer.shift(keep)
+        if self._start >= 0:
+            self._start -= keep
+            self._segment -= keep
+        if self._hint >= 0:
+            self._hint -= keep
+
+    def _find_first_wanted(self) -> int:
+        if self._start >= 0:
+            return self._start
+        lexer = self._lexer
+        if lexer.token is not None and self._comment_place is None:
+            self._comment_place = self._stream.place(lexer.token_start)
+        if self._hint >= 0:
+            return self._hint
+        return lexer.token_start if lexer.token is tokens.COMMAND else self._stream.position
+
+
+def split(read: Callable[[], bytes], dialect: Dialect, *, source: str) -> Iterator[Statement]:
+    """Return the statements of a source, as `Splitter` does."""
+    return iter(Splitter(read, dialect, source=source))

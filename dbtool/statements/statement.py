@@ -1,0 +1,35 @@
+"""One statement of a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dbtool.errors import Place
+from dbtool.statements.copy_data import CopyData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement, without its terminator and the comments before it (a hint, `/*+ ... */`, stays).
+
+    `line` and `column` are those of its first character, from 1.
+    """
+
+    text: bytes
+    source: str
+    line: int
+    column: int
+    words: tuple[str, ...]
+    """Up to six leading words and symbols in upper case; they end before the first literal or quoted name."""
+    copy_data: CopyData | None = field(default=None, repr=False)
+    """The data that follow a `COPY ... FROM STDIN`; what is left unread is skipped."""
+
+    def place(self, offset: int | None = None) -> Place:
+        """Return where the statement starts, or the character at `offset` (from 0) in its decoded text."""
+        if offset is None:
+            return Place(self.source, self.line, self.column)
+        before = self.text.decode("utf-8", "surrogateescape")[:offset]
+        breaks = before.count("\n")
+        if not breaks:
+            return Place(self.source, self.line, self.column + len(before))
+        return Place(self.source, self.line + breaks, len(before) - before.rindex("\n"))
