@@ -11,16 +11,24 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
+from dbtool.profiles.scope import Scope
 
-class Scope(Enum):
-    """Whose file a profile came from."""
-
-    EXPLICIT = "explicit"
-    """Named by `--config` or `DBTOOL_CONFIG`."""
-    PROJECT = "project"
-    USER = "user"
-    ARGUMENT = "argument"
-    """Not from a file: a URL or an SQLite file's path, given as `--profile` or in `DBTOOL_PROFILE`."""
+__all__ = [
+    "CommandSecret",
+    "Common",
+    "EnvironmentSecret",
+    "FileSecret",
+    "KeyringSecret",
+    "Origin",
+    "PlainSecret",
+    "PoolSettings",
+    "Profile",
+    "Reset",
+    "Scope",
+    "Secret",
+    "Target",
+    "TlsLevel",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,12 @@ class Profile(Common):
     """A valid profile as written. Strings may hold `${VAR}`; relative paths are relative to its file."""
 
     extends: str | None = None
+    url: str | None = field(default=None, repr=False)
+    """Kept only where its variables decide what it says; any other URL has become the keys below."""
+    stated: frozenset[str] = frozenset()
+    """The keys that the profile or one that it extends spells out; the others are defaults."""
+    trusted: bool = True
+    """False for a project that nobody trusted: nothing but its own literal values may be used."""
     host: str | None = None
     socket: str | None = None
     user: str | None = None

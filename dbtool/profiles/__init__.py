@@ -1,0 +1,67 @@
+"""Connection profiles: found, checked, trusted, chosen, and resolved into what an engine opens.
+
+Every name is loaded at its first use: `dbtool current` and completion need few of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbtool.profiles.active import Rule, RuleReport, current_name
+    from dbtool.profiles.catalog import Catalog, Entry, ProfileFile, load_catalog
+    from dbtool.profiles.choose import Choice, choose, explain
+    from dbtool.profiles.discover import list_names
+    from dbtool.profiles.problems import Problem
+    from dbtool.profiles.resolve import resolve
+    from dbtool.profiles.state import State, Switch, read_state, update_state
+    from dbtool.profiles.trust import trust_project
+
+__all__ = [
+    "Catalog",
+    "Choice",
+    "Entry",
+    "Problem",
+    "ProfileFile",
+    "Rule",
+    "RuleReport",
+    "State",
+    "Switch",
+    "choose",
+    "current_name",
+    "explain",
+    "list_names",
+    "load_catalog",
+    "read_state",
+    "resolve",
+    "trust_project",
+    "update_state",
+]
+
+_MODULES = {
+    "Rule": "active",
+    "RuleReport": "active",
+    "current_name": "active",
+    "Catalog": "catalog",
+    "Entry": "catalog",
+    "ProfileFile": "catalog",
+    "load_catalog": "catalog",
+    "Choice": "choose",
+    "choose": "choose",
+    "explain": "choose",
+    "list_names": "discover",
+    "Problem": "problems",
+    "resolve": "resolve",
+    "State": "state",
+    "Switch": "state",
+    "read_state": "state",
+    "update_state": "state",
+    "trust_project": "trust",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

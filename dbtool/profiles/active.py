@@ -1,0 +1,216 @@
+"""Which profile is active: six rules in order, each asked only if none before it answered.
+
+Kept light, because `dbtool current` stands in prompts: nothing here validates a profile.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from pathlib import PurePath
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.discover import Pin, Sources, find_pin, read_sources
+from dbtool.profiles.paths import MEMORY
+from dbtool.profiles.scope import Scope
+from dbtool.profiles.state import State, read_state
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class Rule(Enum):
+    """What may say which profile is active, the strongest first."""
+
+    FLAG = "--profile"
+    VARIABLE = "DBTOOL_PROFILE"
+    PIN = ".dbtool-profile"
+    SWITCHED = "dbtool switch"
+    DEFAULT = "default"
+    ONLY = "the only profile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleReport:
+    """What one rule says here: a profile, nothing, or why it may not say what it says."""
+
+    rule: Rule
+    source: str
+    """The option, variable, command or file and line that speaks."""
+    says: str | None = field(default=None, repr=False)
+    """A profile's name, or a URL or path; a URL's password is masked in `shown`."""
+    refusal: str | None = None
+    won: bool = False
+
+    @property
+    def shown(self) -> str | None:
+        """Return what the rule says, fit to be printed."""
+        return name_argument(self.says) if self.says else None
+
+
+def is_url(argument: str) -> bool:
+    """Say whether an argument is a URL and not a profile's name."""
+    return _URL.match(argument) is not None
+
+
+def is_path(argument: str) -> bool:
+    """Say whether an argument is an SQLite file and not a profile's name."""
+    return not is_url(argument) and (
+        argument == MEMORY or "/" in argument or "\\" in argument or PurePath(argument).suffix != ""
+    )
+
+
+def name_argument(argument: str) -> str:
+    """Return what a profile given as an argument is called: a URL loses its password and parameters."""
+    if not is_url(argument):
+        return argument
+    scheme, _, rest = argument.partition("://")
+    before, at, place = rest.rpartition("@")
+    return f"{scheme}://{before.partition(':')[0]}{at}{place.partition('?')[0]}"
+
+
+def current_name(
+    environment: Environment,
+    *,
+    flag: str | None = None,
+    config: str | None = None,
+    clock: Callable[[], float] = time.time,
+) -> str:
+    """Return the name of the active profile, reading no file that the answer does not need.
+
+    It need not be a valid profile. Raises ProfileError when no rule names one.
+    """
+    surroundings = Surroundings(environment=environment, config=config, clock=clock)
+    for report in weigh(surroundings, flag=flag):
+        if report.refusal:
+            raise ProfileError(report.refusal)
+        if report.shown:
+            return report.shown
+    raise ProfileError(say_how_to_begin(environment, surroundings.sources))
+
+
+class Surroundings:
+    """What the rules look at, each read at its first use."""
+
+    def __init__(
+        self,
+        *,
+        environment: Environment,
+        config: str | None = None,
+        sources: Sources | None = None,
+        state: State | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.environment = environment
+        self.now = clock()
+        self._config = config
+        self._sources = sources
+        self._state = state
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Every file that counts."""
+        return self._sources or read_sources(self.environment, config=self._config, state=self._state)
+
+    @cached_property
+    def state(self) -> State:
+        """What is remembered between commands."""
+        return self._state or read_state(self.environment)
+
+    @property
+    def pin(self) -> Pin | None:
+        """The nearest pin, found without reading a profile."""
+        return self._sources.pin if self._sources else find_pin(self.environment)
+
+
+def weigh(surroundings: Surroundings, *, flag: str | None) -> Iterator[RuleReport]:
+    """Yield what each rule says, in order; the first that says or refuses something decides."""
+    yield _ask_flag(flag)
+    yield RuleReport(
+        rule=Rule.VARIABLE,
+        source="DBTOOL_PROFILE",
+        says=surroundings.environment.variables.get("DBTOOL_PROFILE") or None,
+    )
+    yield _ask_pin(surroundings)
+    yield RuleReport(rule=Rule.SWITCHED, source="dbtool switch", says=surroundings.state.switched(surroundings.now))
+    yield _ask_default(surroundings.sources)
+    yield _ask_only(surroundings.sources)
+
+
+def say_how_to_begin(environment: Environment, sources: Sources) -> str:
+    """Return the error for when no rule names a profile."""
+    names = {name for source in sources.files for name in source.profiles}
+    given = "--profile postgresql://user@host/database or --profile ./file.db"
+    if not names:
+        place = environment.config_directory / "profiles.toml"
+        return f"there is no profile yet: write one ([profiles.NAME]) in {place} or in dbtool.toml, or pass {given}"
+    return (
+        f"none of the {len(names)} profiles is active: pass --profile NAME, set DBTOOL_PROFILE, run "
+        '`dbtool switch NAME`, name one in a .dbtool-profile file, write default = "NAME" at the top of a profiles '
+        f"file, or pass {given}"
+    )
+
+
+def _ask_flag(flag: str | None) -> RuleReport:
+    # An empty --profile is a script's unset variable: falling through would reach another database.
+    refusal = "--profile is empty: name a profile, a URL or an SQLite file" if flag == "" else None
+    return RuleReport(rule=Rule.FLAG, source="--profile", says=flag or None, refusal=refusal)
+
+
+def _ask_pin(surroundings: Surroundings) -> RuleReport:
+    pin = surroundings.pin
+    if pin is None:
+        return RuleReport(rule=Rule.PIN, source=".dbtool-profile")
+    source = f"{pin.path}:{pin.line}"
+    if pin.name is None:
+        fault = f"{source}: holds no profile's name: write one name, of letters, digits, - and _, on a line"
+        return RuleReport(rule=Rule.PIN, source=source, refusal=fault)
+    if not _may_pin(pin, surroundings):
+        return RuleReport(rule=Rule.PIN, source=source, refusal=_refuse(source, pin.name))
+    return RuleReport(rule=Rule.PIN, source=source, says=pin.name)
+
+
+def _may_pin(pin: Pin, surroundings: Surroundings) -> bool:
+    if surroundings.state.pins.get(str(pin.path)) == pin.digest:
+        return True
+    sources = surroundings.sources
+    return sources.pin_trusted or pin.name in sources.names_in(Scope.PROJECT)
+
+
+def _ask_default(sources: Sources) -> RuleReport:
+    speakers = [source for source in sources.files if "default" in (source.table or {})]
+    if not speakers:
+        return RuleReport(rule=Rule.DEFAULT, source='default = "NAME"')
+    from dbtool.profiles.locate import locate  # noqa: PLC0415 - a stronger rule mostly answers first
+
+    speaker = speakers[0]
+    place = f"{speaker.path}:{locate(speaker.text).get(('default',), 1)}"
+    name = (speaker.table or {})["default"]
+    rival = next((other for other in speakers[1:] if other.scope is speaker.scope), None)
+    refusal = None
+    if not isinstance(name, str) or not name:
+        refusal = f"{place}: default: must be a profile's name"
+    elif rival:
+        refusal = f"{place}: default: {rival.path} sets one too: keep one of the two"
+    elif not sources.is_trusted(speaker) and name not in sources.names_in(Scope.PROJECT):
+        refusal = _refuse(f"{place}: default", name)
+    return RuleReport(rule=Rule.DEFAULT, source=place, says=None if refusal else name, refusal=refusal)
+
+
+def _ask_only(sources: Sources) -> RuleReport:
+    names = {name: source for source in reversed(sources.files) for name in source.profiles}
+    if len(names) != 1:
+        return RuleReport(rule=Rule.ONLY, source=f"{len(names)} profiles")
+    ((name, source),) = names.items()
+    return RuleReport(rule=Rule.ONLY, source=str(source.path), says=name)
+
+
+def _refuse(source: str, name: str) -> str:
+    return (
+        f"{source}: needs trust: it names {name!r}, which is not a profile of this project: look at the file, then run "
+        "`dbtool profile trust` here, or pass --profile"
+    )

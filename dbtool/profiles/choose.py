@@ -1,0 +1,116 @@
+"""The profile that a command uses: named by a rule, or given whole as a URL or an SQLite file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.active import (
+    Rule,
+    RuleReport,
+    Surroundings,
+    is_path,
+    is_url,
+    name_argument,
+    say_how_to_begin,
+    weigh,
+)
+from dbtool.profiles.catalog import Catalog
+from dbtool.profiles.model import Origin, Profile
+from dbtool.profiles.schema import PROFILE_KEYS
+from dbtool.profiles.scope import Scope
+from dbtool.profiles.state import State
+from dbtool.profiles.urls import parse_url
+from dbtool.profiles.values import convert
+
+_ARGUMENT_RULES = frozenset({Rule.FLAG, Rule.VARIABLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The profile to use, and what said so."""
+
+    profile: Profile
+    rule: Rule
+    source: str
+    password_in_argument: bool = False
+    """A password stood in a URL on the command line or in DBTOOL_PROFILE."""
+
+
+def choose(
+    environment: Environment,
+    catalog: Catalog,
+    state: State,
+    *,
+    flag: str | None,
+    clock: Callable[[], float] = time.time,
+) -> Choice:
+    """Return the active profile; `clock` tells epoch seconds.
+
+    Raises ProfileError when no rule names one, or the one that is named cannot be used.
+    """
+    surroundings = Surroundings(environment=environment, sources=catalog.sources, state=state, clock=clock)
+    for report in weigh(surroundings, flag=flag):
+        if report.refusal:
+            raise ProfileError(report.refusal)
+        if report.says:
+            return _take(report, report.says, catalog)
+    raise ProfileError(say_how_to_begin(environment, catalog.sources))
+
+
+def explain(
+    environment: Environment,
+    catalog: Catalog,
+    state: State,
+    *,
+    flag: str | None,
+    clock: Callable[[], float] = time.time,
+) -> tuple[RuleReport, ...]:
+    """Return what every rule says, in order, with the one that decides marked as won."""
+    surroundings = Surroundings(environment=environment, sources=catalog.sources, state=state, clock=clock)
+    reports = list(weigh(surroundings, flag=flag))
+    for number, report in enumerate(reports):
+        if report.says or report.refusal:
+            reports[number] = replace(report, won=report.refusal is None)
+            break
+    return tuple(reports)
+
+
+def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
+    try:
+        if report.rule in _ARGUMENT_RULES and (is_url(said) or is_path(said)):
+            profile = _read_argument(said)
+        else:
+            profile = catalog.get(said)
+    except (ProfileError, ValueError) as error:
+        if report.rule is Rule.FLAG and isinstance(error, ProfileError):
+            raise
+        raise ProfileError(f"{report.source}: {error}") from None
+    stands_open = profile.origin.scope is Scope.ARGUMENT and profile.password is not None
+    return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)
+
+
+def _read_argument(argument: str) -> Profile:
+    """Return the profile that a URL or a path describes. Raises ValueError."""
+    written = parse_url(argument, references=False) if is_url(argument) else {"engine": "sqlite", "path": argument}
+    values = {key: _convert(key, value) for key, value in written.items()}
+    return Profile(
+        name=name_argument(argument),
+        origin=Origin(Path(name_argument(argument)), 0, Scope.ARGUMENT),
+        stated=frozenset(values),
+        **values,
+    )
+
+
+def _convert(key: str, value: Any) -> Any:
+    # Nothing in an argument is a reference: the shell has already expanded what its user wanted.
+    literal = value.replace("${", "$${") if isinstance(value, str) else value
+    try:
+        return convert(PROFILE_KEYS[key], literal)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

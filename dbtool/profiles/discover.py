@@ -1,0 +1,189 @@
+"""Which files count: those named, else the project's and then the user's."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.files import Source, compute_digest, is_file, read_source
+from dbtool.profiles.paths import anchor
+from dbtool.profiles.scope import Scope
+from dbtool.profiles.state import State, read_state
+
+PIN = ".dbtool-profile"
+PROFILE_NAME = re.compile(r"\w[\w-]*")
+"""A bare word: what has a dot, a slash or a colon is a file or a URL on the command line."""
+_PIN_LIMIT = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The nearest `.dbtool-profile`; `name` is None where it holds no profile's name."""
+
+    path: Path
+    name: str | None
+    line: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Every file that counts here, the strongest first, and whether the project's may be believed."""
+
+    files: tuple[Source, ...]
+    ignored: tuple[Path, ...] = ()
+    """TOML in a project's `profiles/` that is not dbtool's."""
+    project: Path | None = None
+    pin: Pin | None = None
+    project_trusted: bool = False
+    project_changed: bool = False
+    """Trust was given once, for other content."""
+    pin_trusted: bool = False
+
+    def is_trusted(self, source: Source) -> bool:
+        """Say whether a file may hold more than literal values."""
+        return source.scope is not Scope.PROJECT or self.project_trusted
+
+    def names_in(self, scope: Scope) -> frozenset[str]:
+        """Return the profiles of one scope, valid or not."""
+        return frozenset(name for source in self.files if source.scope is scope for name in source.profiles)
+
+
+def read_sources(environment: Environment, *, config: str | None = None, state: State | None = None) -> Sources:
+    """Find and read every file that counts.
+
+    Raises ProfileError when a file or directory that was named is not there.
+    """
+    pin = find_pin(environment)
+    named = _find_named(environment, config)
+    if named is not None:
+        return Sources(files=_read_named(named), pin=pin, pin_trusted=_is_pin_trusted(environment, pin, state, named))
+    project, files, ignored = _find_project(environment)
+    user = _read_all(_list_user_files(environment.config_directory), Scope.USER)
+    if project is None:
+        return Sources(files=user, pin=pin, pin_trusted=_is_pin_trusted(environment, pin, state))
+    state = state or read_state(environment)
+    pin_trusted = _is_pin_trusted(environment, pin, state)
+    recorded = state.projects.get(str(project))
+    same = recorded == list_digests(project, files) and (pin is None or pin_trusted)
+    return Sources(
+        files=files + user,
+        ignored=ignored,
+        project=project,
+        pin=pin,
+        project_trusted=same or _trusts_everything(environment),
+        project_changed=recorded is not None and not same,
+        pin_trusted=pin_trusted,
+    )
+
+
+def list_names(environment: Environment, *, config: str | None = None) -> tuple[str, ...]:
+    """Return every profile's name, valid or not, as completion needs them: nothing is checked."""
+    files = read_sources(environment, config=config).files
+    return tuple(dict.fromkeys(name for source in files for name in source.profiles))
+
+
+def list_digests(project: Path, files: Iterable[Source]) -> dict[str, str]:
+    """Return what a record of trust holds for a project: its files and the exact content of each."""
+    return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
+
+
+def find_pin(environment: Environment) -> Pin | None:
+    """Return the `.dbtool-profile` of the nearest directory that has one."""
+    for directory in _climb(environment):
+        path = directory / PIN
+        if is_file(path):
+            return _read_pin(path)
+    return None
+
+
+def _read_pin(path: Path) -> Pin:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_PIN_LIMIT)
+    except OSError:
+        content = b""
+    lines = content.decode("utf-8-sig", errors="replace").splitlines()
+    written = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    number, name = written[0] if len(written) == 1 else (1, "")
+    valid = PROFILE_NAME.fullmatch(name) is not None
+    return Pin(path=path, name=name if valid else None, line=number, digest=compute_digest(content))
+
+
+def _is_pin_trusted(environment: Environment, pin: Pin | None, state: State | None, named: Path | None = None) -> bool:
+    """Say whether a pin may name a profile that is not the project's."""
+    if pin is None or _trusts_everything(environment):
+        return pin is not None
+    if named is not None and str(pin.path.parent) == os.path.realpath(named if named.is_dir() else named.parent):
+        return True
+    return (state or read_state(environment)).pins.get(str(pin.path)) == pin.digest
+
+
+def _trusts_everything(environment: Environment) -> bool:
+    return environment.variables.get("DBTOOL_TRUST_PROJECT") == "1"
+
+
+def _climb(environment: Environment) -> Iterator[Path]:
+    """Yield the working directory and those above it, up to but without the home directory."""
+    home = os.path.realpath(environment.home)
+    start = Path(os.path.realpath(environment.working_directory))
+    for directory in (start, *start.parents):
+        if str(directory) == home:
+            return
+        yield directory
+
+
+def _find_project(environment: Environment) -> tuple[Path | None, tuple[Source, ...], tuple[Path, ...]]:
+    for directory in _climb(environment):
+        files, ignored = _read_project(directory, Scope.PROJECT)
+        if files:
+            return directory, files, ignored
+    return None, (), ()
+
+
+def _read_project(directory: Path, scope: Scope) -> tuple[tuple[Source, ...], tuple[Path, ...]]:
+    """Return the files that make a directory a project, and the TOML beside them that does not."""
+    main = _read_all([directory / "dbtool.toml"], scope)
+    others = _read_all(sorted((directory / "profiles").glob("*.toml")), scope)
+    ours = tuple(source for source in others if source.is_meant_for_dbtool)
+    return main + ours, tuple(source.path for source in others if not source.is_meant_for_dbtool)
+
+
+def _list_user_files(directory: Path) -> list[Path]:
+    return [directory / "profiles.toml", *sorted((directory / "profiles.d").glob("*.toml"))]
+
+
+def _read_all(paths: Iterable[Path], scope: Scope) -> tuple[Source, ...]:
+    return tuple(read_source(path, scope) for path in paths if is_file(path))
+
+
+def _find_named(environment: Environment, config: str | None) -> Path | None:
+    origin = "--config" if config is not None else "DBTOOL_CONFIG"
+    written = environment.variables.get("DBTOOL_CONFIG") if config is None else config
+    if config is None and not written:
+        return None
+    if not written:
+        raise ProfileError(f"{origin} is empty: name a file or a directory")
+    path = anchor(written, directory=environment.working_directory, home=environment.home)
+    if not path.exists():
+        raise ProfileError(f"{origin} names {path}, which does not exist")
+    return path
+
+
+def _read_named(named: Path) -> tuple[Source, ...]:
+    """Read a named file, or a named directory laid out as a project, as the user's or with files of its own."""
+    if not named.is_dir():
+        return (read_source(named, Scope.EXPLICIT),)
+    files = _read_project(named, Scope.EXPLICIT)[0] or _read_all(_list_user_files(named), Scope.EXPLICIT)
+    if files:
+        return files
+    flat = _read_all(sorted(named.glob("*.toml")), Scope.EXPLICIT)
+    found = tuple(source for source in flat if source.is_meant_for_dbtool)
+    if not found:
+        raise ProfileError(f"{named} holds no profiles: no dbtool.toml, and no TOML file with a `profiles` table")
+    return found

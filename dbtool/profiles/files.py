@@ -1,0 +1,82 @@
+"""Profile files as they are read: their exact bytes, and the TOML in them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# Not tomllib: the standard library's is pure Python and takes twice as long to import, which
+# `dbtool current` pays in every prompt; and its messages carry no line of their own before 3.14.
+import tomli
+
+from dbtool.profiles.scope import Scope
+
+_PROFILES_HEADER = re.compile(rb"""^[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file that may define profiles; what was hashed, parsed and located is the same `content`."""
+
+    path: Path
+    scope: Scope
+    content: bytes = field(repr=False)
+    table: Mapping[str, Any] | None = field(repr=False)
+    """None where the file could not be read or does not parse; `error` says why."""
+    error: str | None = None
+    line: int = 0
+
+    @property
+    def text(self) -> str:
+        """Return the content as text."""
+        return self.content.decode("utf-8-sig")
+
+    @property
+    def profiles(self) -> Mapping[str, Any]:
+        """Return the `profiles` table, empty where there is none."""
+        table = (self.table or {}).get("profiles")
+        return table if isinstance(table, dict) else {}
+
+    @property
+    def is_meant_for_dbtool(self) -> bool:
+        """Say whether the file has a top-level `profiles` table, or would have if it parsed."""
+        if self.table is None:
+            return not self.content or _PROFILES_HEADER.search(self.content) is not None
+        return isinstance(self.table.get("profiles"), dict)
+
+
+def compute_digest(content: bytes) -> str:
+    """Return what stands for a file's exact content in a record of trust."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def is_file(path: Path) -> bool:
+    """Say whether there is a file to read; what may not even be looked at is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def read_source(path: Path, scope: Scope) -> Source:
+    """Read and parse one file; what is wrong with it is kept, not raised."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        return Source(path=path, scope=scope, content=b"", table=None, error=reason)
+    try:
+        table = tomli.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Source(path=path, scope=scope, content=content, table=None, error="is not UTF-8", line=line)
+    except tomli.TOMLDecodeError as error:
+        reason = f"does not parse: {error.msg} (column {error.colno})"
+        return Source(path=path, scope=scope, content=content, table=None, error=reason, line=error.lineno)
+    except RecursionError:
+        return Source(path=path, scope=scope, content=content, table=None, error="nests too deeply")
+    return Source(path=path, scope=scope, content=content, table=table)

@@ -1,0 +1,178 @@
+"""Bring profiles together: one of a name per scope, a project's before the user's, `extends` followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dbtool.dialects import DIALECTS
+from dbtool.profiles.model import Origin, PoolSettings, Profile
+from dbtool.profiles.paths import MEMORY
+from dbtool.profiles.problems import Problem, suggest
+from dbtool.profiles.relocate import relocate
+from dbtool.profiles.schema import PROFILE_KEYS
+from dbtool.profiles.scope import Scope
+from dbtool.profiles.validate import Draft, Setting
+
+_STRENGTH = (Scope.EXPLICIT, Scope.PROJECT, Scope.USER)
+_ENGINE_KEYS = frozenset().union(*(dialect.keys for dialect in DIALECTS.values()))
+_EXCLUSIVE = {"host": "socket", "socket": "host"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """One profile with what it extends, and all that is wrong with it."""
+
+    draft: Draft
+    settings: Mapping[str, Setting]
+    problems: tuple[Problem, ...] = ()
+    missing: str | None = None
+    """What a profile that only serves as a base leaves out; an error once somebody opens it."""
+
+    def build(self) -> Profile:
+        """Return the profile of settings that have no problems."""
+        values = {key: setting.value for key, setting in self.settings.items()}
+        pool = {key[5:]: value for key, value in values.items() if key.startswith("pool.")}
+        own = {key: value for key, value in values.items() if not key.startswith("pool.")}
+        origin = Origin(self.draft.source.path, self.draft.line, self.draft.source.scope)
+        return Profile(
+            name=self.draft.name,
+            origin=origin,
+            pool=PoolSettings(**pool),
+            stated=frozenset(values),
+            trusted=self.draft.trusted,
+            **own,
+        )
+
+
+def merge(drafts: Iterable[Draft]) -> dict[str, Merged]:
+    """Return the profile that each name stands for."""
+    merger = _Merger(drafts)
+    names = dict.fromkeys(name for scope in _STRENGTH for name in merger.scopes.get(scope, {}))
+    return {name: merger.merge(merger.find(name)) for name in names}
+
+
+class _Merger:
+    """Every draft by scope and name; what was merged is kept, since bases are shared."""
+
+    def __init__(self, drafts: Iterable[Draft]) -> None:
+        self.scopes: dict[Scope, dict[str, Draft]] = {}
+        self.doubles: dict[tuple[Scope, str], Problem] = {}
+        self.done: dict[tuple[Scope, str], Merged] = {}
+        self.under_way: list[tuple[Scope, str]] = []
+        for draft in drafts:
+            self._add(draft)
+
+    def _add(self, draft: Draft) -> None:
+        scope = self.scopes.setdefault(draft.source.scope, {})
+        first = scope.setdefault(draft.name, draft)
+        if first is not draft:
+            message = f"is written twice: {first.source.path}:{first.line} has one too"
+            self.doubles[draft.source.scope, draft.name] = _report(draft, None, message)
+
+    def find(self, name: str) -> Draft:
+        """Return the strongest profile of a name that exists."""
+        return next(self.scopes[scope][name] for scope in _STRENGTH if name in self.scopes.get(scope, {}))
+
+    def merge(self, draft: Draft) -> Merged:
+        """Return a profile with what it extends."""
+        identity = (draft.source.scope, draft.name)
+        if identity not in self.done:
+            self.under_way.append(identity)
+            self.done[identity] = self._merge(draft)
+            self.under_way.pop()
+        return self.done[identity]
+
+    def _merge(self, draft: Draft) -> Merged:
+        problems = list(draft.problems)
+        if double := self.doubles.get((draft.source.scope, draft.name)):
+            problems.append(double)
+        extends = draft.settings.get("extends")
+        inherited: Mapping[str, Setting] = {}
+        if extends is not None:
+            inherited, fault = self._inherit(draft, extends)
+            if fault:
+                problems.append(_report(draft, extends, fault, key="extends"))
+        settings = _override(inherited, draft)
+        if not problems:
+            problems.extend(_check_together(draft, settings, inherited))
+        missing = None if problems else _find_missing(settings)
+        return Merged(draft=draft, settings=settings, problems=tuple(problems), missing=missing)
+
+    def _inherit(self, draft: Draft, extends: Setting) -> tuple[Mapping[str, Setting], str | None]:
+        """Return the settings of the profile that is extended, or none and why not."""
+        base = self._find_base(draft, extends.value)
+        if isinstance(base, str):
+            return {}, base
+        identity = (base.source.scope, base.name)
+        if identity in self.under_way:
+            circle = [name for _, name in self.under_way[self.under_way.index(identity) :]]
+            return {}, f"goes in a circle: {' -> '.join([*circle, base.name])}"
+        merged = self.merge(base)
+        if merged.problems:
+            return {}, f"{base.name!r} is not valid: {merged.problems[0]}"
+        return merged.settings, None
+
+    def _find_base(self, draft: Draft, name: str) -> Draft | str:
+        """Return the nearest profile of a name that may be extended: a user's never extends a project's."""
+        visible = _STRENGTH[_STRENGTH.index(draft.source.scope) :]
+        known = {base: found for scope in reversed(visible) for base, found in self.scopes.get(scope, {}).items()}
+        base = known.get(name)
+        if base is None:
+            return f"no profile is named {name!r}{suggest(name, known.keys() - {draft.name})}"
+        if not draft.trusted and base.source.scope is not draft.source.scope:
+            return (
+                f"needs trust: it extends {name!r}, which is not a profile of this project: look at the project's "
+                "files, then run `dbtool profile trust` there"
+            )
+        return base
+
+
+def _override(inherited: Mapping[str, Setting], draft: Draft) -> dict[str, Setting]:
+    """Lay a profile's own settings over those it inherits, key by key."""
+    own = draft.settings
+    hidden = {other for key, other in _EXCLUSIVE.items() if key in own}
+    kept = {key: setting for key, setting in inherited.items() if key not in hidden and key != "extends"}
+    moved = {key: relocate(key, setting, to=draft.source.path.parent) for key, setting in kept.items()}
+    return {**moved, **own}
+
+
+def _check_together(draft: Draft, settings: Mapping[str, Setting], inherited: Mapping[str, Setting]) -> list[Problem]:
+    """Find what is wrong only once a profile and its base are one; what the base alone has wrong is its own."""
+    found = []
+    engine = settings.get("engine")
+    for key, setting in settings.items():
+        if engine and key in _ENGINE_KEYS and key not in DIALECTS[engine.value].keys:
+            found.append(_report(draft, setting, f"{engine.value} has no such key", key=key))
+    late = inherited.get("url")
+    if late and late.value and settings["url"] is late:
+        beside = [key for key in draft.settings if key in PROFILE_KEYS and PROFILE_KEYS[key].in_url]
+        message = f"stands beside the url of {late.owner!r}, which variables decide: say it in one of the two"
+        found.extend(_report(draft, draft.settings[key], message, key=key) for key in beside)
+    limit = _get(settings, "pool.max_connections", PoolSettings().max_connections)
+    if _get(settings, "pool.min_idle", 0) > limit:
+        setting = settings["pool.min_idle"]
+        found.append(_report(draft, setting, f"is more than max_connections, {limit}", key="pool.min_idle"))
+    return found
+
+
+def _find_missing(settings: Mapping[str, Setting]) -> str | None:
+    engine = settings.get("engine")
+    if engine is None:
+        return "says no engine: add engine = or url ="
+    if "path" in DIALECTS[engine.value].keys and "path" not in settings and not _has_late_url(settings):
+        return f'says no path: add path = "FILE" or path = "{MEMORY}"'
+    return None
+
+
+def _get(settings: Mapping[str, Setting], key: str, default: int) -> int:
+    return int(settings[key].value) if key in settings else default
+
+
+def _report(draft: Draft, setting: Setting | None, message: str, *, key: str | None = None) -> Problem:
+    file, line = (setting.file, setting.line) if setting else (draft.source.path, draft.line)
+    return Problem(file=file, line=line, profile=draft.name, key=key, message=message)
+
+
+def _has_late_url(settings: Mapping[str, Setting]) -> bool:
+    return "url" in settings and settings["url"].value is not None

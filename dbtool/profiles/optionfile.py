@@ -1,0 +1,93 @@
+"""MySQL's option files: what their client groups say, as profile keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbtool.errors import ProfileError
+from dbtool.profiles.foreign import MYSQL_KEYS, translate
+
+_GROUPS = {
+    "mysql": ("client",),
+    "mariadb": ("client", "client-server", "client-mariadb"),
+}
+_FLAGS = {
+    "ssl": "require",
+    "ssl-verify-server-cert": "verify-full",
+    "skip-ssl": "disable",
+    "disable-ssl": "disable",
+}
+"""Options that say by standing there which TLS level is meant."""
+_ESCAPE = re.compile(r"\\([btnrs\\'\"])")
+_ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "s": " "}
+
+
+def read_option_file(path: Path, engine: str) -> dict[str, str]:
+    """Return what an option file's client groups say, still as text; a later line wins.
+
+    Raises ProfileError, also for an option that dbtool does not have.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ProfileError(f"option_file {path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ProfileError(f"option_file {path}: is not UTF-8 text") from None
+    values: dict[str, str] = {}
+    for number, name, value in _read_options(path, text, _GROUPS[engine]):
+        try:
+            said = _translate_option(name, value)
+        except ValueError as error:
+            raise ProfileError(f"{path}:{number}: {error}") from None
+        # A bare `ssl` beside a stronger word does not take it back.
+        values.update({} if name == "ssl" and "tls" in values else said)
+    return values
+
+
+def _read_options(path: Path, text: str, groups: tuple[str, ...]) -> Iterator[tuple[int, str, str | None]]:
+    group = None
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("!"):
+            raise ProfileError(f"{path}:{number}: {stripped.split()[0]} is not followed: name that file as option_file")
+        if stripped.startswith("["):
+            group = stripped.partition("]")[0][1:].strip()
+        elif stripped and stripped[0] not in "#;" and group in groups:
+            name, equals, value = stripped.partition("=")
+            yield number, _normalize(name), _unquote(value.strip()) if equals else None
+
+
+def _normalize(name: str) -> str:
+    return name.partition("#")[0].strip().lower().replace("_", "-").removeprefix("loose-")
+
+
+def _unquote(value: str) -> str:
+    """Return a value without its quotes, escapes and comment."""
+    if value[:1] in {"'", '"'}:
+        end = value.find(value[0], 1)
+        while end > 0 and _count_backslashes(value, end) % 2:
+            end = value.find(value[0], end + 1)
+        value = value[1:end] if end > 0 else value
+    else:
+        value = value.partition("#")[0].rstrip()
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), value)
+
+
+def _count_backslashes(value: str, end: int) -> int:
+    return end - len(value[:end].rstrip("\\"))
+
+
+def _translate_option(name: str, value: str | None) -> dict[str, str]:
+    if name in _FLAGS and value in {None, "1", "on", "true"}:
+        return {"tls": _FLAGS[name]}
+    # dbtool always speaks utf8mb4, so that this common line has nothing left to say.
+    if name == "default-character-set" and value and value.lower() in {"utf8", "utf8mb4", "auto"}:
+        return {}
+    if value is None:
+        if name == "password":
+            return {}
+        raise ValueError(f"{name!r} has no value")
+    key, converted = translate(name, value, MYSQL_KEYS)
+    return {key: converted}

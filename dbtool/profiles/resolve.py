@@ -1,0 +1,204 @@
+"""Turn a profile as written into what an engine opens: references, secrets and foreign files resolved."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dbtool.dialects import DIALECTS
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError, SecretError
+from dbtool.profiles.model import Common, Profile, Target
+from dbtool.profiles.optionfile import read_option_file
+from dbtool.profiles.paths import MEMORY, anchor
+from dbtool.profiles.references import expand
+from dbtool.profiles.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.scope import Scope
+from dbtool.profiles.secrets import Context, Deadline, fetch_secret
+from dbtool.profiles.service import read_service
+from dbtool.profiles.urls import parse_url
+from dbtool.profiles.values import convert
+
+NO_PASSFILE = f"{os.devnull}/none"
+"""A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""
+_LOOPBACK = "127.0.0.1"
+_TEXT_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {Kind.TEXT, Kind.HOST})
+_PATH_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH)
+_DEFAULTS = {field.name: field.default for field in fields(Profile)}
+
+
+def resolve(
+    profile: Profile,
+    environment: Environment,
+    *,
+    deadline: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Target:
+    """Return what an engine opens; `deadline` is on the clock's scale and bounds every secret.
+
+    Raises ProfileError, SecretError, or TimedOutError once the deadline has passed.
+    """
+    return _Resolution(profile, environment, Deadline(at=deadline, clock=clock)).run()
+
+
+class _Resolution:
+    """One profile on its way to a target: `values` gathers what it says, then what fills its gaps."""
+
+    def __init__(self, profile: Profile, environment: Environment, deadline: Deadline) -> None:
+        self.profile = profile
+        self.environment = environment
+        self.deadline = deadline
+        self.dialect = DIALECTS[profile.engine]
+        argument = profile.origin.scope is Scope.ARGUMENT
+        self.directory = environment.working_directory if argument else profile.origin.file.parent
+        self.values: dict[str, Any] = {}
+
+    def run(self) -> Target:
+        """Take the steps in order: the profile's own keys, its URL, foreign files, defaults, the password."""
+        self._take_own()
+        if self.profile.url is not None:
+            self._take_url(self.profile.url)
+        if "service" in self.values:
+            self._fill(read_service(self.values["service"], self.environment))
+        if "option_file" in self.values:
+            self._fill(read_option_file(Path(self.values["option_file"]), self.profile.engine))
+        if "database" in self.dialect.keys:
+            self._fill_defaults()
+        if "service" in self.dialect.keys:
+            self._fill_libpq()
+        self._take_password()
+        return self._build()
+
+    def _take_own(self) -> None:
+        for key in (*_TEXT_KEYS, *_PATH_KEYS):
+            written = getattr(self.profile, key)
+            if written is not None and key != "url":
+                self.values[key] = self._finish(key, self._expand(key, written), self.directory)
+        for key in ("tls", "connect_timeout", "port", "target_session_attrs"):
+            value = getattr(self.profile, key)
+            if key in self.profile.stated or value != _DEFAULTS[key]:
+                self.values[key] = value
+        self.values["on_connect"] = tuple(self._expand("on_connect", sql) for sql in self.profile.on_connect)
+
+    def _take_url(self, written: str) -> None:
+        """Lay what a URL says, once its variables are known, over what the profile inherits."""
+        whole = written.startswith("${")
+        try:
+            if whole:
+                said = parse_url(self._expand("url", written), references=False)
+            else:
+                said = {key: self._expand_part(part) for key, part in parse_url(written, references=True).items()}
+            if said.pop("engine") != self.profile.engine:
+                raise ValueError(f"is not a URL of {self.profile.engine}")
+            for key, value in said.items():
+                self.values[key] = self._read(key, value, self.directory)
+        except ValueError as error:
+            raise self._blame("url", str(error)) from None
+
+    def _expand_part(self, part: Any) -> Any:
+        return self._expand("url", part) if isinstance(part, str) else part
+
+    def _fill(self, said: Mapping[str, str]) -> None:
+        """Take from another tool's file what the profile leaves open."""
+        placed = "host" in self.values or "socket" in self.values
+        for key, value in said.items():
+            if key in self.values or (placed and key in {"host", "socket"}) or value == "":
+                continue
+            try:
+                self.values[key] = self._read(key, value, self.environment.working_directory)
+            except ValueError as error:
+                raise self._blame(key, str(error)) from None
+
+    def _read(self, key: str, value: Any, directory: Path) -> Any:
+        """Give text from outside the profile the type of its key. Raises ValueError."""
+        if key not in PROFILE_KEYS or PROFILE_KEYS[key].kind in {Kind.TEXT, Kind.HOST, Kind.PATH, Kind.SECRET}:
+            return self._finish(key, value, directory)
+        if PROFILE_KEYS[key].kind is Kind.INTEGER and isinstance(value, str):
+            if not (value.isascii() and value.isdigit()):
+                raise ValueError(f"the {key} is not a number")
+            value = int(value)
+        return convert(PROFILE_KEYS[key], value)
+
+    def _finish(self, key: str, text: str, directory: Path) -> str:
+        if key not in {*_PATH_KEYS, "passfile"} or text == MEMORY:
+            return text
+        return str(anchor(text, directory=directory, home=self.environment.home))
+
+    def _fill_defaults(self) -> None:
+        """Say what a client library would otherwise choose by itself, so that every engine means the same."""
+        if "socket" not in self.values:
+            self.values.setdefault("host", _LOOPBACK)
+        self.values.setdefault("port", self.dialect.default_port)
+        if "user" not in self.values:
+            self.values["user"] = _name_login(self.environment)
+
+    def _fill_libpq(self) -> None:
+        """Fill in the two variables that may speak; an untrusted project's server gets nothing of the user's."""
+        variables = self.environment.variables
+        self.values.setdefault("database", self.values["user"])
+        if not self.profile.trusted:
+            self.values["passfile"] = NO_PASSFILE
+            return
+        if self.profile.password is None and variables.get("PGPASSWORD"):
+            self.values.setdefault("password", variables["PGPASSWORD"])
+        own = variables.get("PGPASSFILE")
+        passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
+        self.values.setdefault("passfile", str(passfile))
+
+    def _take_password(self) -> None:
+        secret = self.profile.password
+        if secret is None or (self.profile.url is not None and "password" in self.values):
+            return
+        context = Context(
+            environment=self.environment,
+            directory=self.directory,
+            expand=lambda text: self._expand("password", text),
+            told=self._tell_command(),
+            deadline=self.deadline,
+        )
+        try:
+            self.values["password"] = fetch_secret(secret, context)
+        except SecretError as error:
+            raise SecretError(f"{self._place('password')}: {error}") from error
+
+    def _tell_command(self) -> dict[str, str]:
+        keys = {"DBTOOL_HOST": "host", "DBTOOL_USER": "user", "DBTOOL_PORT": "port", "DBTOOL_DATABASE": "database"}
+        said = {name: self.values.get(key) for name, key in keys.items()}
+        said["DBTOOL_HOST"] = said["DBTOOL_HOST"] or self.values.get("socket")
+        return {name: str(value) for name, value in said.items() if value is not None}
+
+    def _expand(self, key: str, text: str) -> str:
+        try:
+            return expand(text, self.environment.variables)
+        except LookupError as error:
+            raise self._blame(key, f"the variable {error.args[0]} is not set") from None
+
+    def _blame(self, key: str, reason: str) -> ProfileError:
+        return ProfileError(f"{self._place(key)}: {reason}")
+
+    def _place(self, key: str) -> str:
+        return f"{self.profile.origin}: profile {self.profile.name!r}: {key}"
+
+    def _build(self) -> Target:
+        common = {field.name: getattr(self.profile, field.name) for field in fields(Common)}
+        known = {field.name for field in fields(Target)}
+        return Target(**common | {key: value for key, value in self.values.items() if key in known})
+
+
+def _name_login(environment: Environment) -> str | None:
+    """Return the name of the operating system's user, who logs in where no user is named."""
+    for variable in ("LOGNAME", "USER", "USERNAME"):
+        if environment.variables.get(variable):
+            return environment.variables[variable]
+    if os.name == "nt":
+        return None
+    import pwd  # noqa: PLC0415 - exists on Unix only
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return None

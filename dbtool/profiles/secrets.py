@@ -1,0 +1,197 @@
+"""Fetch the secret that a profile refers to, within a time limit; it never enters a message."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from dbtool.environment import Environment
+from dbtool.errors import SecretError, TimedOutError, one_line
+from dbtool.profiles.model import (
+    CommandSecret,
+    EnvironmentSecret,
+    FileSecret,
+    KeyringSecret,
+    PlainSecret,
+    Secret,
+)
+from dbtool.profiles.paths import anchor
+
+T = TypeVar("T")
+
+SECRET_LIMIT = 60.0
+"""Seconds that a secret may take to arrive: long enough to unlock a vault by hand."""
+_QUOTED_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """When a command has to be done; `at` is on the clock's scale, None for never."""
+
+    at: float | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def limit(self, most: float) -> float:
+        """Return the seconds left, at most `most`. Raises TimedOutError when there are none."""
+        left = most if self.at is None else min(most, self.at - self.clock())
+        if left <= 0:
+            raise TimedOutError("the time was up before the profile's secrets were there")
+        return left
+
+    def fail(self, limit: float, what: str) -> Exception:
+        """Return the error for something that took longer than `limit` seconds."""
+        if self.at is not None and limit < SECRET_LIMIT:
+            return TimedOutError(f"the time was up while waiting for {what}")
+        return SecretError(f"{what} did not answer within {limit:.0f}s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a secret is fetched with; `told` is what a command learns about the connection."""
+
+    environment: Environment
+    directory: Path
+    """Where relative paths start and a command runs."""
+    expand: Callable[[str], str] = field(repr=False)
+    told: Mapping[str, str]
+    deadline: Deadline
+
+
+def fetch_secret(secret: Secret, context: Context) -> str:
+    """Return a secret's text. Raises SecretError, or TimedOutError once the command's own time is up."""
+    if isinstance(secret, PlainSecret):
+        return context.expand(secret.text)
+    text = _fetch(secret, context)
+    if not text:
+        raise SecretError(f"{_describe(secret)} is empty")
+    if "\0" in text:
+        raise SecretError(f"{_describe(secret)} holds a NUL character")
+    return text
+
+
+def _fetch(secret: EnvironmentSecret | FileSecret | CommandSecret | KeyringSecret, context: Context) -> str:
+    if isinstance(secret, EnvironmentSecret):
+        return _read_variable(secret, context)
+    if isinstance(secret, FileSecret):
+        return _read_file(secret, context)
+    if isinstance(secret, CommandSecret):
+        return _run_command(secret, context)
+    return _ask_keyring(secret, context)
+
+
+def _describe(secret: Secret) -> str:
+    if isinstance(secret, EnvironmentSecret):
+        return f"the variable {secret.variable}"
+    if isinstance(secret, FileSecret):
+        return f"the file {secret.path}"
+    if isinstance(secret, CommandSecret):
+        return f"the command {secret.arguments[0]!r}"
+    return f"the keyring's entry {secret.entry!r}" if isinstance(secret, KeyringSecret) else "the secret"
+
+
+def _read_variable(secret: EnvironmentSecret, context: Context) -> str:
+    value = context.environment.variables.get(context.expand(secret.variable))
+    if value is None:
+        raise SecretError(f"{_describe(secret)} is not set")
+    return value
+
+
+def _read_file(secret: FileSecret, context: Context) -> str:
+    path = anchor(context.expand(str(secret.path)), directory=context.directory, home=context.environment.home)
+    try:
+        content = _wait_for(path.read_bytes, context.deadline, _describe(secret))
+        return _strip_break(content.decode())
+    except OSError as error:
+        raise SecretError(f"{_describe(secret)} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        # Not chained: the decoder's error carries the whole content.
+        raise SecretError(f"{_describe(secret)} is not UTF-8 text") from None
+
+
+def _run_command(secret: CommandSecret, context: Context) -> str:
+    import subprocess  # noqa: PLC0415 - slow to import, and most profiles run no command
+
+    what = _describe(secret)
+    limit = context.deadline.limit(SECRET_LIMIT)
+    try:
+        done = subprocess.run(
+            [context.expand(argument) for argument in secret.arguments],
+            # Standard input may be the SQL, which is not the command's to read.
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            cwd=context.directory,
+            env={**context.environment.variables, **context.told},
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        # Not chained: the exception carries what the command has printed so far.
+        raise context.deadline.fail(limit, what) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "an argument holds a NUL character"
+        raise SecretError(f"{what} cannot be run: {reason}") from error
+    if done.returncode:
+        raise SecretError(f"{what} failed with status {done.returncode}{_quote_complaint(done.stderr)}")
+    try:
+        return _strip_break(done.stdout.decode())
+    except UnicodeDecodeError:
+        raise SecretError(f"{what} printed something that is not UTF-8 text") from None
+
+
+def _quote_complaint(stderr: bytes) -> str:
+    """Return the last line that a failed command said about itself; secrets go to its standard output."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return f": {one_line(lines[-1])[:_QUOTED_LIMIT]}" if lines else ""
+
+
+def _ask_keyring(secret: KeyringSecret, context: Context) -> str:
+    service, _, user = context.expand(secret.entry).rpartition("/")
+
+    def ask() -> str | None:
+        # Imported here because some backends hang, or ask for a display, as soon as they are loaded.
+        import keyring  # noqa: PLC0415
+
+        return keyring.get_password(service, user)  # type: ignore[no-any-return,unused-ignore]
+
+    what = _describe(secret)
+    try:
+        value = _wait_for(ask, context.deadline, what)
+    except ImportError as error:
+        raise SecretError(f"{what} needs the keyring package: pip install 'dbtool[keyring]'") from error
+    except (SecretError, TimedOutError):
+        raise
+    except Exception as error:
+        raise SecretError(f"{what} cannot be had: {type(error).__name__}: {error}") from error
+    if value is None:
+        raise SecretError(f"{what} does not exist: keyring set {service} {user}")
+    return value
+
+
+def _wait_for(work: Callable[[], T], deadline: Deadline, what: str) -> T:
+    """Run something that may hang in a thread that is left behind if it does."""
+    limit = deadline.limit(SECRET_LIMIT)
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="dbtool-secret", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise deadline.fail(limit, what)
+    return results[0]
+
+
+def _strip_break(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,74 @@
+"""libpq's service files: what an entry of pg_service.conf says, as profile keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.foreign import LIBPQ_KEYS, translate
+from dbtool.profiles.problems import suggest
+
+_KEYS = {**LIBPQ_KEYS, "passfile": "passfile"}
+
+
+def read_service(name: str, environment: Environment) -> dict[str, str]:
+    """Return what a service entry says, still as text. Raises ProfileError, also for a key dbtool has not."""
+    files = [path for path in _list_files(environment) if path.is_file()]
+    known: set[str] = set()
+    for path in files:
+        entries = _read_file(path)
+        if name in entries:
+            return _translate_entry(path, entries[name])
+        known |= entries.keys()
+    if not files:
+        raise ProfileError(f"service {name!r}: there is no {_list_files(environment)[0]}")
+    raise ProfileError(f"service {name!r}: is not in {' or '.join(map(str, files))}{suggest(name, known)}")
+
+
+def _list_files(environment: Environment) -> list[Path]:
+    """Return where libpq looks, in its order."""
+    own = environment.variables.get("PGSERVICEFILE")
+    system = environment.variables.get("PGSYSCONFDIR")
+    first = environment.working_directory / own if own else environment.home / ".pg_service.conf"
+    return [first, *([Path(system) / "pg_service.conf"] if system else [])]
+
+
+def _read_file(path: Path) -> dict[str, list[tuple[int, str]]]:
+    """Return the numbered lines of each entry."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: cannot be read: {error}") from error
+    entries: dict[str, list[tuple[int, str]]] = {}
+    entry: list[tuple[int, str]] = []
+    for number, line in _number_lines(text):
+        if line.startswith("[") and line.endswith("]"):
+            # libpq reads the first of two entries of one name and stops there.
+            entry = []
+            entries.setdefault(line[1:-1], entry)
+        else:
+            entry.append((number, line))
+    return entries
+
+
+def _number_lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            yield number, stripped
+
+
+def _translate_entry(path: Path, lines: list[tuple[int, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for number, line in lines:
+        name, equals, value = line.partition("=")
+        try:
+            if not equals:
+                raise ValueError("is no key=value")
+            key, converted = translate(name.strip(), value.strip(), _KEYS)
+        except ValueError as error:
+            raise ProfileError(f"{path}:{number}: {error}") from None
+        values[key] = converted
+    return values

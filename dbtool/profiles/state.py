@@ -1,0 +1,206 @@
+"""What dbtool remembers between commands: the switched profile, the one before, and what is trusted.
+
+One JSON file in the state directory, 0600 in a directory of 0700. A reader sees a whole file or none,
+because a writer renames a finished one into place; writers take turns by a lock beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+
+_FILE = "state.json"
+_VERSION = 1
+_LOCK_WAIT = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """The switched profile; `until` is epoch seconds, None for good."""
+
+    name: str
+    until: float | None = None
+    fallback: str | None = None
+    """What is switched to again once `until` has passed."""
+
+    def name_at(self, now: float) -> str | None:
+        """Return the profile that the switch stands for at a time in epoch seconds."""
+        return self.name if self.until is None or now < self.until else self.fallback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything remembered; digests stand for the exact content of a file."""
+
+    switch: Switch | None = None
+    previous: str | None = None
+    projects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Per trusted project directory: the digest of each of its files."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each trusted `.dbtool-profile`."""
+    warning: str | None = None
+    """What was wrong with the file, which then counts as empty; never written."""
+
+    def switched(self, now: float) -> str | None:
+        """Return the name of the switched profile at a time in epoch seconds."""
+        return self.switch.name_at(now) if self.switch else None
+
+    def switch_to(self, name: str | None, *, now: float, until: float | None = None) -> State:
+        """Return the state after a switch to `name`, or to none; what was switched becomes the previous one."""
+        current = self.switched(now)
+        lasting = self.switch.fallback if self.switch and self.switch.until is not None else current
+        switch = None if name is None else Switch(name=name, until=until, fallback=lasting if until else None)
+        return replace(self, switch=switch, previous=current if current not in (None, name) else self.previous)
+
+
+def read_state(environment: Environment) -> State:
+    """Read what is remembered; a file that cannot be used is reported in `warning`, never raised."""
+    path = environment.state_directory / _FILE
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return State()
+    except OSError as error:
+        return State(warning=f"{path} cannot be read ({error.strerror}): no profile is switched and no project trusted")
+    try:
+        return _decode(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return State(
+            warning=f"{path} is damaged or from another version of dbtool: no profile is switched and no project "
+            "trusted; it is kept aside at the next switch or trust"
+        )
+
+
+def update_state(environment: Environment, change: Callable[[State], State]) -> State:
+    """Change what is remembered, in turn with every other writer, and return the new state.
+
+    Raises ProfileError when it cannot be written.
+    """
+    directory = environment.state_directory
+    try:
+        _make_private(directory)
+        # The lock file guards the read and the write of state.json; it is never removed, so that
+        # two writers never lock two different files.
+        with (directory / "state.lock").open("ab") as lock:
+            _lock(lock.fileno(), directory)
+            before = read_state(environment)
+            after = replace(change(replace(before, warning=None)), warning=None)
+            if before.warning:
+                _keep_aside(directory / _FILE)
+            _write(directory / _FILE, _encode(after))
+    except OSError as error:
+        raise ProfileError(f"the state cannot be written to {directory}: {error.strerror}") from error
+    return after
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.stat().st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    """Wait for the lock, which goes when the file is closed."""
+    import time  # noqa: PLC0415 - readers never get here
+
+    deadline = time.monotonic() + _LOCK_WAIT
+    while not _try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            raise ProfileError(f"another process has held the lock in {directory} for {_LOCK_WAIT:.0f}s")
+        time.sleep(0.01)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt  # noqa: PLC0415 - exists on this platform only
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl  # noqa: PLC0415 - exists on this platform only
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _keep_aside(path: Path) -> None:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.replace(aside)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file by a finished one, so that a crash leaves the old or the new."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with open(draft, "xb", opener=_open_private) as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _encode(state: State) -> bytes:
+    import json  # noqa: PLC0415 - most commands have no state to read or write
+
+    switch = state.switch
+    document = {
+        "version": _VERSION,
+        "switched": switch and {"name": switch.name, "until": switch.until, "fallback": switch.fallback},
+        "previous": state.previous,
+        "trust": {
+            "projects": {directory: dict(files) for directory, files in state.projects.items()},
+            "pins": dict(state.pins),
+        },
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def _decode(content: bytes) -> State:
+    """Read a document; anything but the exact shape that `_encode` writes raises."""
+    import json  # noqa: PLC0415 - most commands have no state to read or write
+
+    document = json.loads(content)
+    if document["version"] != _VERSION:
+        raise ValueError("another version")
+    trust = document["trust"]
+    return State(
+        switch=_decode_switch(document["switched"]),
+        previous=_check_name(document["previous"]),
+        projects={directory: _check_digests(files) for directory, files in trust["projects"].items()},
+        pins=_check_digests(trust["pins"]),
+    )
+
+
+def _decode_switch(written: Any) -> Switch | None:
+    if written is None:
+        return None
+    name, until = _check_name(written["name"]), written["until"]
+    if name is None or not (until is None or isinstance(until, (int, float))):
+        raise ValueError("no switch")
+    return Switch(name=name, until=until, fallback=_check_name(written["fallback"]))
+
+
+def _check_name(written: Any) -> str | None:
+    if written is not None and not isinstance(written, str):
+        raise ValueError("no name")
+    return written
+
+
+def _check_digests(written: Any) -> dict[str, str]:
+    if not all(isinstance(digest, str) for digest in written.values()):
+        raise ValueError("no digest")
+    return dict(written)

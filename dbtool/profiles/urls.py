@@ -1,0 +1,174 @@
+"""Connection URLs: postgresql://, mysql://, mariadb://, sqlite:///relative.db and sqlite:////absolute.db.
+
+A URL comes apart into the keys of a profile. No error quotes it: what was taken for a port may be
+half of somebody's password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from dbtool.dialects import DIALECTS, Dialect
+from dbtool.profiles.foreign import LIBPQ_KEYS, MYSQL_KEYS, translate
+from dbtool.profiles.paths import MEMORY
+from dbtool.profiles.problems import suggest
+from dbtool.profiles.references import REFERENCE, has_reference
+
+_OWN_KEYS = ("tls", "tls_ca", "tls_cert", "tls_key", "connect_timeout", "statement_timeout")
+_PARAMETERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "postgres": {**{key: key for key in _OWN_KEYS}, **LIBPQ_KEYS, "service": "service", "socket": "socket"},
+        "mysql": {
+            **{key: key for key in _OWN_KEYS},
+            **MYSQL_KEYS,
+            **{name.replace("-", "_"): key for name, key in MYSQL_KEYS.items()},
+            "unix_socket": "socket",
+        },
+        "sqlite": {"mode": "mode", "busy_timeout": "busy_timeout"},
+    }
+)
+_FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+    {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
+)
+_HELD = re.compile("\ue000(\\d+)\ue001")
+"""What holds the place of a reference while the URL is cut up; neither character occurs in one."""
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def parse_url(text: str, *, references: bool) -> dict[str, Any]:
+    """Take a URL apart into profile keys, typed as in a file.
+
+    With `references`, a `${VAR}` in it is kept whole, and the port may be one. Raises ValueError.
+    """
+    if "\ue000" in text:
+        raise ValueError("the URL holds a character of Unicode's private use")
+    held: list[str] = []
+    if references:
+        text = REFERENCE.sub(lambda match: _hold(match.group(), held), text)
+    if re.search(r"[\x00-\x20\x7f]", text):
+        raise ValueError("the URL holds white space: write %20 for a blank")
+    scheme, separator, rest = text.partition("://")
+    dialect = find_dialect(scheme if separator else "")
+    before, _, query = rest.partition("?")
+    if "@" in query:
+        raise ValueError("the URL has an @ after its ?: in a user or password write %3F, in a parameter %40")
+    parse = _parse_file if "path" in dialect.keys else _parse_server
+    values = parse(before)
+    for key, value in _parse_query(query, _PARAMETERS[dialect.family]):
+        if key in values:
+            raise ValueError(f"the URL says the {key} twice")
+        values[key] = value
+    values = _choose_mode(values)
+    values = {key: _restore(value, held) for key, value in values.items()}
+    return {"engine": dialect.name, **values, **_read_port(values)}
+
+
+def find_dialect(scheme: str) -> Dialect:
+    """Return the engine of a URL's scheme. Raises ValueError where there is none."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        raise ValueError("is no URL: it starts with a scheme, as in postgresql://user@host/database")
+    schemes = {known: dialect for dialect in DIALECTS.values() for known in dialect.url_schemes}
+    if scheme.lower() not in schemes:
+        raise ValueError(f"{scheme!r} is not a URL scheme that dbtool knows{suggest(scheme, schemes)}")
+    return schemes[scheme.lower()]
+
+
+def has_late_parts(text: str) -> bool:
+    """Say whether variables decide more of a URL than the text of its parts: its scheme, or its port."""
+    return has_reference(text) and (text.startswith("${") or has_reference(_find_port(text)))
+
+
+def _find_port(text: str) -> str:
+    return str(parse_url(text, references=True).get("port", ""))
+
+
+def _hold(reference: str, held: list[str]) -> str:
+    held.append(reference)
+    return f"\ue000{len(held) - 1}\ue001"
+
+
+def _restore(value: Any, held: list[str]) -> Any:
+    return _HELD.sub(lambda match: held[int(match[1])], value) if isinstance(value, str) else value
+
+
+def _parse_file(before: str) -> dict[str, Any]:
+    if before in {"/" + MEMORY, MEMORY}:
+        return {"path": MEMORY}
+    if not before.startswith("/") or before == "/":
+        raise ValueError("write sqlite:///relative.db or sqlite:////absolute.db")
+    return {"path": _decode(before[1:])}
+
+
+def _parse_server(before: str) -> dict[str, Any]:
+    authority, _, path = before.partition("/")
+    if "@" in path or "/" in path:
+        raise ValueError("the URL has an @ or a / too many: in a user, password or database write %40 and %2F")
+    access, at, place = authority.rpartition("@")
+    user, colon, password = access.partition(":")
+    values: dict[str, Any] = _parse_places(place)
+    if at and user:
+        values["user"] = _decode(user)
+    if colon:
+        values["password"] = _decode(password)
+    if path:
+        values["database"] = _decode(path)
+    return values
+
+
+def _parse_places(place: str) -> dict[str, Any]:
+    """Return host and port; several hosts, as libpq takes them, share one port."""
+    if not place:
+        return {}
+    pairs = [_split_port(part) for part in place.split(",")]
+    ports = {port for _, port in pairs if port}
+    if len(ports) > 1:
+        raise ValueError("the URL's hosts have different ports: dbtool takes one port for all of them")
+    host = ",".join(_decode(host) for host, _ in pairs)
+    values: dict[str, Any] = {"socket": host} if host.startswith("/") else {"host": host} if host else {}
+    return values | ({"port": ports.pop()} if ports else {})
+
+
+def _split_port(part: str) -> tuple[str, str]:
+    if part.startswith("["):
+        host, bracket, rest = part[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError("the URL's IPv6 address is not closed by a ] or is followed by more than a port")
+        return host, rest[1:]
+    host, _, port = part.partition(":")
+    if ":" in port:
+        raise ValueError("the URL's host has more than one colon: put an IPv6 address in [ ]")
+    return host, port
+
+
+def _parse_query(query: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    pairs = [part.partition("=") for part in query.split("&") if part]
+    return [translate(_decode(name), _decode(value), names) for name, _, value in pairs]
+
+
+def _choose_mode(values: dict[str, Any]) -> dict[str, Any]:
+    mode = values.pop("mode", None)
+    if mode is not None and mode not in _FILE_MODES:
+        raise ValueError("mode: must be ro, rw or rwc")
+    return {**values, **_FILE_MODES[mode or "rw"]}
+
+
+def _read_port(values: Mapping[str, Any]) -> dict[str, Any]:
+    port = values.get("port")
+    if port is None or has_reference(port):
+        return {}
+    if not (port.isascii() and port.isdigit()):
+        raise ValueError("the URL's port is not a number: in a user or password write %3A %2F %3F %40 for : / ? @")
+    return {"port": int(port)}
+
+
+def _decode(part: str) -> str:
+    if _BAD_ESCAPE.search(part):
+        raise ValueError("the URL has a % that is no escape: write %25 for a percent sign")
+    try:
+        return unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        raise ValueError("the URL's escapes are not UTF-8") from None

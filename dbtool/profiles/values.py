@@ -1,0 +1,192 @@
+"""Check one value against its row of the schema, and turn it into what the model holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dbtool.durations import parse_duration
+from dbtool.profiles.discover import PROFILE_NAME
+from dbtool.profiles.model import (
+    CommandSecret,
+    EnvironmentSecret,
+    FileSecret,
+    KeyringSecret,
+    PlainSecret,
+    Reset,
+    Secret,
+    TlsLevel,
+)
+from dbtool.profiles.problems import suggest
+from dbtool.profiles.references import find_fault, has_reference
+from dbtool.profiles.schema import SECRET_KEYS, Key, Kind
+
+_TYPE_NAMES: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "a table",
+}
+_MODEL_TYPES: Mapping[str, Callable[[str], Any]] = {"tls": TlsLevel, "reset": Reset}
+
+
+def convert(key: Key, value: Any) -> Any:
+    """Return a written value as the model holds it. Raises ValueError with the reason it is refused."""
+    return _CONVERTERS[key.kind](key, value)
+
+
+def walk_strings(value: Any) -> Iterator[str]:
+    """Yield every string in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from walk_strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk_strings(inner)
+
+
+def _name_type(value: Any) -> str:
+    return _TYPE_NAMES.get(type(value), "a date or time")
+
+
+def _refuse_type(key: Key, value: Any) -> ValueError:
+    return ValueError(f"must be {key.kind.value}, not {_name_type(value)}")
+
+
+def _convert_text(key: Key, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse_type(key, value)
+    if not value:
+        raise ValueError("is empty: leave the key out instead")
+    return _check_characters(key, value)
+
+
+def _check_characters(key: Key, value: str) -> str:
+    if "\0" in value:
+        raise ValueError("holds a NUL character")
+    if has_reference(value) and not key.references:
+        raise ValueError("cannot hold a ${VAR}: it is needed before a connection opens")
+    fault = find_fault(value)
+    if fault:
+        raise ValueError(fault)
+    return value
+
+
+def _convert_host(key: Key, value: Any) -> str:
+    text = _convert_text(key, value)
+    if text.startswith(("/", "@")):
+        raise ValueError("is a socket: write it as socket")
+    return text
+
+
+def _convert_name(key: Key, value: Any) -> str:
+    text = _convert_text(key, value)
+    if not PROFILE_NAME.fullmatch(text):
+        raise ValueError("must be a profile's name: letters, digits, - and _")
+    return text
+
+
+def _convert_choice(key: Key, value: Any) -> Any:
+    text = _convert_text(key, value)
+    if text not in key.choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(key.choices)}{_nearest(text, key.choices)}")
+    return _MODEL_TYPES.get(key.name, str)(text)
+
+
+def _nearest(text: str, choices: tuple[str, ...]) -> str:
+    hint = suggest(text, choices)
+    return hint if hint.startswith("; did") else ""
+
+
+def _convert_integer(key: Key, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _refuse_type(key, value)
+    _check_range(key, value)
+    return value
+
+
+def _convert_duration(key: Key, value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f'must be {Kind.DURATION.value}: write it in quotes with its unit, as in "{value}s"')
+    seconds = parse_duration(_convert_text(key, value))
+    _check_range(key, seconds)
+    return seconds
+
+
+def _check_range(key: Key, value: float) -> None:
+    if key.least is not None and value < key.least:
+        raise ValueError(f"is {value}, and must be at least {key.least}")
+    if key.most is not None and value > key.most:
+        raise ValueError(f"is {value}, and must be at most {key.most}")
+
+
+def _convert_boolean(key: Key, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse_type(key, value)
+    return value
+
+
+def _convert_texts(key: Key, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise _refuse_type(key, value)
+    return tuple(_convert_text(key, text) for text in value)
+
+
+def _convert_secret(key: Key, value: Any) -> Secret:
+    if isinstance(value, str):
+        return PlainSecret(_check_characters(key, value))
+    if not isinstance(value, dict):
+        raise _refuse_type(key, value)
+    for name in value:
+        if name not in SECRET_KEYS:
+            raise ValueError(f"{name!r} is no place for a secret{suggest(name, SECRET_KEYS)}")
+    if len(value) != 1:
+        raise ValueError(f"must name exactly one of {', '.join(SECRET_KEYS)}")
+    ((name, written),) = value.items()
+    try:
+        return _SECRETS[name](convert(SECRET_KEYS[name], written))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _make_command(arguments: tuple[str, ...]) -> CommandSecret:
+    if not arguments:
+        raise ValueError("is empty")
+    return CommandSecret(arguments)
+
+
+def _make_keyring(entry: str) -> KeyringSecret:
+    service, slash, user = entry.rpartition("/")
+    if not (service and slash and user):
+        raise ValueError('must be service/user, as in "shop/app"')
+    return KeyringSecret(entry)
+
+
+def _make_file(path: str) -> FileSecret:
+    return FileSecret(Path(path))
+
+
+_SECRETS: Mapping[str, Callable[[Any], Secret]] = {
+    "env": EnvironmentSecret,
+    "file": _make_file,
+    "command": _make_command,
+    "keyring": _make_keyring,
+}
+
+_CONVERTERS: Mapping[Kind, Callable[[Key, Any], Any]] = {
+    Kind.TEXT: _convert_text,
+    Kind.HOST: _convert_host,
+    Kind.PATH: _convert_text,
+    Kind.NAME: _convert_name,
+    Kind.CHOICE: _convert_choice,
+    Kind.INTEGER: _convert_integer,
+    Kind.BOOLEAN: _convert_boolean,
+    Kind.DURATION: _convert_duration,
+    Kind.TEXTS: _convert_texts,
+    Kind.SECRET: _convert_secret,
+}
