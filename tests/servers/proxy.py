@@ -97,11 +97,14 @@ class Proxy:
             self._listener = await asyncio.start_server(self._serve, self.host, self.port)
 
     async def _stop_listening(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-            # The loop closes the listening socket on its next turn.
-            await asyncio.sleep(0)
+        if self._listener is None:
+            return
+        # asyncio loses a connection that it has accepted when the listener closes before its next turn.
+        for listening in self._listener.sockets:
+            self._loop.remove_reader(listening)
+        await asyncio.sleep(0)
+        self._listener.close()
+        self._listener = None
 
     async def _reset_open(self) -> None:
         tasks = list(self._open)
