@@ -1,0 +1,82 @@
+# ruff: noqa: SLF001  # peewee's and playhouse's hooks all begin with an underscore
+"""A peewee database as the pool sees it: something that opens, judges and closes connections."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from weakref import ref
+
+from dbtool.pool.drivers import find_driver
+from dbtool.pool.failures import is_permanent
+from dbtool.pool.lease import Driver, Health
+
+_logger = logging.getLogger(__name__)
+
+
+class PeeweeBackend:
+    """Lends a pool the abilities of a peewee database, without keeping it alive.
+
+    A subclass's own `_is_closed`, `_can_reuse` and `_close_raw`, playhouse's hooks, are honoured.
+    """
+
+    def __init__(self, database: Any, on_connect: Callable[[Any], object] | None, hooks: type) -> None:
+        self._database: Callable[[], Any] = ref(database)
+        self._on_connect = on_connect
+        self._has_own_check = type(database)._is_closed is not hooks._is_closed  # type: ignore[attr-defined]
+        self._has_own_reset = type(database)._can_reuse is not hooks._can_reuse  # type: ignore[attr-defined]
+
+    def open(self) -> Any:
+        """Open a connection and set its session up; runs in any thread."""
+        database = self._database()
+        connection = database._dial()
+        try:
+            if database.server_version is None:
+                database._set_server_version(connection)
+            if self._on_connect is not None:
+                self._on_connect(connection)
+        except BaseException:
+            database._close_raw(connection)
+            raise
+        return connection
+
+    def find_driver(self, connection: Any) -> Driver:
+        """Say what can be done with a connection."""
+        driver = find_driver(connection)
+        if self._has_own_check:
+            driver = replace(driver, look=self._look)
+        if self._has_own_reset:
+            driver = replace(driver, settle=self._settle)
+        return driver
+
+    def _look(self, connection: Any) -> Health:
+        return Health.DEAD if self._database()._is_closed(connection) else Health.QUIET
+
+    def _settle(self, connection: Any) -> bool:
+        return bool(self._database()._can_reuse(connection))
+
+    def close(self, connection: Any) -> None:
+        """Close a connection; never raises."""
+        database = self._database()
+        try:
+            if database is None:
+                connection.close()
+            else:
+                database._close_raw(connection)
+        except Exception:
+            _logger.debug("a connection could not be closed", exc_info=True)
+
+    def reset_session(self, connection: Any, driver: Driver) -> bool:
+        """Make the session new and set it up again; False if the connection has to go."""
+        if driver.reset is None or not driver.reset(connection, self._database()):
+            return False
+        if self._on_connect is not None:
+            self._on_connect(connection)
+        return True
+
+    def is_permanent(self, error: Exception) -> bool:
+        """Say whether trying again cannot help."""
+        database = self._database()
+        return is_permanent(error) if database is None else bool(database.is_permanent_failure(error))

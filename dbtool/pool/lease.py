@@ -1,0 +1,108 @@
+"""One connection of a pool and what is known about it, and one attempt to get another."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbtool.pool.queue import Waiter
+
+
+class Health(Enum):
+    """What a glance at an idle connection shows, without a round trip."""
+
+    QUIET = "quiet"
+    """Nothing to read: alive, as far as this machine can know."""
+    DOUBTFUL = "doubtful"
+    """Something to read that nobody asked for: a round trip has to tell."""
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """What the pool can do with a connection beyond opening and closing it; None where nothing can be done."""
+
+    look: Callable[[Any], Health] | None = None
+    """Judge an idle connection at once, without a round trip."""
+    ask: Callable[[Any], None] | None = None
+    """Make a round trip; raises if the connection is dead."""
+    settle: Callable[[Any], bool] | None = None
+    """End the transaction that a borrower left open; False if the connection cannot be used again."""
+    reset: Callable[[Any, Any], bool] | None = None
+    """Make the session new, given the connection and its database; False if only reopening does that."""
+
+
+class Lease:
+    """A connection in a pool. The pool's lock guards it while it is idle, its holder owns it while it is out."""
+
+    __slots__ = (
+        "connection",
+        "driver",
+        "epoch",
+        "expires_at",
+        "generation",
+        "holder",
+        "idle_limit",
+        "is_orphaned",
+        "taken_at",
+        "trace",
+        "unfit_at",
+        "was_used",
+    )
+
+    def __init__(self, connection: Any, driver: Driver, *, epoch: int, generation: int) -> None:
+        self.connection = connection
+        self.driver = driver
+        self.epoch = epoch
+        """The pool's life that the connection belongs to; another one means that it has to be closed."""
+        self.generation = generation
+        """Behind the pool's own, the connection is suspect: one like it was found dead."""
+        self.expires_at = float("inf")
+        self.idle_limit = float("inf")
+        self.unfit_at = float("inf")
+        """From then on it is not handed out: too old, or idle for too long."""
+        self.holder = 0
+        """The identifier of the thread that has it; 0 while it is idle."""
+        self.taken_at = 0.0
+        self.trace: str | None = None
+        self.is_orphaned = False
+        """Its thread or task ended without returning it."""
+        self.was_used = False
+
+
+class Attempt:
+    """One connection being opened or asked by a helper thread; the pool's lock guards it."""
+
+    __slots__ = ("lease", "started_at", "waiter")
+
+    def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
+        self.waiter = waiter
+        """Who it is for; None once that caller was served otherwise."""
+        self.lease = lease
+        """A suspect to ask before another is opened."""
+        self.started_at = started_at
+
+
+def describe_caller() -> str:
+    """Name the innermost line outside the pool and peewee: where a connection was asked for."""
+    frame = sys._getframe(1)  # noqa: SLF001  # the documented way to look at one's caller cheaply
+    while frame.f_back is not None and _is_machinery(frame.f_globals.get("__name__", "")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+def _is_machinery(module: str) -> bool:
+    return module in {"peewee", "contextlib"} or module.startswith(("dbtool.pool", "playhouse."))
+
+
+def describe_thread(identifier: int) -> str:
+    """Name a thread, or say its number if it has ended."""
+    for thread in threading.enumerate():
+        if thread.ident == identifier:
+            return f"thread {thread.name}"
+    return f"thread {identifier} (ended)"

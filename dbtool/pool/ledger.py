@@ -1,0 +1,167 @@
+"""Everything that a pool's lock guards: who has which connection, who waits, and the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Lock
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from dbtool.durations import format_duration
+from dbtool.pool.lease import Attempt, Driver, Lease, describe_thread
+from dbtool.pool.queue import Waiter, WaitingQueue
+from dbtool.pool.stats import PoolStats
+
+
+class Backend(Protocol):
+    """What a pool needs of a database: to open, judge and close its connections. Called without the lock."""
+
+    def open(self) -> Any:
+        """Open a connection and set its session up; runs in any thread."""
+
+    def find_driver(self, connection: Any) -> Driver:
+        """Say what can be done with a connection."""
+
+    def close(self, connection: Any) -> None:
+        """Close a connection; never raises."""
+
+    def reset_session(self, connection: Any, driver: Driver) -> bool:
+        """Make the session new and set it up again; False if the connection has to go."""
+
+    def is_permanent(self, error: Exception) -> bool:
+        """Say whether trying again cannot help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
+    """How a pool behaves; times in seconds."""
+
+    max_connections: int | None = 20
+    """None: no limit."""
+    timeout: float | None = None
+    """How long a caller waits: None not at all, infinity for ever."""
+    stale_timeout: float | None = None
+    idle_timeout: float | None = None
+    min_idle: int = 0
+    resets_session: bool = False
+    is_traced: bool = False
+    name: str | None = None
+
+    @property
+    def limit(self) -> float:
+        """The most connections that may exist."""
+        return self.max_connections or float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The last attempt to open a connection failed, and none has succeeded since."""
+
+    error: Exception
+    retry_at: float
+    delay: float
+    is_permanent: bool
+
+
+class Ledger:
+    """The state of one pool.
+
+    `lock` guards every attribute, and is held for that alone: never through I/O, nor while a thread starts.
+    Whoever calls a method holds it, but for `count` and `describe`.
+    """
+
+    def __init__(self, options: PoolOptions) -> None:
+        self.lock = Lock()
+        self.options = options
+        self.leases: set[Lease] = set()
+        self.idle: list[Lease] = []
+        """A stack: the one used last goes out first, so that those in excess grow idle."""
+        self.waiters = WaitingQueue()
+        self.attempts: set[Attempt] = set()
+        self.opening = 0
+        """Connections being opened: each has a place among the maximum already."""
+        self.failure: Failure | None = None
+        self.prober: Attempt | None = None
+        """The one attempt that goes on while the server is down."""
+        self.epoch = 0
+        self.generation = 0
+        self.is_closed = False
+        self.drained = Event()
+        """Set once a closed pool has no connection left."""
+        self.created = self.reused = self.validated = self.reclaimed = 0
+        self.failures = self.timeouts = self.waits = 0
+        self.wait_time = 0.0
+        self.discarded: Counter[str] = Counter()
+
+    def has_room(self) -> bool:
+        """Say whether another connection may be opened."""
+        return len(self.leases) + self.opening < self.options.limit
+
+    def place(self, lease: Lease, now: float, *, is_checked: bool) -> None:
+        """Hand a connection to whoever has waited longest, or put it aside."""
+        if self.waiters:
+            self.serve(self.waiters.pop_first(), lease, now, is_checked=is_checked)
+        else:
+            lease.holder = 0
+            lease.unfit_at = min(lease.expires_at, now + lease.idle_limit)
+            self.idle.append(lease)
+
+    def serve(self, waiter: Waiter, lease: Lease, now: float, *, is_checked: bool) -> None:
+        """Hand a connection to one waiter, who is out of the queue already."""
+        lease.holder = waiter.thread
+        lease.taken_at = now
+        self.release_attempt(waiter)
+        waiter.grant(lease, is_checked=is_checked)
+
+    def release_attempt(self, waiter: Waiter) -> None:
+        """Leave what is being opened for `waiter` to somebody else."""
+        if waiter.attempt is not None:
+            waiter.attempt.waiter = None
+            waiter.attempt = None
+
+    def count_in_use(self) -> int:
+        """Count the connections that borrowers have."""
+        return sum(1 for lease in self.leases if lease.holder)
+
+    def longest_held(self) -> Lease | None:
+        """Return the connection that has been out for longest."""
+        held = [lease for lease in self.leases if lease.holder]
+        return min(held, key=lambda lease: lease.taken_at, default=None)
+
+    def count(self) -> PoolStats:
+        """Return the gauges and counters of this moment."""
+        with self.lock:
+            return PoolStats(
+                max_connections=self.options.max_connections,
+                total=len(self.leases),
+                in_use=self.count_in_use(),
+                idle=len(self.idle),
+                waiting=len(self.waiters),
+                opening=self.opening,
+                created=self.created,
+                reused=self.reused,
+                validated=self.validated,
+                reclaimed=self.reclaimed,
+                discarded=MappingProxyType(dict(self.discarded)),
+                failures=self.failures,
+                timeouts=self.timeouts,
+                waits=self.waits,
+                wait_time=self.wait_time,
+            )
+
+    def describe(self, clock: Callable[[], float]) -> str:
+        """Say in words how full the pool is, and who has had a connection for longest."""
+        stats = self.count()
+        with self.lock:
+            longest = self.longest_held()
+            holder, taken_at, trace = (longest.holder, longest.taken_at, longest.trace) if longest else (0, 0.0, None)
+        text = (
+            f"{stats.total} of {stats.max_connections or 'unlimited'} connections, {stats.in_use} in use, "
+            f"{stats.idle} idle, {stats.opening} opening, {stats.waiting} waiting"
+        )
+        if holder:
+            held = format_duration(max(clock() - taken_at, 0.0))
+            text += f"; held for longest: {held} by {describe_thread(holder)}"
+        return f"{text}, checked out at {trace}" if trace else text

@@ -1,0 +1,75 @@
+"""What a pool tells about itself: numbers on request, events as they happen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+_logger = logging.getLogger(__name__)
+_Detail = TypeVar("_Detail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStats:
+    """The pool at one moment (gauges), and since it was made (counters); times in seconds."""
+
+    max_connections: int | None
+    """The limit, None where there is none."""
+    total: int
+    """Connections that exist, whoever has them."""
+    in_use: int
+    idle: int
+    waiting: int
+    """Callers in the queue."""
+    opening: int
+    """Connections being opened now."""
+    created: int
+    reused: int
+    """Checkouts that were served by a connection used before."""
+    validated: int
+    """Round trips made to find out whether a connection is alive."""
+    reclaimed: int
+    """Connections taken back from threads and tasks that ended without returning them."""
+    discarded: Mapping[str, int]
+    """Connections closed, by reason: dead, broken, age, idle, reset, closed, abandoned, set-up."""
+    failures: int
+    """Attempts to open a connection that failed."""
+    timeouts: int
+    waits: int
+    """Checkouts that had to queue."""
+    wait_time: float
+
+
+class PoolEvents(Protocol):
+    """What a user may hang logging or tracing on; called outside the pool's lock.
+
+    The thread is whichever caused the event. An exception is logged and goes no further.
+    """
+
+    def connected(self, seconds: float) -> None:
+        """Note that a connection was opened, and how long that took."""
+
+    def connect_failed(self, error: BaseException) -> None:
+        """Note that a connection could not be opened."""
+
+    def checked_out(self, waited: float) -> None:
+        """Note that a caller got a connection, and how long it waited."""
+
+    def checked_in(self, held: float) -> None:
+        """Note that a connection came back, and how long it was out."""
+
+    def discarded(self, reason: str) -> None:
+        """Note that a connection is closed for good."""
+
+    def timed_out(self, waited: float) -> None:
+        """Note that a caller got no connection before its deadline."""
+
+
+def announce(handler: Callable[[_Detail], None], detail: _Detail) -> None:
+    """Call an event's handler; what it raises must not cost anybody a connection."""
+    try:
+        handler(detail)
+    except Exception:
+        _logger.exception("a handler of pool events failed")

@@ -1,0 +1,55 @@
+"""Housekeeping on a thread of its own: ages, idle times, warmth, and what ended threads left behind.
+
+The thread runs while the pool has connections, and holds the pool only while it works, so that a pool that
+nobody needs can go.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Protocol, TypeAlias
+from weakref import ref
+
+from dbtool.pool.lease import Lease
+
+Mailbox: TypeAlias = SimpleQueue[Lease | None]
+"""Orphans to take back, or None to look round. Its `put` may be called from a finaliser, whatever lock is held."""
+
+
+class Kept(Protocol):
+    """What the housekeeping thread asks of its pool."""
+
+    def sweep(self) -> float | None:
+        """Do what is due; return the seconds until the next is, or None to end the thread."""
+
+    def reclaim(self, lease: Lease) -> None:
+        """Take back what an ended thread or task had."""
+
+
+def start_upkeep(pool: Kept, mailbox: Mailbox) -> bool:
+    """Start the housekeeping thread; say whether that was possible."""
+    try:
+        # The collector of a forgotten pool leaves the message that ends the thread.
+        watched = ref(pool, lambda _: mailbox.put(None))
+        Thread(target=_keep, args=(watched, mailbox), name="dbtool-pool-upkeep", daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _keep(watched: ref[Kept], mailbox: Mailbox) -> None:
+    while (pause := _sweep(watched)) is not None:
+        try:
+            lease = mailbox.get(timeout=None if pause == float("inf") else pause)
+        except Empty:
+            continue
+        pool = watched()
+        if lease is not None and pool is not None:
+            pool.reclaim(lease)
+        del pool, lease
+
+
+def _sweep(watched: ref[Kept]) -> float | None:
+    pool = watched()
+    return None if pool is None else pool.sweep()
