@@ -7,19 +7,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
-from dbtool.formats.comma_separated import CsvWriter
-from dbtool.formats.controls import (
-    CopySafeOutput,
-    JsonSafeOutput,
-    SafeWriter,
-    escape_controls_but_line_feeds,
-)
-from dbtool.formats.json_objects import JsonWriter, NdjsonWriter
-from dbtool.formats.markdown import MarkdownWriter
-from dbtool.formats.tab_separated import TsvWriter
-from dbtool.formats.table import TableWriter
-from dbtool.formats.value import ValueWriter
-from dbtool.formats.vertical import VerticalWriter
 from dbtool.formats.writer import FormatOptions, JsonNumbers, Output, Writer
 
 __all__ = ["FORMATS", "Format", "FormatOptions", "JsonNumbers", "Output", "Writer", "format_for_suffix"]
@@ -38,35 +25,72 @@ class Format:
     make: Callable[[Output, FormatOptions], Writer]
 
 
+# Each format is imported when it is first made: a command uses one, and all of them take 15 ms.
+# ruff: noqa: PLC0415
+
+
+def _make_table(output: Output, options: FormatOptions) -> Writer:
+    from dbtool.formats.table import TableWriter
+
+    return TableWriter(output, options)
+
+
 def _make_csv(output: Output, options: FormatOptions) -> Writer:
-    writer = CsvWriter(output, options)
-    return SafeWriter(writer) if options.terminal else writer
+    from dbtool.formats.comma_separated import CsvWriter
+
+    return _make_safe(CsvWriter(output, options), options)
 
 
 def _make_tsv(output: Output, options: FormatOptions) -> Writer:
+    from dbtool.formats.controls import CopySafeOutput
+    from dbtool.formats.tab_separated import TsvWriter
+
     return TsvWriter(CopySafeOutput(output) if options.terminal else output, options)
 
 
 def _make_json(output: Output, options: FormatOptions) -> Writer:
+    from dbtool.formats.controls import JsonSafeOutput
+    from dbtool.formats.json_objects import JsonWriter
+
     return JsonWriter(JsonSafeOutput(output) if options.terminal else output, options)
 
 
 def _make_ndjson(output: Output, options: FormatOptions) -> Writer:
+    from dbtool.formats.controls import JsonSafeOutput
+    from dbtool.formats.json_objects import NdjsonWriter
+
     return NdjsonWriter(JsonSafeOutput(output) if options.terminal else output, options)
 
 
+def _make_markdown(output: Output, options: FormatOptions) -> Writer:
+    from dbtool.formats.markdown import MarkdownWriter
+
+    return MarkdownWriter(output, options)
+
+
 def _make_vertical(output: Output, options: FormatOptions) -> Writer:
-    writer = VerticalWriter(output, options)
-    return SafeWriter(writer, escape_controls_but_line_feeds) if options.terminal else writer
+    from dbtool.formats.vertical import VerticalWriter
+
+    return _make_safe(VerticalWriter(output, options), options, keep="\n")
 
 
 def _make_value(output: Output, options: FormatOptions) -> Writer:
-    writer = ValueWriter(output, options)
-    return SafeWriter(writer) if options.terminal else writer
+    from dbtool.formats.value import ValueWriter
+
+    return _make_safe(ValueWriter(output, options), options)
+
+
+def _make_safe(writer: Writer, options: FormatOptions, *, keep: str = "") -> Writer:
+    """Keep control characters from a terminal, but for those in `keep`."""
+    if not options.terminal:
+        return writer
+    from dbtool.formats.controls import SafeWriter
+
+    return SafeWriter(writer, keep=keep)
 
 
 _ROWS = (
-    Format(name="table", summary="aligned columns, for people", make=TableWriter),
+    Format(name="table", summary="aligned columns, for people", make=_make_table),
     Format(
         name="csv",
         summary="comma-separated, as COPY writes it",
@@ -83,7 +107,7 @@ _ROWS = (
     ),
     Format(name="json", summary="an array of objects", suffixes=(".json",), holds_one_result=True, make=_make_json),
     Format(name="ndjson", summary="an object per line", suffixes=(".ndjson", ".jsonl"), make=_make_ndjson),
-    Format(name="markdown", summary="a Markdown table", suffixes=(".md", ".markdown"), make=MarkdownWriter),
+    Format(name="markdown", summary="a Markdown table", suffixes=(".md", ".markdown"), make=_make_markdown),
     Format(name="vertical", summary="a line per value", make=_make_vertical),
     Format(name="value", summary="one column, bare values", holds_one_result=True, make=_make_value),
 )

@@ -25,11 +25,17 @@ def convert(block: bytes, null: str, quote: Callable[[str], str]) -> bytes:
     done = 0
     for start, stop in _find_fields(block, special):
         parts.append(_convert_run(block[done:start], null, has_empty=has_empty, first=done == 0))
-        text = copytext.unescape(block[start:stop].decode())
-        parts.append((null if text is None else quote(text)).encode())
+        parts.append(_convert_field(block[start:stop], null, quote))
         done = stop
     parts.append(_convert_run(block[done:], null, has_empty=has_empty, first=done == 0))
     return b"".join(parts)
+
+
+def _convert_field(field: bytes, null: str, quote: Callable[[str], str]) -> bytes:
+    if b"\\" not in field:
+        return b'"%b"' % field.replace(b'"', b'""')
+    text = copytext.unescape(field.decode())
+    return (null if text is None else quote(text)).encode()
 
 
 def _find_fields(block: bytes, special: list[bytes]) -> Iterator[tuple[int, int]]:

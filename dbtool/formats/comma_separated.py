@@ -21,7 +21,6 @@ class CsvWriter(RowWriter):
         self.lanes = (Lane.COPY_TEXT,) if self._null else (Lane.COPY_CSV, Lane.COPY_TEXT)
         self._quote = _quoting(self._null, alone=False)
         self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain)
-        self._template = ""
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Write the header."""
@@ -29,33 +28,35 @@ class CsvWriter(RowWriter):
         alone = len(columns) == 1
         self._quote = _quoting(self._null, alone=alone)
         self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain_alone if alone else _is_plain)
-        self._template = ",".join(["%s"] * len(columns)) + "\n"
         if self._options.header:
             self._write_text(",".join(self._quote(column.name) for column in columns) + "\n")
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        if not self._columns:
+        if not rows or not self._columns:
             self._output.write(b"\n" * len(rows))
             return
-        template = self._template
         columns = [self._spelling.render(column) for column in transpose(rows)]
-        self._write_text("".join([template % row for row in zip(*columns, strict=True)]))
+        lines = map(",".join, zip(*columns, strict=True))
+        self._write_text("\n".join(lines) + "\n")
 
     def write_block(self, lane: Lane, block: bytes) -> None:
         """Write some rows that come as COPY csv or COPY text."""
         if lane is Lane.COPY_CSV:
             self._output.write(block)
-        elif self._null and self._null.encode() in block:
+        elif not self._columns or (self._null and self._null.encode() in block):
             super().write_block(lane, block)
         elif block:
             self._output.write(convert(block, self._null, self._quote))
 
 
 def _quoting(null: str, *, alone: bool) -> Callable[[str], str]:
+    # Alone on its line, `\.` would end the data.
+    reserved = {null, "\\."} if alone else {null}
+
     def quote(text: str) -> str:
-        # Alone on its line, `\.` would end the data.
-        if not _is_plain(text) or text == null or (alone and text == "\\."):
+        # Not by `_is_plain`: a second call per cell would cost as much as all of this.
+        if "," in text or '"' in text or "\n" in text or "\r" in text or text in reserved:
             return '"' + text.replace('"', '""') + '"'
         return text
 

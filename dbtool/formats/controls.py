@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dbtool.formats import copytext
@@ -11,7 +11,6 @@ from dbtool.formats.writer import Output, Writer
 from dbtool.result import Column, Lane, Row, Value
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTROL_BUT_LINE_FEED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # C1 controls are two bytes in UTF-8. Tab and line feed are the structure of lines and fields.
@@ -19,14 +18,9 @@ _ENCODED_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 _ENCODED_CONTROL_OR_TAB = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
-def escape_controls(text: str) -> str:
-    r"""Write each control character as `\xNN`."""
-    return _CONTROL.sub(_hex, text)
-
-
-def escape_controls_but_line_feeds(text: str) -> str:
-    r"""Write each control character as `\xNN`, and leave line feeds."""
-    return _CONTROL_BUT_LINE_FEED.sub(_hex, text)
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""Write each control character as `\xNN`, but for those in `keep`."""
+    return _CONTROL.sub(lambda match: match[0] if match[0] in keep else _hex(match), text)
 
 
 def escape_onto_one_line(text: str) -> str:
@@ -70,13 +64,13 @@ def _json_escape(match: re.Match[bytes]) -> bytes:
 
 
 class SafeWriter:
-    """A writer that passes names and values on with their control characters escaped."""
+    """A writer that passes names and values on with their control characters escaped, but for `keep` in values."""
 
     lanes: Sequence[Lane] = (Lane.COPY_TEXT,)
 
-    def __init__(self, writer: Writer, escape: Callable[[str], str] = escape_controls) -> None:
+    def __init__(self, writer: Writer, *, keep: str = "") -> None:
         self._writer = writer
-        self._escape = escape
+        self._keep = keep
         self._count = 0
 
     def begin(self, columns: Sequence[Column]) -> None:
@@ -101,4 +95,4 @@ class SafeWriter:
         self._writer.end()
 
     def _escape_value(self, value: Value) -> Value:
-        return self._escape(value) if isinstance(value, str) else value
+        return escape_controls(value, keep=self._keep) if isinstance(value, str) else value

@@ -41,7 +41,7 @@ def encode(rows: Sequence[Row], null: str = NULL) -> bytes:
     if not rows or not rows[0]:
         return b"\n" * len(rows)
     spelling = Spelling(null=null, spell=lambda text: _spell(text, null), is_plain=_is_plain)
-    columns = [spelling.render_texts(column) for column in transpose(rows)]
+    columns = [spelling.render(column) for column in transpose(rows)]
     return ("\n".join(map("\t".join, zip(*columns, strict=True))) + "\n").encode()
 
 

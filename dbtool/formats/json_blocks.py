@@ -21,7 +21,8 @@ _RAW_CONTROLS = bytes({*range(0x20)} - set(b"\t\n"))
 
 
 def _compile_column(field: str) -> re.Pattern[bytes]:
-    return re.compile(rf"(?:(?:{field}|{_NULL_FIELD})(?:\n|\Z))*+".encode())
+    either = f"(?:{field}|{_NULL_FIELD})"
+    return re.compile(rf"{either}(?:\n{either})*+".encode())
 
 
 _NUMBERS = _compile_column(NUMBER_PATTERN)

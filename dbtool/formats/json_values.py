@@ -101,7 +101,7 @@ def speller_of(kind: Kind, numbers: JsonNumbers) -> Callable[[str], str]:
 
 def spelling_of(kind: Kind, numbers: JsonNumbers) -> Spelling:
     """Return how a column of this kind is written."""
-    spell_typed = _spell_typed_number if numbers is JsonNumbers.STRING else None
+    spell_typed = _spell_typed_number if numbers is JsonNumbers.STRING else str
     return Spelling(null="null", spell=speller_of(kind, numbers), spell_number=spell_typed)
 
 

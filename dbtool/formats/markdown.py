@@ -21,7 +21,11 @@ class MarkdownWriter(RowWriter):
     def __init__(self, output: Output, options: FormatOptions) -> None:
         super().__init__(output, options)
         null = "NULL" if options.null is None else options.null
-        self._spelling = Spelling(null=null, spell=lambda text: f'"{text}"' if text == null else _escape(text))
+
+        def spell(text: str) -> str:
+            return f'"{text}"' if text == null else _escape(text)
+
+        self._spelling = Spelling(null=null, spell=spell, is_plain=_is_plain)
         self._is_first = True
 
     def begin(self, columns: Sequence[Column]) -> None:
@@ -36,7 +40,7 @@ class MarkdownWriter(RowWriter):
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        columns = [self._spelling.render_texts(column) for column in transpose(rows)]
+        columns = [self._spelling.render(column) for column in transpose(rows)]
         cells = zip(*columns, strict=True) if columns else [()] * len(rows)
         self._write_text("".join([_line(row) + "\n" for row in cells]))
 
@@ -45,7 +49,13 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and "\\" not in text and "|" not in text and "<" not in text
+
+
 def _escape(text: str) -> str:
+    if _is_plain(text):
+        return text
     marked = _MARKUP.sub(r"\\\g<0>", text)
     # A tab is harmless inside a cell, but a terminal must not get one out of the data either.
     return escape_controls(_BREAK.sub("<br>", marked))

@@ -42,26 +42,23 @@ class Spelling:
     spell: Callable[[str], str]
     is_plain: Callable[[str], bool] = lambda _: False
     spell_number: Callable[[int | float], str] | None = None
-    """For a finite number; None takes its plain text."""
+    """For a finite number, `str` where that is all; None spells its text."""
 
-    def render(self, column: Sequence[Value]) -> Sequence[object]:
-        """Return what `str` turns into the column's cells."""
+    def render(self, column: Sequence[Value]) -> Sequence[str]:
+        """Return the column's cells."""
         try:
             glued = "".join(cast("Sequence[str]", column))
         except TypeError:
             return self._render_mixed(column)
-        if self.is_plain(glued) and self.null not in column:
-            return column
-        return [self.spell(text) for text in cast("Sequence[str]", column)]
+        texts = cast("Sequence[str]", column)
+        if self.is_plain(glued) and self.null not in texts:
+            return texts
+        return list(map(self.spell, texts))
 
-    def render_texts(self, column: Sequence[Value]) -> list[str]:
-        """Return the column's cells."""
-        return [str(cell) for cell in self.render(column)]
-
-    def _render_mixed(self, column: Sequence[Value]) -> Sequence[object]:
+    def _render_mixed(self, column: Sequence[Value]) -> list[str]:
         types = set(map(type, column))
         if types <= _NUMBER_TYPES and self._takes_numbers(cast("Sequence[float]", column)):
-            return column
+            return list(map(str, column))
         if types == {str, type(None)}:
             return self._render_nullable(cast("Sequence[str | None]", column))
         return [self._cell(value) for value in column]
@@ -75,7 +72,7 @@ class Spelling:
 
     def _takes_numbers(self, column: Sequence[float]) -> bool:
         """Say whether plain `str` spells the numbers right; False may also mean that their sum is infinite."""
-        if self.spell_number is not None or any(map(str.isdigit, self.null)):
+        if self.spell_number not in {None, str} or any(map(str.isdigit, self.null)):
             return False
         try:
             return math.isfinite(sum(column))

@@ -42,7 +42,7 @@ class TableWriter(RowWriter):
         self._spelling = one_line_spelling(self._null)
         self._is_first = True
         self._layout: _Layout | None = None
-        self._held: list[list[list[str]]] = []
+        self._held: list[list[Sequence[str]]] = []
         self._held_rows = 0
         self._held_characters = 0
         self._right: list[bool | None] = []
@@ -65,7 +65,7 @@ class TableWriter(RowWriter):
             self._output.write(b"\n" * len(rows))
             return
         columns = transpose(rows)
-        cells = [self._spelling.render_texts(column) for column in columns]
+        cells = [self._spelling.render(column) for column in columns]
         if self._layout:
             self._write_lines(cells, self._layout)
         else:
@@ -86,10 +86,11 @@ class TableWriter(RowWriter):
         """Write what is still held back."""
         self.flush()
 
-    def _hold(self, columns: Sequence[Sequence[Value]], cells: list[list[str]]) -> None:
-        self._right = [
-            _are_numbers(column) if right is None else right for right, column in zip(self._right, columns, strict=True)
-        ]
+    def _hold(self, columns: Sequence[Sequence[Value]], cells: list[Sequence[str]]) -> None:
+        for index, column in enumerate(self._columns):
+            if column.kind is Kind.DYNAMIC and self._right[index] is not False:
+                are_numbers = _are_numbers(columns[index])
+                self._right[index] = self._right[index] if are_numbers is None else are_numbers
         self._held.append(cells)
         self._held_rows += len(cells[0])
         self._held_characters += sum(sum(map(len, column)) for column in cells)

@@ -28,7 +28,7 @@ class ValueWriter(RowWriter):
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        self._write_text("".join([text + "\n" for text in self._spelling.render_texts([row[0] for row in rows])]))
+        self._write_text("".join([text + "\n" for text in self._spelling.render([row[0] for row in rows])]))
 
     def write_block(self, lane: Lane, block: bytes) -> None:
         """Write some rows that come as COPY text."""

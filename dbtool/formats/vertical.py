@@ -38,7 +38,7 @@ class VerticalWriter(RowWriter):
         """Write some rows."""
         if not rows:
             return
-        columns = [self._spelling.render_texts(column) for column in transpose(rows)]
+        columns = [self._spelling.render(column) for column in transpose(rows)]
         cells = zip(*columns, strict=True) if columns else [()] * len(rows)
         self._write_text("".join(map(self._record, cells)))
 
