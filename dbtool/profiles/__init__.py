@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dbtool.profiles.active import Rule, RuleReport, current_name
     from dbtool.profiles.catalog import Catalog, Entry, ProfileFile, load_catalog
-    from dbtool.profiles.choose import Choice, choose, explain
+    from dbtool.profiles.choice import Choice, choose, explain
     from dbtool.profiles.discover import list_names
     from dbtool.profiles.problems import Problem
-    from dbtool.profiles.resolve import resolve
+    from dbtool.profiles.resolution import resolve
     from dbtool.profiles.state import State, Switch, read_state, update_state
     from dbtool.profiles.trust import trust_project
 
@@ -47,12 +47,12 @@ _MODULES = {
     "Entry": "catalog",
     "ProfileFile": "catalog",
     "load_catalog": "catalog",
-    "Choice": "choose",
-    "choose": "choose",
-    "explain": "choose",
+    "Choice": "choice",
+    "choose": "choice",
+    "explain": "choice",
     "list_names": "discover",
     "Problem": "problems",
-    "resolve": "resolve",
+    "resolve": "resolution",
     "State": "state",
     "Switch": "state",
     "read_state": "state",

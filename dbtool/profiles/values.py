@@ -112,7 +112,7 @@ def _convert_integer(key: Key, value: Any) -> int:
 
 def _convert_duration(key: Key, value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f'must be {Kind.DURATION.value}: write it in quotes with its unit, as in "{value}s"')
+        raise ValueError(f'must be a duration in quotes, with its unit, as in "{value}s"')
     seconds = parse_duration(_convert_text(key, value))
     _check_range(key, seconds)
     return seconds

@@ -55,6 +55,7 @@ class _Resolution:
         self.dialect = DIALECTS[profile.engine]
         argument = profile.origin.scope is Scope.ARGUMENT
         self.directory = environment.working_directory if argument else profile.origin.file.parent
+        self.secret = profile.password
         self.values: dict[str, Any] = {}
 
     def run(self) -> Target:
@@ -96,6 +97,8 @@ class _Resolution:
                 raise ValueError(f"is not a URL of {self.profile.engine}")
             for key, value in said.items():
                 self.values[key] = self._read(key, value, self.directory)
+            if "password" in said:
+                self.secret = None
         except ValueError as error:
             raise self._blame("url", str(error)) from None
 
@@ -143,15 +146,14 @@ class _Resolution:
         if not self.profile.trusted:
             self.values["passfile"] = NO_PASSFILE
             return
-        if self.profile.password is None and variables.get("PGPASSWORD"):
+        if self.secret is None and variables.get("PGPASSWORD"):
             self.values.setdefault("password", variables["PGPASSWORD"])
         own = variables.get("PGPASSFILE")
         passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
         self.values.setdefault("passfile", str(passfile))
 
     def _take_password(self) -> None:
-        secret = self.profile.password
-        if secret is None or (self.profile.url is not None and "password" in self.values):
+        if self.secret is None:
             return
         context = Context(
             environment=self.environment,
@@ -161,7 +163,7 @@ class _Resolution:
             deadline=self.deadline,
         )
         try:
-            self.values["password"] = fetch_secret(secret, context)
+            self.values["password"] = fetch_secret(self.secret, context)
         except SecretError as error:
             raise SecretError(f"{self._place('password')}: {error}") from error
 

@@ -84,7 +84,7 @@ def explain(
 def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     try:
         if report.rule in _ARGUMENT_RULES and (is_url(said) or is_path(said)):
-            profile = _read_argument(said)
+            profile = _read_argument(said, report.source)
         else:
             profile = catalog.get(said)
     except (ProfileError, ValueError) as error:
@@ -95,13 +95,13 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)
 
 
-def _read_argument(argument: str) -> Profile:
+def _read_argument(argument: str, source: str) -> Profile:
     """Return the profile that a URL or a path describes. Raises ValueError."""
     written = parse_url(argument, references=False) if is_url(argument) else {"engine": "sqlite", "path": argument}
     values = {key: _convert(key, value) for key, value in written.items()}
     return Profile(
         name=name_argument(argument),
-        origin=Origin(Path(name_argument(argument)), 0, Scope.ARGUMENT),
+        origin=Origin(Path(source), 0, Scope.ARGUMENT),
         stated=frozenset(values),
         **values,
     )
