@@ -1,0 +1,88 @@
+"""The Typer app, and the one place where an error becomes a line on stderr and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from dbtool.cli import profile, query
+from dbtool.cli.exits import ExitStatus, status_of
+from dbtool.errors import DbtoolError, ReaderGoneError, one_line
+
+_ISSUES = "https://github.com/dbtool/dbtool/issues"
+
+app = typer.Typer(
+    name="dbtool",
+    cls=TyperGroup,
+    help="A database toolbox: named profiles, exact output, honest exit statuses.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(name="query", epilog=query.EPILOG)(query.query)
+app.add_typer(profile.app, name="profile")
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Hold what stands before a command."""
+    if version:
+        from importlib.metadata import version as version_of  # noqa: PLC0415 - reads the installed metadata
+
+        typer.echo(f"dbtool {version_of('dbtool')}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return the exit status; no error gets past it."""
+    debug = "--debug" in arguments
+    try:
+        result = app(list(arguments), standalone_mode=False)
+    except ReaderGoneError:
+        return ExitStatus.READER_GONE
+    except DbtoolError as error:
+        if debug:
+            raise
+        return _fail(str(error), status_of(error))
+    except typer.Abort:
+        return ExitStatus.INTERRUPTED
+    except KeyboardInterrupt:
+        return _fail("stopped by SIGINT", ExitStatus.INTERRUPTED)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail_unexpectedly(error)
+    return result if isinstance(result, int) else ExitStatus.DONE
+
+
+def _fail_unexpectedly(error: Exception) -> int:
+    """Report Typer's own usage errors as what they are, and anything else as a fault of dbtool."""
+    format_message = getattr(error, "format_message", None)
+    if format_message is not None:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "dbtool"
+        return _fail(f"{format_message()} (see {command} --help)", ExitStatus.USAGE)
+    if isinstance(error, BrokenPipeError):
+        return ExitStatus.READER_GONE
+    return _fail(
+        f"a fault in dbtool: {type(error).__name__}: {error} - run it again with --debug and report it at {_ISSUES}",
+        ExitStatus.INTERNAL,
+    )
+
+
+def _fail(message: str, status: ExitStatus) -> int:
+    from dbtool.cli.console import Console  # noqa: PLC0415 - an error is the only use of it here
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    try:
+        Console(process_environment()).error(one_line(message))
+    except OSError:  # not even a working directory: say it plainly
+        sys.stderr.write(f"dbtool: error: {one_line(message)}\n")
+    return status

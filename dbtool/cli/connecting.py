@@ -1,0 +1,81 @@
+"""Opening a session for a command, within its time limits, on the worker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from dbtool.cli.console import Console
+from dbtool.engines.engine import SessionSettings
+from dbtool.environment import Environment
+from dbtool.errors import ConnectionFailedError, DbtoolError, TimedOutError
+from dbtool.profiles import resolve
+from dbtool.profiles.model import Profile, Target
+from dbtool.run.session import Session, open_session, open_with_patience
+from dbtool.run.worker import Worker
+
+_GRACE = 0.5
+"""Seconds that a driver gets beyond connect_timeout to say itself what went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a command may take as a whole, and how long it waits for a server; seconds.
+
+    `started` is on the monotonic clock.
+    """
+
+    timeout: float | None = None
+    wait: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the command as a whole has to end."""
+        return None if self.timeout is None else self.started + self.timeout
+
+    def late(self) -> DbtoolError:
+        """Word the error for a command that did not end in time."""
+        return TimedOutError(f"timed out: --timeout {self.timeout:g} s is over")
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Opens sessions for one command. Belongs to the main thread."""
+
+    environment: Environment
+    console: Console
+    worker: Worker
+    limits: Limits
+
+    def open(self, profile: Profile, settings: SessionSettings) -> Session:
+        """Resolve a profile and open a session of it; raises DbtoolError."""
+        deadline = self.limits.deadline
+        target = self.worker.call(
+            lambda: resolve(profile, self.environment, deadline=deadline), deadline=deadline, late=self.limits.late
+        )
+        session = self._connect(target, settings)
+        for warning in session.connection.warnings:
+            self.console.warn(warning)
+        return session
+
+    def _connect(self, target: Target, settings: SessionSettings) -> Session:
+        """Connect; a driver that counts coarser than connect_timeout, or hangs, is left behind at the limit."""
+        limits = self.limits
+        limit = time.monotonic() + limits.wait + target.connect_timeout + _GRACE
+        is_deadline_first = limits.deadline is not None and limits.deadline <= limit
+
+        def too_late() -> DbtoolError:
+            if is_deadline_first:
+                return limits.late()
+            return ConnectionFailedError(
+                f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
+                f"connect_timeout ({target.connect_timeout:g} s)",
+                transient=True,
+            )
+
+        return self.worker.call(
+            lambda: open_with_patience(lambda: open_session(target, settings), limits.wait),
+            deadline=limits.deadline if is_deadline_first else limit,
+            late=too_late,
+        )

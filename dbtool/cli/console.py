@@ -1,0 +1,57 @@
+"""What dbtool says to people: one line at a time, on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.errors import one_line
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36", "bold": "1", "dim": "2"}
+
+
+def uses_color(environment: Environment, *, is_terminal: bool) -> bool:
+    """Say whether a stream should be coloured (https://no-color.org, and TERM=dumb)."""
+    variables = environment.variables
+    return is_terminal and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
+
+
+class Console:
+    """Writes notes, warnings and errors; colour only on a terminal."""
+
+    def __init__(self, environment: Environment, *, quiet: bool = False) -> None:
+        self._stream = environment.stderr
+        self._color = uses_color(environment, is_terminal=environment.stderr_is_terminal)
+        self._quiet = quiet
+        self.is_terminal = environment.stderr_is_terminal
+
+    def note(self, text: str) -> None:
+        """Say something that may be left out when quiet is asked for."""
+        if not self._quiet:
+            self._write(text, "dim")
+
+    def warn(self, text: str) -> None:
+        """Say something that should be looked at."""
+        self._write(f"dbtool: warning: {one_line(text)}", "yellow")
+
+    def error(self, text: str) -> None:
+        """Say what went wrong."""
+        self._write(f"dbtool: error: {one_line(text)}", "red")
+
+    def data(self, record: Mapping[str, Any]) -> None:
+        """Write a record for a program, as one line of JSON."""
+        self._write(json.dumps(record), None)
+
+    def paint(self, text: str, color: str | None) -> str:
+        """Return `text` in a colour if this console is coloured."""
+        code = _CODES.get(color or "")
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color and code else text
+
+    def _write(self, text: str, color: str | None) -> None:
+        try:
+            self._stream.write(self.paint(text, color) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # stderr is closed: there is nobody left to tell
+            return

@@ -1,0 +1,37 @@
+"""What every command is given: its environment, and the profiles that it can name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbtool.cli.console import Console
+from dbtool.environment import Environment
+from dbtool.profiles import Catalog, Choice, choose, load_catalog, read_state
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The profile that a command is to use, how it was chosen, and from which catalog."""
+
+    catalog: Catalog
+    choice: Choice
+
+
+def choose_profile(environment: Environment, console: Console, *, flag: str | None, config: str | None) -> Chosen:
+    """Find the active profile; raises ProfileError.
+
+    Warns of a password that stands in the argument list, where other users of the machine may see it.
+    """
+    catalog = load_catalog(environment, config=config)
+    catalog.require_readable()
+    choice = choose(environment, catalog, read_state(environment), flag=flag)
+    if choice.password_in_argument:
+        _warn_of_password(console, choice.profile.host)
+    return Chosen(catalog, choice)
+
+
+def _warn_of_password(console: Console, host: str | None) -> None:
+    from dbtool.engines.tls import is_loopback  # noqa: PLC0415 - brings ssl, for this rare case alone
+
+    if host is not None and not is_loopback(host):
+        console.warn("a password in an argument can be seen by other users of this machine: put it into a profile")

@@ -1,0 +1,89 @@
+"""The options that commands share: one name, one letter and one help text each."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from dbtool.durations import parse_duration
+from dbtool.errors import UsageError
+from dbtool.formats.writer import JsonNumbers
+
+CONNECTING = "Connecting"
+SQL = "SQL"
+SAFETY = "Safety"
+TIME = "Time"
+OUTPUT = "Output"
+CHECKS = "Checks"
+COMMON = "Common"
+
+
+def parse_seconds(text: str) -> float:
+    """Read a duration option; a bare number counts seconds."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Profile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME|URL|FILE",
+        help="Profile to use, or a URL, or an SQLite file's path.",
+        rich_help_panel=CONNECTING,
+    ),
+]
+Config: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="Read profiles from this file or directory alone (DBTOOL_CONFIG).",
+        rich_help_panel=CONNECTING,
+    ),
+]
+Debug: TypeAlias = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=COMMON)
+]
+FormatName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-F",
+        metavar="NAME",
+        help="table, csv, tsv, json, ndjson, markdown, vertical or value (DBTOOL_FORMAT).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Wait: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        parser=parse_seconds,
+        help="Keep trying to connect for this long while the server may still come up.",
+        rich_help_panel=CONNECTING,
+    ),
+]
+Timeout: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        parser=parse_seconds,
+        help="One deadline for everything: secrets, connecting, statements, output.",
+        rich_help_panel=TIME,
+    ),
+]
+
+
+def parse_json_numbers(text: str) -> JsonNumbers:
+    """Read `--json-numbers`; raises UsageError."""
+    try:
+        return JsonNumbers(text)
+    except ValueError as error:
+        raise UsageError(f"--json-numbers {text!r}: write digits or string") from error

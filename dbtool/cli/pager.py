@@ -1,0 +1,89 @@
+"""Output on a terminal: directly while it fits on the screen, through the pager when it does not."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+from typing import BinaryIO
+
+from dbtool.environment import Environment
+from dbtool.errors import OutputError
+from dbtool.run.outputs import SpooledStream, StreamOutput
+
+_DEFAULT = "less -SRFX"
+
+
+def pager_command(environment: Environment) -> list[str]:
+    """Return the pager to use, empty for none (`DBTOOL_PAGER=` or `PAGER=cat` turns it off)."""
+    variables = environment.variables
+    chosen = variables.get("DBTOOL_PAGER", variables.get("PAGER", _DEFAULT))
+    command = shlex.split(chosen)
+    return [] if command in ([], ["cat"]) else command
+
+
+class TerminalOutput:
+    """Holds back a screenful; a result longer than that goes to the pager, streamed and whole.
+
+    A pager that is left before the end is a reader that has gone: ReaderGoneError.
+    """
+
+    def __init__(self, environment: Environment, *, lines: int) -> None:
+        self._direct = StreamOutput(environment.stdout, "standard output")
+        self._command = pager_command(environment)
+        self._variables = environment.variables
+        self._lines = lines
+        self._held = bytearray()
+        self._pager: subprocess.Popen[bytes] | None = None
+        self._spooled: SpooledStream | None = None
+
+    def write(self, data: bytes, /) -> None:
+        """Take some bytes."""
+        if self._spooled is not None:
+            self._spooled.write(data)
+            return
+        self._held += data
+        if self._command and self._held.count(b"\n") >= self._lines:
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            self._pager = subprocess.Popen(self._command, stdin=subprocess.PIPE, bufsize=0, env=dict(self._variables))
+        except OSError:
+            self._command = []
+            return
+        assert self._pager.stdin is not None
+        stream: BinaryIO = self._pager.stdin  # type: ignore[assignment] # Popen's pipe is a raw FileIO
+        # A person reads as long as a person likes: no server waits for that.
+        self._spooled = SpooledStream(stream, "the pager", patience=0.0)
+        held, self._held = bytes(self._held), bytearray()
+        self._spooled.write(held)
+
+    def flush(self) -> None:
+        """Show a result that has ended; where it is in the pager, wait until that is left."""
+        if self._spooled is not None:
+            self._leave_pager()
+            return
+        self._direct.write(bytes(self._held))
+        self._held.clear()
+        self._direct.flush()
+
+    def _leave_pager(self) -> None:
+        spooled, pager = self._spooled, self._pager
+        self._spooled = self._pager = None
+        assert spooled is not None
+        assert pager is not None
+        try:
+            spooled.commit()
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                pager.communicate()
+
+    def commit(self) -> None:
+        """Show what is left."""
+        self.flush()
+
+    def discard(self) -> None:
+        """Show what is left, as far as that goes."""
+        with contextlib.suppress(OutputError):
+            self.flush()

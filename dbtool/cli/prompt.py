@@ -1,0 +1,57 @@
+"""Statements typed at a prompt that names the profile, each run at its terminator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.output import create_output
+
+from dbtool.environment import Environment
+from dbtool.profiles.model import Profile
+
+_CONTINUED = "-> "
+
+
+class LineAbortedError(Exception):
+    """Ctrl-C at the prompt: what was typed so far is thrown away."""
+
+
+class LinePrompt:
+    """Reads lines from a terminal; the prompt goes to stderr, so that stdout carries rows alone."""
+
+    def __init__(self, environment: Environment, profile: Profile, *, writes: bool) -> None:
+        self._name = profile.name
+        self._style = "ansired bold" if profile.protected else f"ansi{profile.color}" if profile.color else "bold"
+        self._mark = "# " if profile.guarded and writes else "> "
+        self._session: PromptSession[str] = PromptSession(
+            history=_open_history(environment), output=create_output(stdout=environment.stderr)
+        )
+
+    def reader(self, is_pending: Callable[[], bool]) -> Callable[[], bytes]:
+        """Return a function that reads the next line, b"" at Ctrl-D; raises LineAbortedError at Ctrl-C."""
+
+        def read() -> bytes:
+            message = _CONTINUED.rjust(len(self._name) + len(self._mark)) if is_pending() else self._name + self._mark
+            try:
+                line = self._session.prompt(FormattedText([(self._style, message)]))
+            except EOFError:
+                return b""
+            except KeyboardInterrupt as error:
+                raise LineAbortedError from error
+            return line.encode("utf-8", "surrogateescape") + b"\n"
+
+        return read
+
+
+def _open_history(environment: Environment) -> History:
+    """Keep what was typed in the state directory, for its owner's eyes alone."""
+    path = environment.state_directory / "history"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(path)

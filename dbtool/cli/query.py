@@ -1,0 +1,179 @@
+"""`dbtool query`: its options, as Typer reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbtool.cli import options
+from dbtool.cli.options import CHECKS, CONNECTING, OUTPUT, SAFETY, SQL, TIME
+
+EPILOG = """Examples:
+
+  dbtool query "select * from orders where id = :id" -v id:=7
+
+  dbtool query -f schema.sql -f data.sql --single-transaction -p staging
+
+  pg_dump shop | dbtool query -p ci --result none -
+
+  dbtool query -p prod -F json "select * from customers" -o customers.json
+
+  dbtool query -p prod                      (a prompt, on a terminal)
+"""
+
+
+def query(  # noqa: PLR0913 - one parameter per option is Typer's grammar
+    sql: Annotated[
+        list[str] | None, typer.Argument(metavar="[SQL]...", help="SQL to run; - reads standard input.")
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", "-f", metavar="PATH", help="Run this file (repeatable).", rich_help_panel=SQL),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-v",
+            metavar="NAME=TEXT",
+            help="Bind :NAME to a text; NAME:=JSON to a number, true, false or null; NAME@=FILE to a file's content.",
+            rich_help_panel=SQL,
+        ),
+    ] = None,
+    single_transaction: Annotated[
+        bool,
+        typer.Option("--single-transaction", "-1", help="Run everything in one transaction.", rich_help_panel=SQL),
+    ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Run on after an error; the exit status still tells.", rich_help_panel=SQL),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run in one transaction, and roll it back.", rich_help_panel=SAFETY)
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Allow writes on a protected profile.", rich_help_panel=SAFETY)
+    ] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY
+        ),
+    ] = None,
+    profile: options.Profile = None,
+    config: options.Config = None,
+    wait: options.Wait = None,
+    timeout: options.Timeout = None,
+    statement_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--statement-timeout",
+            metavar="DURATION",
+            parser=options.parse_seconds,
+            help="The server's limit for each statement.",
+            rich_help_panel=TIME,
+        ),
+    ] = None,
+    format_name: options.FormatName = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write rows to a file, whole or not at all.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", metavar="N", min=0, help="At most N rows a result.", rich_help_panel=OUTPUT),
+    ] = None,
+    result: Annotated[
+        str,
+        typer.Option(
+            "--result",
+            metavar="all|last|none|N",
+            help="Which of several result sets to print.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "all",
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="Leave the column names out.", rich_help_panel=OUTPUT)
+    ] = False,
+    null: Annotated[
+        str | None, typer.Option("--null", metavar="TEXT", help="Write NULL as TEXT.", rich_help_panel=OUTPUT)
+    ] = None,
+    json_numbers: Annotated[
+        str,
+        typer.Option(
+            "--json-numbers",
+            metavar="digits|string",
+            help="Write numbers that a float cannot hold as digits or as strings.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "digits",
+    expect_rows: Annotated[
+        str | None,
+        typer.Option(
+            "--expect-rows", metavar="N|'>=1'", help="Fail (5) on another number of rows.", rich_help_panel=CHECKS
+        ),
+    ] = None,
+    expect_value: Annotated[
+        str | None,
+        typer.Option(
+            "--expect-value", metavar="TEXT", help="Fail (5) unless one row starts with TEXT.", rich_help_panel=CHECKS
+        ),
+    ] = None,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Write counts and times to stderr as JSON.", rich_help_panel=CHECKS)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.", rich_help_panel=options.COMMON),
+    ] = False,
+    _debug: options.Debug = False,
+) -> None:
+    """Run SQL on a profile's database.
+
+    SQL comes from arguments, from files, or from standard input. Each statement commits by itself, and the first
+    failure stops the run. Rows go to stdout, everything else to stderr.
+    """
+    # Imported here, as every command's work is: `--help` and the other commands need none of it.
+    from dbtool.cli.connecting import Limits  # noqa: PLC0415
+    from dbtool.cli.guarding import WriteRequest  # noqa: PLC0415
+    from dbtool.cli.querying import Query, QueryRequest  # noqa: PLC0415
+    from dbtool.cli.rows import RowsRequest  # noqa: PLC0415
+    from dbtool.formats import FormatOptions  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.run.binding import parse_parameters  # noqa: PLC0415
+    from dbtool.run.expectations import parse_rows_expectation  # noqa: PLC0415
+    from dbtool.run.results import parse_selection  # noqa: PLC0415
+    from dbtool.run.runner import RunOptions  # noqa: PLC0415
+    from dbtool.run.sources import choose_sources  # noqa: PLC0415
+
+    environment = process_environment()
+    request = QueryRequest(
+        profile=profile,
+        config=config,
+        sources=choose_sources(environment, sql or [], file or []),
+        run=RunOptions(
+            parameters=parse_parameters(param or [], environment.working_directory),
+            single_transaction=single_transaction,
+            dry_run=dry_run,
+            keep_going=keep_going,
+            expect_rows=None if expect_rows is None else parse_rows_expectation(expect_rows),
+            expect_value=expect_value,
+        ),
+        writing=WriteRequest(write=write, confirm=confirm),
+        rows=RowsRequest(
+            format_name=format_name,
+            options=FormatOptions(header=not no_header, null=null, json_numbers=options.parse_json_numbers(json_numbers)),
+            path=output,
+            selection=parse_selection(result),
+            limit=limit,
+            keep_value=expect_value is not None,
+        ),
+        statement_timeout=statement_timeout,
+        stats=stats,
+        quiet=quiet,
+    )
+    Query(environment, request, Limits(timeout=timeout, wait=wait or 0.0)).run()

@@ -1,0 +1,209 @@
+"""What `dbtool query` does: from a chosen profile and some SQL to rows, a status and nothing left open."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dbtool.cli.connecting import Connector, Limits
+from dbtool.cli.console import Console
+from dbtool.cli.context import choose_profile
+from dbtool.cli.guarding import WriteRequest, decide_read_only
+from dbtool.cli.reporting import RunReporter, count
+from dbtool.cli.rows import RowsRequest, choose_format, make_results, open_output, watch_output
+from dbtool.dialects import DIALECTS
+from dbtool.durations import format_duration
+from dbtool.engines.engine import SessionSettings
+from dbtool.environment import Environment
+from dbtool.errors import DbtoolError, ReaderGoneError
+from dbtool.profiles import Choice, Rule
+from dbtool.run.outputs import ResultOutput
+from dbtool.run.results import Results, Selection
+from dbtool.run.runner import Runner, RunOptions, check_sources
+from dbtool.run.session import Session
+from dbtool.run.sources import Source
+from dbtool.run.worker import Worker
+
+_SIGNALLED = 128
+"""What a shell adds to a signal's number to make an exit status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRequest:
+    """One `dbtool query`, as it was asked for; no sources ask for the prompt."""
+
+    profile: str | None = None
+    config: str | None = None
+    sources: Sequence[Source] = ()
+    run: RunOptions = RunOptions()
+    writing: WriteRequest = WriteRequest()
+    rows: RowsRequest = RowsRequest()
+    statement_timeout: float | None = None
+    stats: bool = False
+    quiet: bool = False
+
+
+class Query:
+    """One run of `dbtool query`. Lives on the main thread; its worker does what may block."""
+
+    def __init__(self, environment: Environment, request: QueryRequest, limits: Limits) -> None:
+        self._environment = environment
+        self._request = request
+        self._limits = limits
+        self._console = Console(environment, quiet=request.quiet)
+        self._worker = Worker()
+        self._output: ResultOutput | None = None
+
+    def run(self) -> None:
+        """Run the request; raises DbtoolError."""
+        request = self._request
+        try:
+            with self._worker.signals(self._leave_at_once):
+                chosen = choose_profile(
+                    self._environment, self._console, flag=request.profile, config=request.config
+                )
+                read_only = decide_read_only(self._environment, chosen.choice, request.writing)
+                if request.sources:
+                    self._run_sources(chosen.choice, read_only=read_only)
+                else:
+                    self._run_prompt(chosen.choice, read_only=read_only)
+        finally:
+            self._worker.close()
+
+    def _leave_at_once(self, number: int) -> None:
+        """End the process on a second signal; a file that is not whole does not stay."""
+        if self._output is not None and self._request.rows.path is not None:
+            self._output.discard()
+        os._exit(_SIGNALLED + number)
+
+    def _run_sources(self, choice: Choice, *, read_only: bool) -> None:
+        request = self._request
+        if choice.rule is Rule.SWITCHED and not self._environment.stdout_is_terminal:
+            self._console.note(f"using profile {choice.profile.name}, the switched one")
+        format_ = choose_format(self._environment, request.rows)
+        takes_one = format_.holds_one_result and request.rows.selection == Selection()
+        sources = check_sources(
+            request.sources,
+            DIALECTS[choice.profile.engine],
+            request.run,
+            one_result=format_.name if takes_one else None,
+        )
+        if not sources:
+            self._console.note("nothing to run: the SQL holds no statement")
+            return
+        with self._writing(choice) as output:
+            session = self._open_session(choice, read_only=read_only)
+            self._run_on(session, output, sources)
+
+    @contextmanager
+    def _writing(self, choice: Choice) -> Iterator[ResultOutput]:
+        """Open the output before anything runs; it is whole at the end, or given up."""
+        timed = self._request.statement_timeout or choice.profile.statement_timeout
+        output = open_output(self._environment, self._request.rows, spool_at_once=timed is not None)
+        self._output = output
+        try:
+            yield output
+            self._worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late)
+        except BaseException as error:
+            # A stream whose reader stalls, or is gone, would hold up the exit as well.
+            gives_way = self._request.rows.path is not None or not (self._worker.stuck or self._worker.was_stopped)
+            if gives_way and not isinstance(error, ReaderGoneError):
+                output.discard()
+            raise
+
+    def _open_session(self, choice: Choice, *, read_only: bool) -> Session:
+        settings = SessionSettings(
+            read_only=read_only,
+            statement_timeout=self._request.statement_timeout or choice.profile.statement_timeout,
+        )
+        connector = Connector(self._environment, self._console, self._worker, self._limits)
+        return connector.open(choice.profile, settings)
+
+    def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source]) -> None:
+        connected = time.monotonic()
+        results = make_results(self._environment, self._request.rows, output)
+        reporter = RunReporter(
+            self._environment,
+            self._console,
+            shows_progress=not self._request.rows.goes_to_terminal(self._environment),
+        )
+        runner = Runner(
+            session.connection,
+            session.engine.dialect,
+            results,
+            self._request.run,
+            reporter=reporter,
+            stop=self._worker.stop,
+        )
+        try:
+            self._call(runner, reporter, sources)
+        finally:
+            reporter.close()
+            if not self._worker.stuck:
+                self._worker.call(lambda: _close(results, session))
+            self._report(runner, results, connected)
+
+    def _call(self, runner: Runner, reporter: RunReporter, sources: Sequence[Source]) -> None:
+        is_reader_gone = watch_output(self._environment, self._request.rows)
+
+        def glance() -> DbtoolError | None:
+            reporter.show_progress()
+            return ReaderGoneError("the reader of the output has gone") if is_reader_gone() else None
+
+        self._worker.call(
+            lambda: runner.run(sources),
+            deadline=self._limits.deadline,
+            late=self._limits.late,
+            running=runner.running,
+            glance=glance,
+        )
+
+    def _report(self, runner: Runner, results: Results, connected: float) -> None:
+        now, summary = time.monotonic(), runner.summary
+        if results.has_more:
+            self._console.note(f"there are more rows: cut at --limit {self._request.rows.limit}")
+        if not summary.statements and not summary.failures:
+            self._console.note("nothing to run: the SQL holds no statement")
+        elif self._console.is_terminal:
+            done = count(results.rows, "row") if results.count else f"{count(summary.affected, 'row')} affected"
+            many = f"{count(summary.statements, 'statement')}, " if summary.statements > 1 else ""
+            self._console.note(f"{many}{done} ({format_duration(now - connected)})")
+        if self._request.stats:
+            self._console.data(
+                {
+                    "statements": summary.statements,
+                    "rows": summary.rows,
+                    "affected": summary.affected,
+                    "failures": len(summary.failures),
+                    "connect_seconds": round(connected - self._limits.started, 6),
+                    "run_seconds": round(now - connected, 6),
+                }
+            )
+
+    def _run_prompt(self, choice: Choice, *, read_only: bool) -> None:
+        """Read statements at a prompt, each one a run of its own on the same connection."""
+        from dbtool.cli.conversation import Conversation  # noqa: PLC0415 - brings the line editor
+
+        session = self._open_session(choice, read_only=read_only)
+        try:
+            Conversation(
+                self._environment,
+                self._console,
+                session,
+                choice.profile,
+                rows=self._request.rows,
+                options=self._request.run,
+                worker=self._worker,
+                writes=not read_only,
+            ).hold()
+        finally:
+            if not self._worker.stuck:
+                self._worker.call(session.close)
+
+
+def _close(results: Results, session: Session) -> None:
+    results.close()
+    session.close()

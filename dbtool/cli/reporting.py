@@ -1,0 +1,91 @@
+"""What a run tells the person at the terminal: notices, failures, progress, and a closing line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from dbtool.cli.console import Console
+from dbtool.durations import format_duration
+from dbtool.engines.engine import Outcome
+from dbtool.environment import Environment
+from dbtool.errors import DbtoolError, one_line
+from dbtool.statements import Statement
+
+_SHOW_AFTER = 1.0
+"""Seconds of silence before progress is shown."""
+
+
+class RunReporter:
+    """Reports a run. The worker thread calls it, but for `show_progress`, which the main thread calls.
+
+    Progress is one line on a terminal's stderr, wiped before anything else is written there; it is
+    not shown where rows go to the same terminal.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        console: Console,
+        *,
+        shows_progress: bool,
+        each_statement: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = environment.stderr
+        self._console = console
+        self._shows_progress = shows_progress and environment.stderr_is_terminal
+        self._each_statement = each_statement
+        self._clock = clock
+        self._started = clock()
+        self._visible = False
+        self._statements = self._rows = 0
+
+    def notice(self, text: str) -> None:
+        """Pass on what the server said."""
+        self._wipe()
+        self._console.note(one_line(text))
+
+    def statement_done(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
+        """Count a statement; at a prompt, say what it did."""
+        self._statements += 1
+        self._rows += outcome.rows + (outcome.affected or 0)
+        if self._each_statement:
+            self._console.note(f"{describe(outcome, statement)} ({format_duration(seconds)})")
+
+    def statement_failed(self, error: DbtoolError) -> None:
+        """Say what failed; the run goes on."""
+        self._wipe()
+        self._console.error(str(error))
+
+    def show_progress(self) -> None:
+        """Show how far the run has come, if it takes long enough for anyone to wonder."""
+        if not self._shows_progress or self._clock() - self._started < _SHOW_AFTER:
+            return
+        seconds = format_duration(round(self._clock() - self._started))
+        self._stream.write(f"\r\x1b[K{self._statements:,} statements, {self._rows:,} rows, {seconds}")
+        self._stream.flush()
+        self._visible = True
+
+    def close(self) -> None:
+        """Leave no progress line behind."""
+        self._wipe()
+
+    def _wipe(self) -> None:
+        if self._visible:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._visible = False
+
+
+def describe(outcome: Outcome, statement: Statement) -> str:
+    """Say in a few words what a statement did."""
+    if outcome.result_sets:
+        return count(outcome.rows, "row")
+    tag = outcome.tag or " ".join(statement.words[:1])
+    return tag if outcome.affected is None else f"{tag}: {count(outcome.affected, 'row')}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,111 @@
+"""Where the rows of a query go, and in which format."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dbtool.cli.console import uses_color
+from dbtool.cli.pager import TerminalOutput
+from dbtool.environment import Environment
+from dbtool.errors import UsageError
+from dbtool.formats import FORMATS, Format, FormatOptions, format_for_suffix
+from dbtool.run.outputs import ResultOutput, SpooledStream, StreamOutput, open_file_output, watch_reader
+from dbtool.run.results import Results, Selection
+
+_STANDARD_OUTPUT = "standard output"
+_PATIENCE = 1.0
+"""Seconds without progress after which a reader counts as stalled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsRequest:
+    """What was asked for about the rows: `--format`, `-o`, `--result`, `--limit` and their like."""
+
+    format_name: str | None = None
+    options: FormatOptions = FormatOptions()
+    path: Path | None = None
+    selection: Selection = Selection()
+    limit: int | None = None
+    keep_value: bool = False
+
+    def goes_to_terminal(self, environment: Environment) -> bool:
+        """Say whether a person sees the rows as they come."""
+        return self.path is None and environment.stdout_is_terminal
+
+
+def choose_format(environment: Environment, request: RowsRequest) -> Format:
+    """Return the format: the option, else the file's suffix, else DBTOOL_FORMAT, else what fits the reader.
+
+    Raises UsageError where there is no such format.
+    """
+    name = request.format_name
+    if name is None and request.path is not None:
+        name = format_for_suffix(request.path)
+    source = "--format"
+    if name is None:
+        name, source = environment.variables.get("DBTOOL_FORMAT") or None, "DBTOOL_FORMAT"
+    if name is None:
+        name = "table" if request.goes_to_terminal(environment) else "csv"
+    return find_format(name, source)
+
+
+def find_format(name: str, source: str) -> Format:
+    """Return the format called `name`; raises UsageError, with the nearest name."""
+    if name in FORMATS:
+        return FORMATS[name]
+    from difflib import get_close_matches  # noqa: PLC0415 - for this error alone
+
+    near = get_close_matches(name, FORMATS, n=1)
+    guess = f" - did you mean {near[0]}?" if near else ""
+    raise UsageError(f"{source} {name!r}: there is no such format{guess} (formats: {', '.join(FORMATS)})")
+
+
+def open_output(environment: Environment, request: RowsRequest, *, spool_at_once: bool) -> ResultOutput:
+    """Open where the rows go; raises OutputError.
+
+    A pipe is spooled: its reader may stall without holding up the server, `spool_at_once` because
+    the server's own timeout runs meanwhile.
+    """
+    if request.path is not None:
+        return open_file_output(request.path)
+    if environment.stdout_is_terminal:
+        return TerminalOutput(environment, lines=shutil.get_terminal_size().lines)
+    if _is_pipe(environment):
+        return SpooledStream(environment.stdout, _STANDARD_OUTPUT, patience=0.0 if spool_at_once else _PATIENCE)
+    return StreamOutput(environment.stdout, _STANDARD_OUTPUT)
+
+
+def watch_output(environment: Environment, request: RowsRequest) -> Callable[[], bool]:
+    """Return a function that says whether whoever read the rows has gone."""
+    if request.path is None and _is_pipe(environment):
+        return watch_reader(environment.stdout.fileno())
+    return lambda: False
+
+
+def _is_pipe(environment: Environment) -> bool:
+    try:
+        mode = os.fstat(environment.stdout.fileno()).st_mode
+    except (OSError, ValueError):  # the caller gave a stream that is no file
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def make_results(environment: Environment, request: RowsRequest, output: ResultOutput) -> Results:
+    """Return the sink for a run's result sets."""
+    on_terminal = request.goes_to_terminal(environment)
+    options = replace(
+        request.options, terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal)
+    )
+    return Results(
+        output,
+        choose_format(environment, request),
+        options,
+        selection=request.selection,
+        limit=request.limit,
+        keep_value=request.keep_value,
+    )

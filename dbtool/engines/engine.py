@@ -1,0 +1,134 @@
+"""What every engine offers: a record of functions, and one connection's driver half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any, Protocol, TypeAlias
+
+from dbtool.dialects import Dialect
+from dbtool.errors import DbtoolError
+from dbtool.profiles.model import Target
+from dbtool.result import Sink
+from dbtool.statements import Statement
+
+ParameterValue: TypeAlias = str | bytes | int | float | Decimal | bool | None
+Parameters: TypeAlias = Mapping[str, ParameterValue]
+
+
+class TransactionState(Enum):
+    """Whether a transaction is open, by the server's (or the library's) own flag."""
+
+    NONE = auto()
+    OPEN = auto()
+    FAILED = auto()
+    """Open, but an error has doomed it (PostgreSQL)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """What a session is set up with, beyond its target; times in seconds."""
+
+    read_only: bool = False
+    statement_timeout: float | None = None
+    application_name: str = "dbtool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One statement to run; `limit` is the number of rows wanted at most, per result set."""
+
+    statement: Statement
+    parameters: Parameters | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a statement did: rows sent to the sink, rows affected, and result sets begun."""
+
+    rows: int = 0
+    affected: int | None = None
+    result_sets: int = 0
+    tag: str = ""
+    """The server's word for what was done ("INSERT", "CREATE TABLE"), for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What `profile check` reports about a server."""
+
+    version: str
+    tls: str | None
+    """The TLS version in use, None for a plain connection."""
+    read_only: bool
+
+
+class DriverConnection(Protocol):
+    """One open connection, as the runner uses it.
+
+    Belongs to one thread at a time, but for `cancel`, which any thread may call while another is
+    inside `run`.
+    """
+
+    @property
+    def transaction(self) -> TransactionState:
+        """The server's flag after the last statement; no round trip."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether the connection is known to be unusable; no round trip."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the user should know about how the connection came up."""
+
+    def run(self, request: Request, sink: Sink) -> Outcome:
+        """Run one statement and put its result sets into `sink`.
+
+        Raises QueryError and its kin; a sink's own exception passes through, and the statement is
+        cancelled on the server.
+        """
+
+    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None]:
+        """Enclose one statement in whatever keeps it read-only and within its timeout."""
+
+    def begin(self) -> None:
+        """Open a transaction."""
+
+    def commit(self) -> None:
+        """Commit it."""
+
+    def rollback(self) -> None:
+        """Roll back what is open, if anything is."""
+
+    def take_notices(self) -> list[str]:
+        """Return, and forget, what the server has said besides its results."""
+
+    def cancel(self, timeout: float) -> None:
+        """Ask the server to stop the running statement; returns within `timeout` seconds or so.
+
+        Raises ConnectionFailedError when the server could not be asked.
+        """
+
+    def abandon(self) -> None:
+        """Close the socket under a running statement, as a last resort."""
+
+    def facts(self) -> ServerFacts:
+        """Ask the server about itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The driver half of an engine, as one record."""
+
+    dialect: Dialect
+    build_database: Callable[[Target, SessionSettings], Any]
+    """Make (not open) a peewee database with a pool for a target."""
+    adopt: Callable[[Any, Target, SessionSettings], DriverConnection]
+    """Wrap a raw driver connection that came out of such a pool."""
+    translate_connect_error: Callable[[BaseException, Target], DbtoolError]
+    """Turn what connecting raised into one of dbtool's errors."""

@@ -1,0 +1,292 @@
+"""MySQL and MariaDB through PyMySQL: connecting, running, cancelling."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import SERVER_STATUS
+
+from dbtool.dialects import Dialect
+from dbtool.engines.bounded import call_within
+from dbtool.engines.engine import (
+    Engine,
+    Outcome,
+    ParameterValue,
+    Request,
+    ServerFacts,
+    SessionSettings,
+    TransactionState,
+)
+from dbtool.engines.mysql_errors import number_of, translate, translate_connect_error
+from dbtool.engines.mysql_packets import BlockReader
+from dbtool.engines.mysql_rows import send_result
+from dbtool.engines.parameters import render
+from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
+from dbtool.errors import QueryError
+from dbtool.pool import PooledMySQLDatabase
+from dbtool.profiles.model import Target, TlsLevel
+from dbtool.result import Sink
+from dbtool.statements import Statement
+
+_ALWAYS_ALLOWED = 1 << 20
+"""A packet of this size passes every server: max_allowed_packet has never had a lower default."""
+
+
+def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
+    """Return PyMySQL's arguments for `target`; no option file is read behind the profile's back."""
+    arguments: dict[str, Any] = {
+        "user": target.user,
+        # PyMySQL would encode a string as Latin-1; the server hashes what it was given, which is UTF-8.
+        "password": (target.password or "").encode(),
+        "database": target.database,
+        "charset": "utf8mb4",
+        "connect_timeout": target.connect_timeout,
+        # connect_timeout does not cover the handshake; this does, and is lifted after it.
+        "read_timeout": target.connect_timeout,
+        "write_timeout": target.connect_timeout,
+        "program_name": settings.application_name,
+        "binary_prefix": True,
+    }
+    if target.socket:
+        arguments["unix_socket"] = target.socket
+    else:
+        arguments |= {"host": target.host or "127.0.0.1", "port": target.port or 3306}
+    if target.tls is TlsLevel.DISABLE:
+        arguments["ssl_disabled"] = True
+    elif target.tls is not TlsLevel.PREFER:
+        arguments["ssl"] = _tls_context(target)
+    return arguments
+
+
+def _tls_context(target: Target) -> ssl.SSLContext:
+    verifying = target.tls in VERIFYING
+    context = ssl.create_default_context(cafile=authorities_file(target) if verifying else None)
+    # Certificates that the servers make for themselves do not pass the strict check of Python 3.13.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = target.tls is TlsLevel.VERIFY_FULL
+    if not verifying:
+        context.verify_mode = ssl.CERT_NONE
+    if target.tls_cert is not None:
+        context.load_cert_chain(target.tls_cert, target.tls_key)
+    return context
+
+
+class MySQLConnection:
+    """One PyMySQL connection in autocommit mode; see DriverConnection."""
+
+    def __init__(self, raw: Connection[Any], dialect: Dialect, target: Target, settings: SessionSettings) -> None:
+        self._raw = raw
+        self._dialect = dialect
+        self._target = target
+        self._settings = settings
+        self._largest_statement = _ALWAYS_ALLOWED
+        self._has_warnings = False
+        self._limit: int | None = None
+        self._warnings: list[str] = []
+        if target.tls is TlsLevel.PREFER and leaves_machine(target) and _tls_version(raw) is None:
+            self._warnings.append(plain_warning(target))
+
+    @property
+    def transaction(self) -> TransactionState:
+        """The flag that the server sends with each answer."""
+        in_transaction = self._raw.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS
+        return TransactionState.OPEN if in_transaction else TransactionState.NONE
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether PyMySQL has given the connection up."""
+        return not self._raw.open
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the user should know about how the connection came up."""
+        return self._warnings
+
+    def run(self, request: Request, sink: Sink) -> Outcome:
+        """Run one statement and stream its result sets (a procedure may return several)."""
+        statement = request.statement
+        text = render(request, self._dialect, self._quote).text
+        try:
+            self._refuse_oversize(text, statement)
+            self._limit_rows(request.limit)
+            self._raw.query(text, unbuffered=True)  # type: ignore[arg-type] # bytes are sent as they are
+            return self._collect(request, sink)
+        except (pymysql.MySQLError, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, UnicodeDecodeError):
+                self._give_up()
+                raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
+            raise translate(error, statement) from error
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _collect(self, request: Request, sink: Sink) -> Outcome:
+        rows = result_sets = 0
+        affected: int | None = None
+        while True:
+            result = self._raw._result
+            if result.unbuffered_active:
+                rows += send_result(self._raw, result, sink, request.limit)
+                result_sets += 1
+            else:
+                affected = (affected or 0) + result.affected_rows
+            self._has_warnings = self._has_warnings or bool(result.warning_count)
+            if not result.has_next:
+                break
+            self._raw.next_result(unbuffered=True)
+        words = request.statement.words
+        # A procedure ends with an empty answer of its own, which counts nothing.
+        counted = affected if affected or not result_sets else None
+        return Outcome(rows=rows, affected=counted, result_sets=result_sets, tag=words[0] if words else "")
+
+    def _give_up(self) -> None:
+        """Stop a result that nobody reads any more; what is still on its way makes the connection useless."""
+        with contextlib.suppress(Exception):
+            self.cancel(5.0)
+        self._raw._result = None
+        self._raw._force_close()
+
+    def _refuse_oversize(self, text: bytes, statement: Statement) -> None:
+        """Refuse what the server would answer by closing the connection."""
+        if len(text) < self._largest_statement:
+            return
+        self._largest_statement = int(self._ask("SELECT @@max_allowed_packet"))
+        if len(text) >= self._largest_statement:
+            raise QueryError(
+                f"{statement.place()}: the statement has {len(text):,} bytes and the server's max_allowed_packet is "
+                f"{self._largest_statement:,}: raise it on the server, or send less at once",
+                place=statement.place(),
+            )
+
+    def _limit_rows(self, limit: int | None) -> None:
+        """Let the server stop early; a SELECT with a LIMIT of its own is not touched by it."""
+        if limit != self._limit:
+            self._execute(f"SET SESSION sql_select_limit = {'DEFAULT' if limit is None else limit}")
+            self._limit = limit
+
+    def _quote(self, value: ParameterValue) -> bytes:
+        literal: str = self._raw.literal(value)
+        return literal.encode("utf-8", "surrogateescape")
+
+    def _ask(self, sql: str) -> Any:
+        with self._raw.cursor() as cursor:
+            cursor.execute(sql)
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def _execute(self, sql: str) -> None:
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute(sql)
+        except pymysql.MySQLError as error:
+            raise translate(error) from error
+
+    @contextmanager
+    def guard(self, words: tuple[str, ...]) -> Iterator[None]:  # noqa: ARG002 - the engines share one signature
+        """Need nothing: the session was made read-only when it was set up."""
+        yield
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._execute("START TRANSACTION")
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back what is open."""
+        if not self.is_lost and self.transaction is not TransactionState.NONE:
+            self._execute("ROLLBACK")
+
+    def take_notices(self) -> list[str]:
+        """Ask for the warnings of the last statement, if it had any."""
+        if not self._has_warnings or self.is_lost:
+            return []
+        self._has_warnings = False
+        with self._raw.cursor() as cursor:
+            cursor.execute("SHOW WARNINGS")
+            return [f"{level}: {message} [{number}]" for level, number, message in cursor.fetchall()]
+
+    def cancel(self, timeout: float) -> None:
+        """Send KILL QUERY on a connection of its own; the session survives."""
+        thread = self._raw.thread_id()
+        call_within(timeout, lambda: self._kill_query(thread, timeout))
+
+    def _kill_query(self, thread: int, timeout: float) -> None:
+        arguments = connect_arguments(self._target, self._settings)
+        limits = {"connect_timeout": timeout, "read_timeout": timeout, "write_timeout": timeout}
+        with pymysql.connect(**(arguments | limits), autocommit=True) as second, second.cursor() as cursor:
+            try:
+                cursor.execute(f"KILL QUERY {thread:d}")
+            except pymysql.MySQLError as error:
+                if number_of(error) != pymysql.constants.ER.NO_SUCH_THREAD:
+                    raise
+
+    def abandon(self) -> None:
+        """Shut the socket down under the driver, which then reports a lost connection."""
+        with contextlib.suppress(OSError, AttributeError):
+            self._raw._sock.shutdown(socket.SHUT_RDWR)
+
+    def facts(self) -> ServerFacts:
+        """Ask for the version, the TLS in use and whether writes are refused."""
+        version = self._raw.get_server_info()
+        name = "MariaDB" if "MariaDB" in version else "MySQL"
+        read_only = self._settings.read_only or bool(int(self._ask("SELECT @@global.read_only")))
+        return ServerFacts(
+            version=f"{name} {version.removeprefix('5.5.5-')}", tls=_tls_version(self._raw), read_only=read_only
+        )
+
+
+def _tls_version(raw: Connection[Any]) -> str | None:
+    connected = raw._sock
+    return connected.version() if isinstance(connected, ssl.SSLSocket) else None
+
+
+def set_up(raw: Connection[Any], target: Target, settings: SessionSettings) -> None:
+    """Prepare a new connection: lift the handshake's timeouts, then the session's settings."""
+    raw._read_timeout = raw._write_timeout = None
+    raw._rfile = BlockReader(raw._sock)
+    with raw.cursor() as cursor:
+        if settings.statement_timeout is not None:
+            cursor.execute(_timeout_setting(raw, settings.statement_timeout))
+        for statement in target.on_connect:
+            cursor.execute(statement)
+        if settings.read_only:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+
+
+def _timeout_setting(raw: Connection[Any], seconds: float) -> str:
+    if "MariaDB" in raw.get_server_info():
+        return f"SET SESSION max_statement_time = {seconds:f}"
+    return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
+
+
+def _build_database(target: Target, settings: SessionSettings) -> PooledMySQLDatabase:
+    arguments = connect_arguments(target, settings)
+    database = PooledMySQLDatabase(
+        arguments.pop("database"),
+        **arguments,
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+    )
+    # peewee takes a database without a name for one that is still to be named; a server needs none.
+    database.deferred = False
+    return database
+
+
+def build_engine(dialect: Dialect) -> Engine:
+    """Return the record of MySQL or MariaDB."""
+    return Engine(
+        dialect=dialect,
+        build_database=_build_database,
+        adopt=lambda raw, target, settings: MySQLConnection(raw, dialect, target, settings),
+        translate_connect_error=translate_connect_error,
+    )

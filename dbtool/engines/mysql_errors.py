@@ -1,0 +1,94 @@
+"""What the errors of MySQL, MariaDB and PyMySQL mean to a user of dbtool."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from pymysql.constants import CR, ER
+
+from dbtool.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    DbtoolError,
+    GuardError,
+    Place,
+    QueryError,
+    TimedOutError,
+    one_line,
+)
+from dbtool.profiles.model import Target
+from dbtool.statements import Statement
+
+_READ_ONLY = frozenset({1792, 1290, 1836})
+"""In a read-only transaction; the server runs with --read-only; MySQL's read-only mode."""
+_TIMED_OUT = frozenset({1969, 3024})
+"""MariaDB's max_statement_time; MySQL's max_execution_time."""
+_LOST = frozenset({0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, ER.SERVER_SHUTDOWN, 1927})
+_MAY_PASS = frozenset(
+    {
+        CR.CR_CONN_HOST_ERROR,
+        CR.CR_SERVER_LOST,
+        CR.CR_SERVER_GONE_ERROR,
+        ER.CON_COUNT_ERROR,
+        ER.SERVER_SHUTDOWN,
+        ER.TOO_MANY_USER_CONNECTIONS,
+        ER.USER_LIMIT_REACHED,
+    }
+)
+_LINE = " at line "
+
+
+def number_of(error: BaseException) -> int | None:
+    """Return the server's or the driver's error number."""
+    number = error.args[0] if error.args else None
+    return number if isinstance(number, int) else None
+
+
+def text_of(error: BaseException) -> str:
+    """Return an error's text without its number."""
+    text = error.args[1] if len(error.args) > 1 else str(error)
+    return one_line(str(text)) or type(error).__name__
+
+
+def translate(error: Exception, statement: Statement | None = None) -> DbtoolError:
+    """Turn what a statement raised into one of dbtool's errors, with its place in the script."""
+    number, text = number_of(error), text_of(error)
+    place = _place(statement, text)
+    shown = f"{place}: {text}" if place else text
+    if number:
+        shown += f" [{number}]"
+    if number in _LOST:
+        return ConnectionLostError(
+            f"{shown} - the connection was lost while the statement ran: its effect is unknown",
+            code=str(number),
+            place=place,
+        )
+    if number in _READ_ONLY:
+        return GuardError(f"{shown} - the session is read-only: see --write")
+    if number in _TIMED_OUT:
+        return TimedOutError(f"{shown}; statement_timeout (profile) or --statement-timeout sets the limit")
+    return QueryError(shown, code=None if number is None else str(number), place=place)
+
+
+def _place(statement: Statement | None, text: str) -> Place | None:
+    """Find the script's line: the server counts lines of the statement, and says so for a syntax error."""
+    if statement is None:
+        return None
+    head, found, line = text.rpartition(_LINE)
+    if not found or not line.isdigit() or not head:
+        return statement.place()
+    return Place(statement.source, statement.line + int(line) - 1)
+
+
+def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
+    """Turn what connecting raised into one of dbtool's errors; neither side's texts hold a password."""
+    if isinstance(error, DbtoolError):
+        return error
+    where = target.socket or f"{target.host}:{target.port or 3306}"
+    cause: Any = getattr(error, "original_exception", error)
+    transient = number_of(error) in _MAY_PASS and not isinstance(cause, ssl.SSLError)
+    number = f" [{number_of(error)}]" if number_of(error) else ""
+    return ConnectionFailedError(
+        f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}", transient=transient
+    )

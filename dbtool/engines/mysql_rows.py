@@ -1,0 +1,171 @@
+"""Result sets of MySQL and MariaDB, streamed off PyMySQL's unbuffered results.
+
+Values stay the server's own text: rows are taken from the packets themselves, as whole blocks where
+the format wants text, else one row at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pymysql.err
+from pymysql.charset import charset_by_id
+from pymysql.connections import Connection, MySQLResult
+from pymysql.constants import FIELD_TYPE, SERVER_STATUS
+from pymysql.protocol import EOFPacketWrapper, MysqlPacket
+
+from dbtool.engines.mysql_packets import BlockReader, rewrite_rows
+from dbtool.result import Column, Kind, Lane, Row, Sink, Value
+
+_KINDS = {
+    FIELD_TYPE.TINY: Kind.INTEGER,
+    FIELD_TYPE.SHORT: Kind.INTEGER,
+    FIELD_TYPE.LONG: Kind.INTEGER,
+    FIELD_TYPE.LONGLONG: Kind.INTEGER,
+    FIELD_TYPE.INT24: Kind.INTEGER,
+    FIELD_TYPE.YEAR: Kind.INTEGER,
+    FIELD_TYPE.DECIMAL: Kind.DECIMAL,
+    FIELD_TYPE.NEWDECIMAL: Kind.DECIMAL,
+    FIELD_TYPE.FLOAT: Kind.FLOAT,
+    FIELD_TYPE.DOUBLE: Kind.FLOAT,
+    FIELD_TYPE.TIMESTAMP: Kind.TIMESTAMP,
+    FIELD_TYPE.DATETIME: Kind.TIMESTAMP,
+    FIELD_TYPE.DATE: Kind.DATE,
+    FIELD_TYPE.NEWDATE: Kind.DATE,
+    FIELD_TYPE.TIME: Kind.TIME,
+    FIELD_TYPE.JSON: Kind.JSON,
+    FIELD_TYPE.BIT: Kind.BYTES,
+    FIELD_TYPE.GEOMETRY: Kind.BYTES,
+}
+_STRINGS = frozenset(
+    {
+        FIELD_TYPE.VARCHAR,
+        FIELD_TYPE.VAR_STRING,
+        FIELD_TYPE.STRING,
+        FIELD_TYPE.TINY_BLOB,
+        FIELD_TYPE.MEDIUM_BLOB,
+        FIELD_TYPE.LONG_BLOB,
+        FIELD_TYPE.BLOB,
+    }
+)
+_BINARY_CHARSET = 63
+_BATCH = 500
+_UTF8_NAMES = ("utf8", "ascii")
+
+
+def send_result(raw: Connection[Any], result: MySQLResult, sink: Sink, limit: int | None) -> int:
+    """Put one result set into the sink; return how many rows it took.
+
+    Rows beyond `limit` are read and dropped: the protocol knows no other end of a result.
+    """
+    fields = result.fields
+    columns = [_column(field) for field in fields]
+    sink.begin(columns)
+    if limit is None and Lane.COPY_TEXT in sink.lanes and _is_plain_text(fields, columns):
+        sent = _send_blocks(raw, result, sink, len(fields))
+    else:
+        sent = _send_rows(raw, result, sink, fields, columns, limit)
+    sink.end()
+    return sent
+
+
+def _column(field: Any) -> Column:
+    kind = _KINDS.get(field.type_code, Kind.TEXT)
+    if field.type_code in _STRINGS and field.charsetnr == _BINARY_CHARSET:
+        kind = Kind.BYTES
+    return Column(field.name, kind)
+
+
+def _is_plain_text(fields: Sequence[Any], columns: Sequence[Column]) -> bool:
+    """Say whether every value arrives as UTF-8 text, which a block may be rewritten by."""
+    return all(
+        column.kind is not Kind.BYTES and (column.kind is not Kind.TEXT or _is_utf8(field.charsetnr))
+        for field, column in zip(fields, columns, strict=True)
+    )
+
+
+def _is_utf8(charset: int) -> bool:
+    return charset == _BINARY_CHARSET or charset_by_id(charset).name.startswith(_UTF8_NAMES)
+
+
+def _send_blocks(raw: Connection[Any], result: MySQLResult, sink: Sink, fields: int) -> int:
+    reader: BlockReader = raw._rfile
+    sent = 0
+    while True:
+        rewritten = rewrite_rows(reader.take_buffered(), fields)
+        rest = rewritten.rest
+        if len(rest) >= 4:
+            raw._next_seq_id = rest[3]
+        reader.give_back(rest)
+        if rewritten.rows:
+            sent += rewritten.rows
+            sink.write_block(Lane.COPY_TEXT, rewritten.text)
+        if not rewritten.ended:
+            needed = 4 + int.from_bytes(rest[:3], "little") if len(rest) > 4 else 5
+            if not reader.require(needed):
+                raise _lost()
+            continue
+        packet = raw._read_packet()
+        if _finish_at_end(raw, result, packet):
+            return sent
+        # A row of 16 MB or more, which comes in several packets.
+        sink.write_rows([_parse(packet, [("utf-8", Kind.TEXT)] * fields)])
+        sent += 1
+
+
+def _send_rows(
+    raw: Connection[Any],
+    result: MySQLResult,
+    sink: Sink,
+    fields: Sequence[Any],
+    columns: Sequence[Column],
+    limit: int | None,
+) -> int:
+    decoders = [(_encoding(field), column.kind) for field, column in zip(fields, columns, strict=True)]
+    rows: list[Row] = []
+    sent = size = 0
+    while True:
+        packet = raw._read_packet()
+        if _finish_at_end(raw, result, packet):
+            break
+        if limit is not None and sent + len(rows) >= limit:
+            continue
+        rows.append(_parse(packet, decoders))
+        size += len(packet.get_all_data())
+        if len(rows) == _BATCH or size > 1 << 18:
+            sink.write_rows(rows)
+            sent += len(rows)
+            rows, size = [], 0
+    if rows:
+        sink.write_rows(rows)
+    return sent + len(rows)
+
+
+def _encoding(field: Any) -> str:
+    return "utf-8" if field.charsetnr == _BINARY_CHARSET else charset_by_id(field.charsetnr).encoding
+
+
+def _parse(packet: MysqlPacket, decoders: Sequence[tuple[str, Kind]]) -> Row:
+    values: list[Value] = []
+    for encoding, kind in decoders:
+        data = packet.read_length_coded_string()
+        values.append(data if data is None or kind is Kind.BYTES else data.decode(encoding))
+    return tuple(values)
+
+
+def _finish_at_end(raw: Connection[Any], result: MySQLResult, packet: MysqlPacket) -> bool:
+    """Close the result's books if `packet` ends it; what PyMySQL does for results that it reads itself."""
+    if not packet.is_eof_packet():
+        return False
+    end = EOFPacketWrapper(packet)
+    result.unbuffered_active = False
+    result.connection = None
+    result.warning_count = end.warning_count
+    result.has_next = bool(end.server_status & SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS)
+    raw.server_status = end.server_status
+    return True
+
+
+def _lost() -> pymysql.err.OperationalError:
+    return pymysql.err.OperationalError(2013, "Lost connection to the server during the query")

@@ -1,0 +1,293 @@
+"""PostgreSQL through psycopg2: connecting, running, cancelling, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions as driver
+
+from dbtool.dialects import Dialect
+from dbtool.engines.bounded import call_within
+from dbtool.engines.engine import (
+    Engine,
+    Outcome,
+    ParameterValue,
+    Request,
+    ServerFacts,
+    SessionSettings,
+    TransactionState,
+)
+from dbtool.engines.parameters import Rendered, render
+from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
+from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows
+from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
+from dbtool.errors import ProfileError, UsageError
+from dbtool.pool import PooledPostgresqlDatabase
+from dbtool.profiles.model import Target, TlsLevel
+from dbtool.result import Sink
+
+_STATES = {
+    driver.TRANSACTION_STATUS_IDLE: TransactionState.NONE,
+    driver.TRANSACTION_STATUS_ACTIVE: TransactionState.OPEN,
+    driver.TRANSACTION_STATUS_INTRANS: TransactionState.OPEN,
+    driver.TRANSACTION_STATUS_INERROR: TransactionState.FAILED,
+    driver.TRANSACTION_STATUS_UNKNOWN: TransactionState.NONE,
+}
+_NOTHING = "/dev/null/none"
+"""A certificate path that cannot exist: libpq then has none, whatever lies in ~/.postgresql."""
+
+
+def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
+    """Return libpq's settings for `target`, each one that a PG* variable could change among them."""
+    verifying = target.tls in VERIFYING
+    return {
+        "host": target.socket or target.host or "127.0.0.1",
+        "port": target.port or 5432,
+        "user": target.user,
+        "password": target.password or "",
+        "passfile": target.passfile or os.devnull,
+        "sslmode": target.tls.value,
+        "sslrootcert": authorities_file(target) if verifying else _NOTHING,
+        "sslcert": target.tls_cert or _NOTHING,
+        "sslkey": target.tls_key or _NOTHING,
+        "sslcrl": _NOTHING,
+        "sslcompression": "0",
+        "sslsni": "1",
+        "ssl_min_protocol_version": "TLSv1.2",
+        "gssencmode": "disable",
+        "channel_binding": "disable" if target.tls is TlsLevel.DISABLE else "prefer",
+        "krbsrvname": "postgres",
+        # libpq counts whole seconds; the caller's own deadline is the exact one.
+        "connect_timeout": max(2, math.ceil(target.connect_timeout)),
+        "application_name": settings.application_name,
+        "client_encoding": "UTF8",
+        "options": " ",
+        "target_session_attrs": target.target_session_attrs or "any",
+        "keepalives": 1,
+        "keepalives_idle": 60,
+    }
+
+
+class PostgresConnection:
+    """One psycopg2 connection in autocommit mode; see DriverConnection."""
+
+    def __init__(self, raw: Session, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
+        self._raw = raw
+        self._dialect = dialect
+        self._settings = settings
+        self._warnings: list[str] = []
+        if target.tls is TlsLevel.PREFER and leaves_machine(target) and not raw.info.ssl_in_use:
+            self._warnings.append(plain_warning(target))
+        self._prologue = _local_settings(raw, settings)
+
+    @property
+    def transaction(self) -> TransactionState:
+        """The server's flag, which libpq keeps."""
+        return _STATES[self._raw.info.transaction_status]
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether libpq has given the connection up."""
+        return bool(self._raw.closed)
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the user should know about how the connection came up."""
+        return self._warnings
+
+    def run(self, request: Request, sink: Sink) -> Outcome:
+        """Run one statement: by COPY where the server can, held by the driver where it cannot."""
+        statement = request.statement
+        rendered = self._render(request)
+        try:
+            if statement.copy_data is not None:
+                return self._copy_in(rendered.text, statement.copy_data)
+            if statement.words[:1] == ("COPY",) and b"stdout" in rendered.text.lower():
+                raise UsageError(
+                    f"{statement.place()}: COPY ... TO STDOUT is psql's way to export: "
+                    "write its query alone and choose --format csv or tsv"
+                )
+            return self._run_query(request, rendered, sink)
+        except (psycopg2.Error, DisplacedError, UnicodeDecodeError) as error:
+            raise translate(
+                error, statement=statement, rendered=rendered, guarded=self._settings.read_only, lost=self.is_lost
+            ) from error
+
+    def _run_query(self, request: Request, rendered: Rendered, sink: Sink) -> Outcome:
+        is_utf8 = self._raw.get_parameter_status("client_encoding") == "UTF8"
+        if is_utf8 and _may_be_copied(request):
+            in_transaction = self.transaction is not TransactionState.NONE
+            if request.limit is None:
+                outcome = copy_rows(self._raw, rendered.text, sink, in_transaction=in_transaction)
+            else:
+                outcome = fetch_rows(
+                    self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction
+                )
+            if outcome is not None:
+                return outcome
+        return hold_rows(self._raw, rendered.text, sink)
+
+    def _copy_in(self, text: bytes, data: Any) -> Outcome:
+        with self._raw.cursor() as cursor:
+            cursor.copy_expert(text, data, 65536)
+            return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
+
+    def _render(self, request: Request) -> Rendered:
+        return render(request, self._dialect, self._quote)
+
+    def _quote(self, value: ParameterValue) -> bytes:
+        adapted: Any = driver.adapt(psycopg2.Binary(value) if isinstance(value, bytes) else value)
+        if hasattr(adapted, "prepare"):
+            adapted.prepare(self._raw)
+        try:
+            return bytes(adapted.getquoted())
+        except ValueError as error:  # psycopg2's answer to a NUL character, which no PostgreSQL text can hold
+            raise UsageError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
+
+    @contextmanager
+    def guard(self, words: tuple[str, ...]) -> Iterator[None]:
+        """Run one statement inside a transaction with `SET LOCAL`, so that nothing stays on the session."""
+        if not self._prologue:
+            yield
+            return
+        if self._dialect.controls_transaction(words) or self.transaction is not TransactionState.NONE:
+            yield
+            if self._dialect.controls_transaction(words) and self.transaction is TransactionState.OPEN:
+                self._execute(self._prologue)
+            return
+        self.begin()
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(psycopg2.Error):
+                self.rollback()
+            raise
+        self.commit()
+
+    def begin(self) -> None:
+        """Open a transaction, with what the session must not keep set for its length."""
+        self._execute(f"BEGIN; {self._prologue}")
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back what is open."""
+        if not self.is_lost and self.transaction is not TransactionState.NONE:
+            self._execute("ROLLBACK")
+
+    def _execute(self, sql: str) -> None:
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute(sql)
+        except psycopg2.Error as error:
+            raise translate(error, guarded=self._settings.read_only, lost=self.is_lost) from error
+
+    def take_notices(self) -> list[str]:
+        """Return, and forget, the server's notices."""
+        taken = [notice.strip() for notice in self._raw.notices]
+        self._raw.notices.clear()
+        return taken
+
+    def cancel(self, timeout: float) -> None:
+        """Send PostgreSQL's cancel request, on a connection of its own."""
+        call_within(timeout, self._raw.cancel)
+
+    def abandon(self) -> None:
+        """Shut the socket down under libpq, which then reports a lost connection."""
+        with contextlib.suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(self._raw.fileno())) as shared:
+            shared.shutdown(socket.SHUT_RDWR)
+
+    def facts(self) -> ServerFacts:
+        """Ask for the version, the TLS in use and whether writes are refused."""
+        info = self._raw.info
+        with self._raw.cursor() as cursor:
+            cursor.execute("SHOW transaction_read_only")
+            row = cursor.fetchone()
+        return ServerFacts(
+            version=f"PostgreSQL {info.parameter_status('server_version')}",
+            tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
+            read_only=self._settings.read_only or (row is not None and row[0] == "on"),
+        )
+
+
+def _may_be_copied(request: Request) -> bool:
+    """Say whether COPY is worth trying; whether it works is for the server to decide."""
+    words = request.statement.words
+    return words[:1] in {("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)} or request.statement.text[:1] == b"("
+
+
+class Session(driver.connection):
+    """A psycopg2 connection that remembers whether its session is shared."""
+
+    _direct: bool | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Say whether the session is this client's alone: no transaction pooler stands between.
+
+        A pooler answers the start-up itself, with a process id of its own making. Asked once.
+        """
+        if self._direct is None:
+            with self.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_backend_pid()")
+                row = cursor.fetchone()
+            self._direct = row is not None and row[0] == self.info.backend_pid
+        return self._direct
+
+
+def set_up(raw: Session, target: Target, settings: SessionSettings) -> None:
+    """Prepare a new connection; nothing is set on a session that other clients may share."""
+    if target.on_connect and not raw.is_direct:
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): on_connect cannot be kept behind a transaction pooler, "
+            "where the session is shared with other clients: connect to the server itself, or drop the key"
+        )
+    with raw.cursor() as cursor:
+        # A guarded session sets its timeout in each transaction, as a pooled one has to.
+        if settings.statement_timeout is not None and not settings.read_only and raw.is_direct:
+            cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
+        for statement in target.on_connect:
+            cursor.execute(statement)
+
+
+def _local_settings(raw: Session, settings: SessionSettings) -> str:
+    """Return what opens each guarded transaction; empty where the session needs no guard."""
+    parts = []
+    if settings.read_only:
+        parts.append("SET TRANSACTION READ ONLY")
+    if settings.statement_timeout is not None and (settings.read_only or not raw.is_direct):
+        parts.append(f"SET LOCAL statement_timeout = {_milliseconds(settings.statement_timeout)}")
+    return "; ".join(parts)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _build_database(target: Target, settings: SessionSettings) -> PooledPostgresqlDatabase:
+    return PooledPostgresqlDatabase(
+        target.database or target.user,
+        connection_factory=Session,
+        **connect_arguments(target, settings),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+    )
+
+
+def build_engine(dialect: Dialect) -> Engine:
+    """Return PostgreSQL's record."""
+    return Engine(
+        dialect=dialect,
+        build_database=_build_database,
+        adopt=lambda raw, target, settings: PostgresConnection(raw, dialect, target, settings),
+        translate_connect_error=translate_connect_error,
+    )

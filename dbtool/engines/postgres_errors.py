@@ -1,0 +1,122 @@
+"""What PostgreSQL's and libpq's errors mean to a user of dbtool."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg2
+
+from dbtool.engines.parameters import Rendered
+from dbtool.errors import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    DbtoolError,
+    GuardError,
+    Place,
+    QueryError,
+    TimedOutError,
+    one_line,
+)
+from dbtool.profiles.model import Target
+from dbtool.statements import Statement
+
+_MAY_PASS = re.compile(
+    r"refused|timeout expired|timed out|could not translate host name|no route|unreachable|starting up|shutting down|"
+    r"recovery mode|not yet accepting|too many (?:clients|connections)|connection slots|closed the connection unexpectedly|"
+    r"reset by peer|no such file or directory|session is read-only|server is in hot standby|no more connections|"
+    r"server_login_retry|query_wait_timeout|pgbouncer cannot connect|server conn crashed",
+    re.IGNORECASE,
+)
+"""libpq gives no SQLSTATE when connecting: these texts (libpq's, and English servers') say that a retry may help."""
+
+_ENDED_BY_SERVER = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+_LEADER = re.compile(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
+
+
+class DisplacedError(Exception):
+    """A driver's error whose position counts `prefix` bytes that were put before the statement."""
+
+    def __init__(self, error: psycopg2.Error, prefix: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.prefix = prefix
+
+    @property
+    def code(self) -> str | None:
+        """The SQLSTATE."""
+        return self.error.pgcode
+
+
+def translate(
+    error: Exception,
+    *,
+    statement: Statement | None = None,
+    rendered: Rendered | None = None,
+    guarded: bool = False,
+    lost: bool = False,
+) -> DbtoolError:
+    """Turn what a statement raised into one of dbtool's errors, with its place in the script."""
+    prefix = 0
+    if isinstance(error, DisplacedError):
+        error, prefix = error.error, error.prefix
+    if not isinstance(error, psycopg2.Error):
+        place = statement.place() if statement else None
+        return QueryError(_placed(place, f"the result cannot be read as UTF-8: {error}"), place=place)
+    code, diagnostics = error.pgcode, error.diag
+    place = _place(statement, rendered, diagnostics.statement_position, prefix)
+    text = _placed(place, _describe(error, code))
+    if lost or code in _ENDED_BY_SERVER:
+        return ConnectionLostError(
+            f"{text} - the connection was lost while the statement ran: its effect is unknown", code=code, place=place
+        )
+    if code == "57014" and "timeout" in str(error):
+        return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
+    if code == "25006":
+        return GuardError(f"{text} - the session is read-only: see --write")
+    if code == "25001" and guarded:
+        return GuardError(f"{text} - and a read-only session runs every statement inside one: see --write")
+    return QueryError(text, code=code, place=place)
+
+
+def _describe(error: psycopg2.Error, code: str | None) -> str:
+    diagnostics: Any = error.diag
+    text = diagnostics.message_primary or one_line(str(error)) or type(error).__name__
+    if code:
+        text += f" [{code}]"
+    if diagnostics.message_detail:
+        text += f" ({diagnostics.message_detail})"
+    if diagnostics.context and diagnostics.context.startswith("COPY"):
+        text += f" ({diagnostics.context})"
+    if diagnostics.message_hint:
+        text += f" - {diagnostics.message_hint}"
+    return text
+
+
+def _placed(place: Place | None, text: str) -> str:
+    return f"{place}: {text}" if place else text
+
+
+def _place(statement: Statement | None, rendered: Rendered | None, position: str | None, prefix: int) -> Place | None:
+    """Map the server's position (characters, from 1, in what was sent) to the script."""
+    if statement is None:
+        return None
+    if position is None or rendered is None:
+        return statement.place()
+    sent = rendered.text.decode("utf-8", "replace")
+    index = min(max(int(position) - 1 - prefix, 0), len(sent))
+    offset = rendered.original(len(sent[:index].encode()))
+    return statement.place(len(statement.text[:offset].decode("utf-8", "replace")))
+
+
+def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
+    """Turn what connecting raised into one of dbtool's errors; libpq's texts never hold a password."""
+    if isinstance(error, DbtoolError):
+        return error
+    text = one_line(str(error))
+    where = f"profile {target.name!r}: cannot connect to PostgreSQL at {target.socket or target.host}:{target.port or 5432}"
+    transient = _MAY_PASS.search(text) is not None
+    code = getattr(error, "pgcode", None)
+    if code is not None:  # a set-up statement failed on a connection that was already open
+        return ConnectionFailedError(f"{where}: session set-up: {text} [{code}]", transient=False)
+    return ConnectionFailedError(f"{where}: {_LEADER.sub('', text)}", transient=transient)

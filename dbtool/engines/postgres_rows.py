@@ -1,0 +1,224 @@
+"""Three ways to get rows out of PostgreSQL: COPY (streamed), a cursor (limited), the driver (held).
+
+No value passes through a Python date, float or Decimal: COPY hands over the server's own text, and
+the driver's casters are replaced by one that returns the text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions as driver
+
+from dbtool.engines.engine import Outcome
+from dbtool.engines.postgres_errors import DisplacedError
+from dbtool.result import Column, Kind, Lane, Sink
+
+_KINDS = {
+    16: Kind.BOOLEAN,
+    17: Kind.BYTES,
+    20: Kind.INTEGER,
+    21: Kind.INTEGER,
+    23: Kind.INTEGER,
+    26: Kind.INTEGER,
+    28: Kind.INTEGER,
+    5069: Kind.INTEGER,
+    700: Kind.FLOAT,
+    701: Kind.FLOAT,
+    1700: Kind.DECIMAL,
+    114: Kind.JSON,
+    3802: Kind.JSON,
+    1082: Kind.DATE,
+    1083: Kind.TIME,
+    1266: Kind.TIME,
+    1114: Kind.TIMESTAMP,
+    1184: Kind.TIMESTAMP,
+}
+"""Column kinds by type oid (pg_type.dat); what is not here is text."""
+
+_CANNOT_COPY = frozenset({"42601", "0A000"})
+"""Syntax error and feature not supported: the statement may still be a good one outside COPY."""
+
+_BLOCK = 1 << 17
+_BATCH = 1000
+_SAVE, _RELEASE, _GO_BACK = (
+    "SAVEPOINT dbtool_try",
+    "RELEASE SAVEPOINT dbtool_try",
+    "ROLLBACK TO SAVEPOINT dbtool_try; RELEASE SAVEPOINT dbtool_try",
+)
+_DECLARE = b"DECLARE dbtool_rows NO SCROLL CURSOR FOR "
+_COPY = b"COPY ("
+_COPY_ENDS = {
+    Lane.COPY_CSV: b"\n) TO STDOUT WITH (FORMAT csv, HEADER true)",
+    Lane.COPY_TEXT: b"\n) TO STDOUT",
+}
+_HEADER = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')
+
+_AS_TEXT = driver.new_type(tuple(driver.string_types), "DBTOOL_TEXT", lambda value, _cursor: value)
+
+
+def copy_rows(raw: driver.connection, text: bytes, sink: Sink, *, in_transaction: bool) -> Outcome | None:
+    """Stream a query's rows through COPY; None when it cannot be copied, and nothing was done.
+
+    Inside a transaction a savepoint keeps a refused attempt from dooming it. COPY's text lane
+    carries no names and types, so that a cursor is declared, and read for nothing, to learn them.
+    """
+    lane = sink.lanes[0]
+    with raw.cursor() as cursor:
+        receiver = _Receiver(sink, lane)
+        try:
+            if in_transaction:
+                cursor.execute(_SAVE)
+            if lane is not Lane.COPY_CSV:
+                receiver.begin(_describe(cursor, text, in_transaction=in_transaction))
+            _receive(cursor, text, lane, receiver)
+        except DisplacedError as error:
+            if error.code not in _CANNOT_COPY or receiver.rows_seen:
+                raise
+            if in_transaction:
+                cursor.execute(_GO_BACK)
+            return None
+        rows = max(cursor.rowcount, 0)
+        if in_transaction:
+            cursor.execute(_RELEASE)
+    sink.end()
+    return Outcome(rows=rows, result_sets=1, tag="SELECT")
+
+
+def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: _Receiver) -> None:
+    buffered = io.BufferedWriter(receiver, _BLOCK)
+    try:
+        cursor.copy_expert(_COPY + text + _COPY_ENDS[lane], buffered)
+        buffered.flush()
+    except psycopg2.Error as error:
+        receiver.stop()
+        raise DisplacedError(error, len(_COPY)) from error
+    except BaseException:
+        # The sink refused a block: what the server still sends is of no use to anyone.
+        receiver.stop()
+        cursor.connection.cancel()
+        raise
+
+
+def _describe(cursor: driver.cursor, text: bytes, *, in_transaction: bool) -> list[Column]:
+    """Return the columns of a query without running it; outside a transaction the cursor ends with the message."""
+    _execute(cursor, _DECLARE, text, b"\n; FETCH 0 FROM dbtool_rows")
+    columns = _columns(cursor)
+    if in_transaction:
+        cursor.execute("CLOSE dbtool_rows")
+    return columns
+
+
+def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, in_transaction: bool) -> Outcome | None:
+    """Read at most `limit` rows through a cursor; None when the query has none, and nothing was done."""
+    with raw.cursor() as cursor:
+        driver.register_type(_AS_TEXT, cursor)
+        cursor.execute(_SAVE if in_transaction else "BEGIN")
+        try:
+            _execute(cursor, _DECLARE, text, b"")
+            rows = _fetch(cursor, sink, limit)
+        except DisplacedError as error:
+            cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
+            if error.code not in _CANNOT_COPY:
+                raise
+            return None
+        except BaseException:
+            if not raw.closed:
+                cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
+            raise
+        cursor.execute(f"CLOSE dbtool_rows; {_RELEASE if in_transaction else 'COMMIT'}")
+    sink.end()
+    return Outcome(rows=rows, result_sets=1, tag="SELECT")
+
+
+def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
+    done = 0
+    while True:
+        wanted = min(_BATCH, limit - done)
+        cursor.execute(f"FETCH {wanted} FROM dbtool_rows")
+        if not done:
+            sink.begin(_columns(cursor))
+        rows = cursor.fetchall()
+        done += len(rows)
+        sink.write_rows(rows)
+        if len(rows) < wanted or done == limit:
+            return done
+
+
+def hold_rows(raw: driver.connection, text: bytes, sink: Sink) -> Outcome:
+    """Run a statement as it is; its rows, if any, are held by the driver until they are written."""
+    with raw.cursor() as cursor:
+        driver.register_type(_AS_TEXT, cursor)
+        cursor.execute(text)
+        tag = (cursor.statusmessage or "").rstrip("0123456789 ")
+        if cursor.description is None:
+            return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=tag)
+        sink.begin(_columns(cursor))
+        while rows := cursor.fetchmany(_BATCH):
+            sink.write_rows(rows)
+        sink.end()
+        returned = max(cursor.rowcount, 0)
+        return Outcome(rows=returned, affected=None if tag == "SELECT" else returned, result_sets=1, tag=tag)
+
+
+def _execute(cursor: driver.cursor, prefix: bytes, text: bytes, suffix: bytes) -> None:
+    try:
+        cursor.execute(prefix + text + suffix)
+    except psycopg2.Error as error:
+        raise DisplacedError(error, len(prefix)) from error
+
+
+def _columns(cursor: driver.cursor) -> list[Column]:
+    description: Sequence[Any] = cursor.description or ()
+    return [Column(column.name, _KINDS.get(column.type_code, Kind.TEXT)) for column in description]
+
+
+class _Receiver(io.RawIOBase):
+    """Where COPY writes: cuts what comes into blocks of whole lines for the sink.
+
+    The csv lane's first line is the header, by which the sink learns the columns.
+    """
+
+    def __init__(self, sink: Sink, lane: Lane) -> None:
+        self._sink = sink
+        self._lane = lane
+        self._rest = b""
+        self._begun = self._stopped = False
+        self.rows_seen = False
+
+    def begin(self, columns: Sequence[Column]) -> None:
+        """Tell the sink what the columns are."""
+        self._sink.begin(columns)
+        self._begun = True
+
+    def stop(self) -> None:
+        """Take nothing more, not even what the buffer in front flushes when it is collected."""
+        self._stopped = True
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        size = len(data)
+        if self._stopped:
+            return size
+        block = self._rest + bytes(data)
+        if not self._begun:
+            header = _HEADER.match(block)
+            if header is None:
+                self._rest = block
+                return size
+            names = next(csv.reader(io.StringIO(header.group().decode(), newline=""), strict=True), [])
+            self.begin([Column(name) for name in names])
+            block = block[header.end() :]
+        cut = block.rfind(b"\n") + 1
+        self._rest = block[cut:]
+        if cut:
+            self.rows_seen = True
+            self._sink.write_block(self._lane, block[:cut])
+        return size

@@ -1,0 +1,259 @@
+"""SQLite through the standard library's sqlite3."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from dbtool.dialects import Dialect
+from dbtool.engines.engine import (
+    Engine,
+    Outcome,
+    Parameters,
+    ParameterValue,
+    Request,
+    ServerFacts,
+    SessionSettings,
+    TransactionState,
+)
+from dbtool.engines.pooling import pool_arguments
+from dbtool.errors import (
+    ConnectionFailedError,
+    DbtoolError,
+    GuardError,
+    Place,
+    ProfileError,
+    QueryError,
+    TimedOutError,
+    one_line,
+)
+from dbtool.pool import PooledSqliteDatabase
+from dbtool.profiles.model import Target
+from dbtool.result import Column, Kind, Sink
+from dbtool.statements import Statement, find_parameters
+
+_BATCH = 1000
+_STEPS_BETWEEN_LOOKS = 10_000
+"""How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
+_NEAR = re.compile(r'near "(.+)": syntax error')
+
+
+class SqliteConnection:
+    """One sqlite3 connection in autocommit mode; see DriverConnection."""
+
+    def __init__(self, raw: sqlite3.Connection, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
+        self._raw = raw
+        self._dialect = dialect
+        self._target = target
+        self._settings = settings
+        self._deadline: float | None = None
+
+    @property
+    def transaction(self) -> TransactionState:
+        """The library's own flag."""
+        return TransactionState.OPEN if self._raw.in_transaction else TransactionState.NONE
+
+    @property
+    def is_lost(self) -> bool:
+        """A file does not go away."""
+        return False
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """There is nothing to warn of."""
+        return ()
+
+    def run(self, request: Request, sink: Sink) -> Outcome:
+        """Run one statement; rows are read in batches as the sink takes them."""
+        statement = request.statement
+        parameters = _bindings(request, self._dialect)
+        cursor = self._raw.cursor()
+        self._start_clock()
+        try:
+            cursor.execute(_decode(statement), parameters)
+            if cursor.description is None:
+                return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=statement.words[0])
+            return self._send_rows(cursor, request, sink)
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+            raise self._translate(error, statement) from error
+        finally:
+            self._deadline = None
+            cursor.close()
+
+    def _send_rows(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
+        sink.begin([Column(description[0], Kind.DYNAMIC) for description in cursor.description])
+        sent, limit = 0, request.limit
+        while rows := cursor.fetchmany(_BATCH if limit is None else min(_BATCH, limit - sent)):
+            sent += len(rows)
+            sink.write_rows(rows)
+            if sent == limit:
+                break
+        sink.end()
+        affected = cursor.rowcount if cursor.rowcount >= 0 else None
+        return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
+
+    def _start_clock(self) -> None:
+        if self._settings.statement_timeout is not None:
+            self._deadline = time.monotonic() + self._settings.statement_timeout
+            self._raw.set_progress_handler(self._is_overdue, _STEPS_BETWEEN_LOOKS)
+
+    def _is_overdue(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def _translate(self, error: Exception, statement: Statement | None) -> DbtoolError:
+        code = getattr(error, "sqlite_errorname", None)
+        place = _place(error, statement)
+        text = f"{place}: {one_line(str(error))}" if place else one_line(str(error))
+        if code is not None:
+            text += f" [{code}]"
+        kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
+        if kind == "READONLY":
+            return GuardError(f"{text} - the session is read-only: see --write")
+        if kind == "INTERRUPT" and self._is_overdue():
+            return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
+        if kind in {"NOTADB", "CANTOPEN"}:
+            return ConnectionFailedError(
+                f"profile {self._target.name!r}: {self._target.path}: {one_line(str(error))}", transient=False
+            )
+        return QueryError(text, code=code, place=place)
+
+    @contextmanager
+    def guard(self, words: tuple[str, ...]) -> Iterator[None]:  # noqa: ARG002 - the engines share one signature
+        """Need nothing: the file was opened read-only."""
+        yield
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._execute("BEGIN")
+
+    def commit(self) -> None:
+        """Commit the open transaction."""
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back what is open."""
+        if self._raw.in_transaction:
+            self._execute("ROLLBACK")
+
+    def _execute(self, sql: str) -> None:
+        try:
+            self._raw.execute(sql)
+        except sqlite3.Error as error:
+            raise self._translate(error, None) from error
+
+    def take_notices(self) -> list[str]:
+        """SQLite says nothing besides its results."""
+        return []
+
+    def cancel(self, timeout: float) -> None:  # noqa: ARG002 - the engines share one signature
+        """Interrupt the running statement."""
+        self._raw.interrupt()
+
+    def abandon(self) -> None:
+        """Interrupt again: there is no socket to close."""
+        self._raw.interrupt()
+
+    def facts(self) -> ServerFacts:
+        """Report the library's version, after one read of the file has shown that it is a database."""
+        try:
+            self._raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            raise self._translate(error, None) from error
+        return ServerFacts(version=f"SQLite {sqlite3.sqlite_version}", tls=None, read_only=self._settings.read_only)
+
+
+def _decode(statement: Statement) -> str:
+    """Return the statement as the text that sqlite3 wants; raises QueryError where there is none."""
+    try:
+        text = statement.text.decode()
+    except UnicodeDecodeError as error:
+        place = statement.place(len(statement.text[: error.start].decode("utf-8", "replace")))
+        raise QueryError(f"{place}: the SQL is not valid UTF-8 (byte 0x{statement.text[error.start]:02x})") from error
+    if "\0" in text:
+        place = statement.place(text.index("\0"))
+        raise QueryError(f"{place}: the SQL holds a NUL byte, which SQLite cannot take")
+    return text
+
+
+def _bindings(request: Request, dialect: Dialect) -> dict[str, Any]:
+    parameters: Parameters | None = request.parameters
+    if parameters is None:
+        return {}
+    names = {parameter.name for parameter in find_parameters(request.statement.text, dialect)}
+    return {name: _native(parameters[name]) for name in names}
+
+
+def _native(value: ParameterValue) -> ParameterValue:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _place(error: Exception, statement: Statement | None) -> Place | None:
+    """Find where a syntax error is: sqlite3 tells only the word, which counts if it stands there once."""
+    if statement is None:
+        return None
+    near = _NEAR.search(str(error))
+    text = statement.text.decode("utf-8", "replace")
+    if near is None or text.count(near.group(1)) != 1:
+        return statement.place()
+    return statement.place(text.index(near.group(1)))
+
+
+def database_uri(target: Target, settings: SessionSettings) -> str:
+    """Return the URI that opens a target's file, with the mode that its guards ask for.
+
+    Raises ProfileError when there is no such file and the profile does not say `create`.
+    """
+    path = target.path or ":memory:"
+    if path == ":memory:":
+        return "file::memory:"
+    file = Path(path)
+    where = f"profile {target.name!r} ({target.origin})"
+    if file.is_dir():
+        raise ProfileError(f"{where}: {path} is a directory, not an SQLite file")
+    if not file.exists() and (settings.read_only or not target.create):
+        raise ProfileError(f"{where}: no such SQLite file: {path} (create = true in the profile would make it)")
+    mode = "ro" if settings.read_only else "rwc" if target.create else "rw"
+    return f"file:{quote(path)}?mode={mode}"
+
+
+def _translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
+    if isinstance(error, DbtoolError):
+        return error
+    return ConnectionFailedError(
+        f"profile {target.name!r}: cannot open {target.path}: {one_line(str(error))}", transient=False
+    )
+
+
+def _build_database(target: Target, settings: SessionSettings) -> PooledSqliteDatabase:
+    return PooledSqliteDatabase(
+        database_uri(target, settings),
+        uri=True,
+        check_same_thread=False,
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+    )
+
+
+def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
+    """Prepare a new connection: the busy timeout, a guard for what has no file, and the profile's statements."""
+    raw.execute(f"PRAGMA busy_timeout = {round(target.busy_timeout * 1000)}")
+    if settings.read_only:
+        raw.execute("PRAGMA query_only = ON")
+    for statement in target.on_connect:
+        raw.execute(statement)
+
+
+def build_engine(dialect: Dialect) -> Engine:
+    """Return SQLite's record."""
+    return Engine(
+        dialect=dialect,
+        build_database=_build_database,
+        adopt=lambda raw, target, settings: SqliteConnection(raw, dialect, target, settings),
+        translate_connect_error=_translate_connect_error,
+    )

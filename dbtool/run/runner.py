@@ -1,0 +1,285 @@
+"""Runs a script's statements one after the other and keeps the promises about transactions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dbtool.dialects import Dialect
+from dbtool.engines.engine import DriverConnection, Outcome, Parameters, Request, TransactionState
+from dbtool.errors import (
+    ConnectionLostError,
+    DbtoolError,
+    ExpectationError,
+    GuardError,
+    Place,
+    QueryError,
+    TimedOutError,
+    UsageError,
+)
+from dbtool.run.binding import Usage
+from dbtool.run.classify import is_housekeeping, is_query
+from dbtool.run.expectations import RowsExpectation, check_value
+from dbtool.run.results import Results
+from dbtool.run.sources import Reader, Source
+from dbtool.run.worker import Stoppable, StopRequest
+from dbtool.statements import Statement, find_parameters, split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a script is run."""
+
+    parameters: Parameters | None = None
+    single_transaction: bool = False
+    dry_run: bool = False
+    keep_going: bool = False
+    expect_rows: RowsExpectation | None = None
+    expect_value: str | None = None
+
+    @property
+    def in_one_transaction(self) -> bool:
+        """Say whether the run as a whole is one transaction."""
+        return self.single_transaction or self.dry_run
+
+
+class Reporter(Protocol):
+    """Hears what happens during a run; speaks to people, not to scripts."""
+
+    def notice(self, text: str) -> None:
+        """Take something that the server said."""
+
+    def statement_done(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
+        """Hear that a statement has run."""
+
+    def statement_failed(self, error: DbtoolError) -> None:
+        """Hear of a failure that does not end the run."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run has done."""
+
+    statements: int = 0
+    rows: int = 0
+    affected: int = 0
+    last_affected: int | None = None
+    failures: list[DbtoolError] = field(default_factory=list)
+
+
+def check_sources(
+    sources: Sequence[Source], dialect: Dialect, options: RunOptions, *, one_result: str | None
+) -> list[Source]:
+    """Look through what can be read twice, before any of it runs; return the sources that hold a statement.
+
+    `one_result` names the format if it holds a single result set and all are to be printed.
+    Raises UsageError, GuardError, QueryError. Parameters that nothing uses are an error here if no
+    stream follows that may still use them.
+    """
+    usage = Usage(options.parameters, dialect)
+    queries: list[Statement] = []
+    kept: list[Source] = []
+    for source in sources:
+        if source.content is None:
+            kept.append(source)
+            continue
+        found = False
+        with source.open() as read:
+            for statement in split(read, dialect, source=source.name):
+                found = True
+                usage.note(statement)
+                _refuse_transaction_control(statement, dialect, options)
+                if is_query(statement):
+                    queries.append(statement)
+        if found:
+            kept.append(source)
+    if one_result is not None and len(queries) > 1:
+        raise UsageError(
+            f"{queries[1].place()}: a second query, and {one_result} holds one result set: choose one with "
+            "--result last or --result N, or a format that holds several (ndjson, table, markdown, vertical)"
+        )
+    if all(source.content is not None for source in sources):
+        usage.require_all_used()
+    return kept
+
+
+def _refuse_transaction_control(statement: Statement, dialect: Dialect, options: RunOptions) -> None:
+    """Refuse what would end the one transaction that the run is to be."""
+    if not options.in_one_transaction:
+        return
+    option = "--dry-run" if options.dry_run else "--single-transaction"
+    what = " ".join(statement.words[:2])
+    if dialect.controls_transaction(statement.words):
+        raise GuardError(f"{statement.place()}: {what}: {option} is one transaction, and the script controls its own")
+    if dialect.commits_unasked(statement.words):
+        raise GuardError(
+            f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
+        )
+
+
+class Runner:
+    """Runs statements on one connection. Belongs to the worker thread, but for `running`."""
+
+    def __init__(
+        self,
+        connection: DriverConnection,
+        dialect: Dialect,
+        results: Results,
+        options: RunOptions,
+        *,
+        reporter: Reporter,
+        stop: StopRequest,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._results = results
+        self._options = options
+        self._reporter = reporter
+        self._stop = stop
+        self._clock = clock
+        self._usage = Usage(options.parameters, dialect)
+        self._in_flight = False
+        self._opened_at: Place | None = None
+        self.summary = Summary()
+
+    def running(self) -> Stoppable | None:
+        """Return what to cancel if a statement is in flight; any thread may ask."""
+        return self._connection if self._in_flight else None
+
+    def run(self, sources: Iterable[Source]) -> None:
+        """Run every statement of `sources`; raises the first failure, or at the end that of --keep-going."""
+        with self._enclosing_transaction():
+            for source in sources:
+                with source.open() as read:
+                    self._run_all(read, source.name)
+            self._results.finish()
+            self._usage.require_all_used()
+            # Inside, so that what does not meet them is not committed.
+            if not self.summary.failures:
+                self._check_expectations()
+        if self.summary.failures:
+            raise self.summary.failures[0]
+
+    def _run_all(self, read: Reader, name: str) -> None:
+        for statement in self._statements(read, name):
+            try:
+                self.run_statement(statement)
+            except (ConnectionLostError, UsageError):
+                raise
+            except (QueryError, GuardError, TimedOutError) as error:
+                if not self._options.keep_going or self._stop.reason is not None or self._connection.is_lost:
+                    raise
+                self.summary.failures.append(error)
+                self._reporter.statement_failed(error)
+
+    def _statements(self, read: Reader, name: str) -> Iterator[Statement]:
+        for statement in split(read, self._dialect, source=name):
+            self._stop.check()
+            yield statement
+            self._stop.check()
+
+    def run_statement(self, statement: Statement) -> None:
+        """Run one statement and account for it."""
+        self._usage.note(statement)
+        _refuse_transaction_control(statement, self._dialect, self._options)
+        self._results.expect(muted=is_housekeeping(statement))
+        request = Request(
+            statement=statement, parameters=self._options.parameters, limit=self._results.fetch_limit
+        )
+        started = self._clock()
+        before = self._connection.transaction
+        try:
+            outcome = self._send(request)
+        except QueryError as error:
+            self._hint_at_parameters(error, statement)
+            raise
+        finally:
+            self._pass_notices()
+        self._account(statement, outcome, self._clock() - started)
+        self._watch_transaction(statement, before)
+
+    def _send(self, request: Request) -> Outcome:
+        self._in_flight = True
+        try:
+            with self._connection.guard(request.statement.words):
+                return self._connection.run(request, self._results)
+        finally:
+            self._in_flight = False
+
+    def _account(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
+        if outcome.result_sets == 1:
+            self._results.note_rows(outcome.rows)
+        self._results.flush()
+        self.summary.statements += 1
+        self.summary.rows += outcome.rows
+        self.summary.affected += outcome.affected or 0
+        self.summary.last_affected = outcome.affected
+        self._reporter.statement_done(statement, outcome, seconds)
+
+    def _pass_notices(self) -> None:
+        if not self._connection.is_lost and self._stop.reason is None:
+            for notice in self._connection.take_notices():
+                self._reporter.notice(notice)
+
+    def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
+        if self._options.parameters is None and error.code is not None:
+            names = find_parameters(statement.text, self._dialect)
+            if names:
+                error.args = (f"{error} - is :{names[0].name} a parameter? give it with -v {names[0].name}=...",)
+
+    def _watch_transaction(self, statement: Statement, before: TransactionState) -> None:
+        after = self._connection.transaction
+        if before is TransactionState.NONE and after is not TransactionState.NONE:
+            self._opened_at = statement.place()
+        if self._options.in_one_transaction and after is TransactionState.NONE:
+            raise QueryError(
+                f"{statement.place()}: {' '.join(statement.words[:2])} ended the transaction by itself: "
+                "what ran before it is committed",
+                place=statement.place(),
+            )
+
+    @contextmanager
+    def _enclosing_transaction(self) -> Iterator[None]:
+        """Enclose the run in one transaction where that was asked for; leave none open in any case."""
+        if self._options.in_one_transaction:
+            self._connection.begin()
+        try:
+            yield
+            if not self._options.in_one_transaction:
+                require_no_open_transaction(self._connection, self._opened_at)
+        except BaseException:
+            self._roll_back_quietly()
+            raise
+        if self._options.dry_run:
+            self._connection.rollback()
+        elif self._options.single_transaction:
+            self._connection.commit()
+
+    def _roll_back_quietly(self) -> None:
+        """Roll back after a failure, whose own error is the one to report."""
+        try:
+            if not self._connection.is_lost:
+                self._connection.rollback()
+        except DbtoolError as error:
+            self._reporter.notice(f"rolling back failed as well: {error}")
+
+    def _check_expectations(self) -> None:
+        rows = self._results.rows if self._results.count else self.summary.last_affected or 0
+        if self._options.expect_rows is not None:
+            if self._results.has_more:
+                raise ExpectationError("--expect-rows cannot be checked: --limit has cut the result")
+            self._options.expect_rows.check(rows)
+        if self._options.expect_value is not None:
+            check_value(self._options.expect_value, rows, self._results.first_value)
+
+
+def require_no_open_transaction(connection: DriverConnection, opened_at: Place | None) -> None:
+    """Raise QueryError if a transaction is still open; it is rolled back with the connection's return."""
+    if connection.transaction is TransactionState.NONE:
+        return
+    began = f", begun at {opened_at}" if opened_at else ""
+    raise QueryError(f"the script ends inside a transaction{began}: rolled back", place=opened_at)

@@ -1,0 +1,87 @@
+"""A pool and one connection out of it, opened for a run and given back at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dbtool.databases import build_database
+from dbtool.engines import Engine, load_engine
+from dbtool.engines.engine import DriverConnection, SessionSettings
+from dbtool.errors import ConnectionFailedError
+from dbtool.profiles.model import PoolSettings, Target
+
+_MARGIN = 1.0
+"""Seconds that the pool waits beyond connect_timeout, so that the driver's own error comes first."""
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+
+
+@dataclass(slots=True)
+class Session:
+    """An open connection of a profile. Every method belongs to the thread that opened it."""
+
+    target: Target
+    engine: Engine
+    connection: DriverConnection
+    _database: Any
+
+    def close(self) -> None:
+        """Give the connection back, whatever state it is in, and close the pool."""
+        try:
+            if not self._database.is_closed():
+                self._database.close()
+        finally:
+            self._database.close_all()
+
+
+def open_session(target: Target, settings: SessionSettings) -> Session:
+    """Open a pool for `target` and take one connection out of it.
+
+    Raises ConnectionFailedError, ProfileError.
+    """
+    engine = load_engine(target.engine)
+    database = build_database(_for_one(target), settings)
+    try:
+        database.connect()
+        connection = engine.adopt(database.connection(), target, settings)
+    except Exception as error:
+        database.close_all()
+        raise engine.translate_connect_error(_driver_error(error), target) from error
+    return Session(target, engine, connection, database)
+
+
+def _for_one(target: Target) -> Target:
+    """Let the pool of a single session wait for its connection as long as connecting may take."""
+    return replace(target, pool=PoolSettings(max_connections=1, timeout=target.connect_timeout + _MARGIN))
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    """Return the driver's exception that peewee has wrapped, or the exception itself."""
+    wrapped = error.args[0] if error.args else None
+    return wrapped if isinstance(wrapped, BaseException) else error
+
+
+def open_with_patience(
+    open_once: Callable[[], Session],
+    wait: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], object] = time.sleep,
+) -> Session:
+    """Call `open_once`, again and again for `wait` seconds while what it meets may pass.
+
+    Raises the last ConnectionFailedError.
+    """
+    give_up = clock() + wait
+    length = _FIRST_PAUSE
+    while True:
+        try:
+            return open_once()
+        except ConnectionFailedError as error:
+            if not error.transient or clock() + length > give_up:
+                raise
+        pause(length)
+        length = min(length * 2, _LONGEST_PAUSE)

@@ -1,0 +1,140 @@
+"""Where SQL comes from: arguments, files, standard input; all of it as streams of bytes.
+
+A source that can be read twice (an argument, a small regular file) is looked through before anything
+of it runs. A stream is read as far as the next statement needs, and no further.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from dbtool.environment import Environment
+from dbtool.errors import UsageError
+
+CHECKED_SIZE = 1 << 20
+"""A regular file of up to this many bytes is looked through before it runs."""
+_CHUNK = 1 << 18
+STANDARD_INPUT = "-"
+
+Reader = Callable[[], bytes]
+"""Returns the next bytes that have arrived, b"" at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One script: its name for messages, and how to read it."""
+
+    name: str
+    content: bytes | None = None
+    """The whole text, where it is at hand."""
+    path: Path | None = None
+    stream: BinaryIO | None = None
+    head: bytes = b""
+    """What has been read of the stream already."""
+
+    @contextmanager
+    def open(self) -> Iterator[Reader]:
+        """Give a reader over the source; a file is closed at the end, a stream is left open."""
+        if self.content is not None:
+            yield _read_once(self.content)
+        elif self.stream is not None:
+            yield _read_arriving(self.stream, self.head)
+        else:
+            assert self.path is not None
+            with _open_file(self.path, self.name) as file:
+                yield _read_arriving(file)
+
+
+def _read_once(content: bytes) -> Reader:
+    remaining = [content]
+    return lambda: remaining.pop() if remaining else b""
+
+
+def _read_arriving(stream: BinaryIO, head: bytes = b"") -> Reader:
+    # read1 returns what is there instead of waiting until a whole chunk has come.
+    read = getattr(stream, "read1", stream.read)
+    waiting = [head] if head else []
+    return lambda: waiting.pop() if waiting else read(_CHUNK)
+
+
+def from_arguments(texts: Sequence[str]) -> list[Source]:
+    """Return the sources for SQL given as arguments; raises UsageError where one is not UTF-8."""
+    sources = []
+    for number, text in enumerate(texts, 1):
+        name = "argument" if len(texts) == 1 else f"argument {number}"
+        content = os.fsencode(text)
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"{name}: the SQL is not valid UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
+            ) from error
+        sources.append(Source(name=name, content=content))
+    return sources
+
+
+def from_file(path: Path, name: str) -> Source:
+    """Return the source for a file that `-f` calls `name`; a small regular one is read at once.
+
+    Raises UsageError when it cannot be read.
+    """
+    with _open_file(path, name) as file:
+        if _is_small_file(file):
+            return Source(name=name, content=file.read())
+    return Source(name=name, path=path)
+
+
+def from_stream(stream: BinaryIO) -> Source:
+    """Return the source for standard input, once something has come of it, or its end."""
+    name = "standard input"
+    if _is_small_file(stream):
+        return Source(name=name, content=stream.read())
+    head = getattr(stream, "read1", stream.read)(_CHUNK)
+    return Source(name=name, stream=stream, head=head) if head else Source(name=name, content=b"")
+
+
+def _is_small_file(stream: BinaryIO) -> bool:
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # a stream that is no file
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= CHECKED_SIZE
+
+
+@contextmanager
+def _open_file(path: Path, name: str) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            if path.is_dir():
+                raise IsADirectoryError(21, "is a directory")
+            yield file
+    except OSError as error:
+        raise UsageError(f"-f {name}: cannot be read: {error.strerror}") from error
+
+
+def choose_sources(environment: Environment, arguments: Sequence[str], files: Sequence[str]) -> list[Source]:
+    """Return the sources that a command line names; none where statements are to be read at a prompt.
+
+    Standard input is read for `-`, and when nothing else is given and it is no terminal.
+    """
+    if arguments and files:
+        raise UsageError("give SQL as arguments or as files with -f, not both")
+    if arguments == [STANDARD_INPUT] or (not arguments and not files and not environment.stdin_is_terminal):
+        return [from_stream(environment.stdin)]
+    if STANDARD_INPUT in arguments:
+        raise UsageError("- (standard input) stands alone: it cannot be mixed with SQL in arguments")
+    if files.count(STANDARD_INPUT) > 1:
+        raise UsageError("-f -: standard input can be read once")
+    if files:
+        directory = environment.working_directory
+        return [
+            from_stream(environment.stdin) if name == STANDARD_INPUT else from_file(directory / name, name)
+            for name in files
+        ]
+    return from_arguments(arguments)
