@@ -11,6 +11,8 @@ from dbtool.statements.lexer import cut_into_pieces
 
 _PARTS = re.compile(rb"[A-Za-z_\x80-\xff][\w$\x80-\xff]*+|\S")
 
+_CREATORS = frozenset({("CREATE",), ("EXPLAIN",)})
+
 
 class Body(Protocol):
     """The part of a statement that may hold terminators; it is shown what stands between any two of them."""
@@ -64,6 +66,8 @@ class _RuleBody:
 
 def find_body(words: tuple[str, ...], lexical: Lexical) -> Body | None:
     """Return what tracks the body of a statement that starts with `words`, if it may have one."""
+    if words[:1] not in _CREATORS:
+        return None
     if lexical.trigger_bodies and _creates(words, "TRIGGER", ("TEMP", "TEMPORARY")):
         return _TriggerBody(lexical)
     if lexical.atomic_bodies and _creates(words, "RULE", ("OR", "REPLACE")):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from dbtool.dialects import Lexical
 from dbtool.statements import tokens
-from dbtool.statements.patterns import Buffer, match_code, match_tokens
+from dbtool.statements.patterns import Buffer, match_code, match_plain_statement, match_tokens
 from dbtool.statements.tokens import Kind, Token
 
 Found: TypeAlias = Token | int | None
@@ -54,7 +54,9 @@ class Lexer:
     def set_terminator(self, terminator: bytes) -> None:
         """Let statements end at other bytes."""
         self.terminator = terminator
+        self.match_plain_statement = match_plain_statement(self._lexical, terminator)
         self._match_tokens = match_tokens(self._lexical, terminator)
+        self._plain = frozenset(range(256)) - {*self._simple_tokens, *self._look_at, *terminator[:1]}
 
     def open(self, token: Token, start: int) -> int:
         """Enter a token; return the offset of its inside."""
@@ -97,9 +99,11 @@ class Lexer:
 
     def look(self, buffer: Buffer, position: int, *, ended: bool) -> Found:
         """Return what stands at a position; an executable comment's mark is taken as passed."""
+        byte = buffer[position]
+        if byte in self._plain:
+            return position + 1
         if not ended and self._may_be_terminator(buffer, position):
             return None
-        byte = buffer[position]
         if token := self._simple_tokens.get(byte):
             return token
         look = self._look_at.get(byte)

@@ -21,6 +21,8 @@ Match: TypeAlias = Callable[[Buffer, int], re.Match[bytes]]
 # last repetition ended.
 _ROW = rb"(?:%b){0,4096}"
 
+MatchOrNone: TypeAlias = Callable[[Buffer, int], re.Match[bytes] | None]
+
 
 def compile_match(pattern: bytes) -> Match:
     """Compile an expression that the empty string satisfies."""
@@ -30,22 +32,35 @@ def compile_match(pattern: bytes) -> Match:
 def match_code(lexical: Lexical, terminator: bytes) -> Match:
     """Return what swallows a row of bytes outside quotes and comments, up to a terminator."""
     code = _code_tokens(lexical)
-    return _match_row(code, {*code, *_quoted_tokens(lexical)}, terminator)
+    return compile_match(_row(code, _quoted_tokens(lexical), terminator))
 
 
 def match_tokens(lexical: Lexical, terminator: bytes) -> Match:
     """Return what swallows a row of tokens, quoted or not, up to a terminator."""
-    code, quoted = _code_tokens(lexical), _quoted_tokens(lexical)
-    tokens = {first: [*code.get(first, ()), *quoted.get(first, ())] for first in {*code, *quoted}}
-    return _match_row(tokens, tokens, terminator)
+    return compile_match(_row(_all_tokens(lexical), (), terminator))
 
 
-def _match_row(tokens: dict[bytes, list[bytes]], specials: Iterable[bytes], terminator: bytes) -> Match:
+def match_plain_statement(lexical: Lexical, terminator: bytes) -> MatchOrNone:
+    """Return what matches blanks and a whole statement (group 1) of the kind that fills dumps, with its terminator.
+
+    No such statement has a body of its own, inline data, or a look like a command.
+    """
+    row = _row(_all_tokens(lexical), (), terminator)
+    pattern = rb"[ \t\n\r\f\v]*+((?i:INSERT|REPLACE|UPDATE|DELETE)[ \t\n]%b)%b" % (row, re.escape(terminator))
+    return re.compile(pattern, re.DOTALL).match
+
+
+def _row(tokens: dict[bytes, list[bytes]], stops: Iterable[bytes], terminator: bytes) -> bytes:
     # The terminator goes first wherever it begins, even where a token could (`//`, `$$`).
     first = terminator[:1]
-    plain = b"[^%b]++" % re.escape(b"".join(sorted({*specials, first})))
+    plain = b"[^%b]++" % re.escape(b"".join(sorted({*tokens, *stops, first})))
     rest = [pattern for start, patterns in sorted(tokens.items()) if start != first for pattern in patterns]
-    return compile_match(_ROW % b"|".join([plain, *rest]))
+    return _ROW % b"|".join([plain, *rest])
+
+
+def _all_tokens(lexical: Lexical) -> dict[bytes, list[bytes]]:
+    code, quoted = _code_tokens(lexical), _quoted_tokens(lexical)
+    return {first: [*code.get(first, ()), *quoted.get(first, ())] for first in {*code, *quoted}}
 
 
 def _code_tokens(lexical: Lexical) -> dict[bytes, list[bytes]]:

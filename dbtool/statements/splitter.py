@@ -63,6 +63,12 @@ class Splitter:
 
     def _find_statement(self) -> Statement | None:
         stream, lexer = self._stream, self._lexer
+        if self._start < 0 and lexer.token is None and self._hint < 0:
+            plain = lexer.match_plain_statement(stream.buffer, stream.position)
+            if plain is not None:
+                stream.position = plain.end()
+                self._start, end = plain.span(1)
+                return self._take_statement(end)
         while self._start >= 0 or self._find_start():
             stream.position, stop = lexer.advance(stream.buffer, stream.position, ended=stream.ended)
             if stop is Stop.END_OF_BYTES:
@@ -78,11 +84,12 @@ class Splitter:
     def _find_start(self) -> bool:
         """Pass over blanks, comments, commands and lone terminators; say whether a statement starts."""
         stream, lexer = self._stream, self._lexer
+        buffer = stream.buffer
         while lexer.token is None or self._pass_token():
-            position = stream.position = _match_blanks(stream.buffer, stream.position).end()
-            if position == len(stream.buffer):
+            position = stream.position = _match_blanks(buffer, stream.position).end()
+            if position == len(buffer):
                 return False
-            if stream.buffer.startswith(lexer.terminator, position):
+            if buffer.startswith(lexer.terminator, position):
                 stream.position += len(lexer.terminator)
                 self._hint = _NOWHERE
                 continue
@@ -93,7 +100,7 @@ class Splitter:
             if not isinstance(found, Token) or found.kind not in _BETWEEN_STATEMENTS:
                 self._start = self._segment = position if self._hint < 0 else self._hint
                 return True
-            if self._hint < 0 and stream.buffer.startswith(b"/*+", position):
+            if self._hint < 0 and buffer.startswith(b"/*+", position):
                 self._hint = position
         return False
 
@@ -104,7 +111,7 @@ class Splitter:
             is_command = self._commands.stand_at(stream.buffer, position, ended=stream.ended)
             if is_command is not False:
                 return tokens.COMMAND if is_command else None
-        if self._lexical.dot_commands and stream.buffer[position] == _DOT and stream.locate(position)[1] == 1:
+        if self._lexical.dot_commands and stream.buffer[position] == _DOT and stream.is_line_start(position):
             return tokens.COMMAND
         if not stream.ended and len(stream.buffer) - position == 2 and stream.buffer.endswith(b"/*"):
             return None
@@ -150,14 +157,8 @@ class Splitter:
         self._words, self._body = (), None
         self._lexer.end_statement()
         has_data = self._lexical.copy_data and words[:1] == ("COPY",) and holds_copy_data(text, self._lexical)
-        return Statement(
-            text=text,
-            source=stream.source,
-            line=line,
-            column=column,
-            words=words,
-            copy_data=CopyData(stream, Place(stream.source, line, column)) if has_data else None,
-        )
+        copy_data = CopyData(stream, Place(stream.source, line, column)) if has_data else None
+        return Statement(text, stream.source, line, column, words, copy_data)
 
     def _finish(self) -> Statement:
         lexer, stream = self._lexer, self._stream
@@ -185,12 +186,14 @@ class Splitter:
     def _find_first_wanted(self) -> int:
         if self._start >= 0:
             return self._start
-        lexer = self._lexer
-        if lexer.token is not None and self._comment_place is None:
-            self._comment_place = self._stream.place(lexer.token_start)
         if self._hint >= 0:
             return self._hint
-        return lexer.token_start if lexer.token is tokens.COMMAND else self._stream.position
+        lexer = self._lexer
+        if lexer.token is tokens.COMMAND:
+            return lexer.token_start
+        if lexer.token is not None and self._comment_place is None:
+            self._comment_place = self._stream.place(lexer.token_start)
+        return self._stream.position
 
 
 def split(read: Callable[[], bytes], dialect: Dialect, *, source: str) -> Iterator[Statement]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dbtool.errors import Place
 from dbtool.statements.copy_data import CopyData
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+# Loading a dump makes one of these per row: a frozen dataclass would take three times as long to make.
+class Statement(NamedTuple):
     """One statement, without its terminator and the comments before it (a hint, `/*+ ... */`, stays).
 
     `line` and `column` are those of its first character, from 1.
@@ -21,7 +21,7 @@ class Statement:
     column: int
     words: tuple[str, ...]
     """Up to six leading words and symbols in upper case; they end before the first literal or quoted name."""
-    copy_data: CopyData | None = field(default=None, repr=False)
+    copy_data: CopyData | None = None
     """The data that follow a `COPY ... FROM STDIN`; what is left unread is skipped."""
 
     def place(self, offset: int | None = None) -> Place:

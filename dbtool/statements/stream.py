@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dbtool.errors import Place
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LINE_FEED = 0x0A
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
@@ -54,6 +55,10 @@ class Stream:
             self._column += count_characters(buffer[mark:offset])
         self._mark = offset
         return self._line, self._column
+
+    def is_line_start(self, offset: int) -> bool:
+        """Say whether a line starts at an offset that may be located now."""
+        return self.buffer[offset - 1] == _LINE_FEED if offset else self._column == 1
 
     def place(self, offset: int) -> Place:
         """Return `locate` as a place that an error can name."""

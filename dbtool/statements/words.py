@@ -24,8 +24,10 @@ def read_leading_words(buffer: Buffer, start: int, end: int, lexical: Lexical) -
 
     Comments are skipped, executable ones entered.
     """
-    head_end = min(_match_head(buffer, start).end(), end)
-    head = bytes(buffer[start:head_end])
+    match = _match_head(buffer, start)
+    head_end, head = match.end(), match.group()
+    if head_end > end:
+        head_end, head = end, head[: end - start]
     words = _split(head) if len(head) <= _CACHED_LENGTH else _split.__wrapped__(head)
     if len(words) == _LIMIT or head_end == end or buffer[head_end] in _ENDINGS:
         return words
