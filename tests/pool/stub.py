@@ -1,0 +1,212 @@
+"""A driver that is only a list of connections, and a server that can be slow, deaf or away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import peewee
+import playhouse.pool
+
+from dbtool.pool import PooledDatabase
+
+PATIENCE = 5.0
+"""How long a test waits for what has to happen at once."""
+
+
+class StubConnection:
+    """One connection of the stub."""
+
+    def __init__(self, server: StubServer) -> None:
+        self._server = server
+        self.is_dead = False
+        self.is_closed = False
+        self.round_trips = 0
+        self.rollbacks = 0
+        self.is_dirty = False
+
+    def close(self) -> None:
+        """End the connection; twice is an error, for the pool has to know."""
+        assert not self.is_closed, "closed twice"
+        self.is_closed = True
+        self._server.end(self)
+
+
+class StubServer:
+    """Opens connections: `before_connect` runs first each time, and may wait or raise."""
+
+    def __init__(self) -> None:
+        self.before_connect: Callable[[], object] = lambda: None
+        self.attempts = 0
+        self.opened = 0
+        self.most = 0
+        """The most connections that were open at one time."""
+        self.open: set[StubConnection] = set()
+        self._lock = threading.Lock()
+
+    def connect(self) -> StubConnection:
+        """Open a connection."""
+        with self._lock:
+            self.attempts += 1
+        self.before_connect()
+        connection = StubConnection(self)
+        with self._lock:
+            self.opened += 1
+            self.open.add(connection)
+            self.most = max(self.most, len(self.open))
+        return connection
+
+    def end(self, connection: StubConnection) -> None:
+        """Forget a connection that was closed."""
+        with self._lock:
+            self.open.discard(connection)
+
+    def go_away(self) -> None:
+        """Refuse every connection from now on."""
+
+        def refuse() -> None:
+            raise ConnectionRefusedError("nobody listens")
+
+        self.before_connect = refuse
+
+    def come_back(self) -> None:
+        """Accept connections again."""
+        self.before_connect = lambda: None
+
+
+class StubDatabase(peewee.Database):
+    """A peewee database over the stub."""
+
+    def __init__(self, database: Any, *arguments: Any, server: StubServer, **options: Any) -> None:
+        self.server = server
+        super().__init__(database, *arguments, **options)
+
+    def _connect(self) -> StubConnection:
+        return self.server.connect()
+
+
+class PlayhousePool(playhouse.pool.PooledDatabase, StubDatabase):  # type: ignore[misc]
+    """peewee's own pool over the stub."""
+
+
+class DbtoolPool(PooledDatabase, StubDatabase):
+    """dbtool's pool over the stub."""
+
+
+class CheckedPool(DbtoolPool):
+    """dbtool's pool over the stub, with playhouse's hooks for a driver of one's own."""
+
+    def _is_closed(self, connection: StubConnection) -> bool:
+        return connection.is_dead
+
+    def _can_reuse(self, connection: StubConnection) -> bool:
+        if connection.is_dirty:
+            connection.rollbacks += 1
+            connection.is_dirty = False
+        return not connection.is_dead
+
+
+class FakeClock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+class Call:
+    """A function running in a thread of its own."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self._function = function
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        try:
+            self.value = self._function()
+        except BaseException as error:
+            self.error = error
+        self.seconds = time.monotonic() - started
+
+    def is_done(self, seconds: float = PATIENCE) -> bool:
+        """Wait for the end; say whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def result(self, seconds: float = PATIENCE) -> Any:
+        """Return what the function returned; raise what it raised."""
+        assert self.is_done(seconds), "the call did not end"
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
+    """Wait until `condition` holds; say whether it does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def take_connection(pool: Any) -> Any:
+    """Check a connection out in this thread and return it."""
+    pool.connect()
+    return pool.connection()
+
+
+def wait_for_waiters(pool: DbtoolPool, count: int) -> None:
+    """Wait until so many callers are in the queue."""
+    assert wait_until(lambda: pool.stats().waiting == count)
+
+
+class Borrower:
+    """A thread that holds a connection until it is told to give it back."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._release = threading.Event()
+        self._taken = threading.Event()
+        self.connection: Any = None
+        self.call = Call(self._borrow)
+
+    def _borrow(self) -> None:
+        try:
+            self.connection = take_connection(self._pool)
+        finally:
+            self._taken.set()
+        assert self._release.wait(30)
+        self._pool.close()
+
+    def start(self) -> Borrower:
+        """Wait until the connection is out."""
+        assert self._taken.wait(PATIENCE)
+        return self
+
+    def has_connection(self, seconds: float = PATIENCE) -> bool:
+        """Wait for the connection; say whether it came."""
+        return self._taken.wait(seconds) and self.connection is not None
+
+    def let_go(self) -> None:
+        """Tell the thread to give its connection back."""
+        self._release.set()
+
+    def finish(self) -> None:
+        """Give the connection back and wait until that is done."""
+        self.let_go()
+        self.call.result()
