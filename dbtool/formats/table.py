@@ -27,10 +27,11 @@ _NARROWEST = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
-    """The columns' widths, and which of them are aligned to the right."""
+    """The columns' widths, and which of them are aligned to the right or cut."""
 
     widths: Sequence[int]
     right: Sequence[bool]
+    cut: Sequence[bool]
 
 
 class TableWriter(RowWriter):
@@ -107,9 +108,10 @@ class TableWriter(RowWriter):
             max([measure_width(name), *(max(measure_widths(cells[index])) for cells in self._held)])
             for index, name in enumerate(names)
         ]
-        if self._options.width is not None:
-            widths = _narrow(widths, self._options.width)
-        return _Layout(widths=widths, right=[bool(right) for right in self._right])
+        right = [bool(right) for right in self._right]
+        shown = widths if self._options.width is None else _narrow(widths, right, self._options.width)
+        cut = [narrow < wide for narrow, wide in zip(shown, widths, strict=True)]
+        return _Layout(widths=shown, right=right, cut=cut)
 
     def _write_header(self, layout: _Layout) -> None:
         names = [[self._name(column)] for column in self._columns]
@@ -126,8 +128,9 @@ class TableWriter(RowWriter):
     def _align(self, columns: Sequence[Sequence[str]], layout: _Layout) -> list[list[str]]:
         last = len(columns) - 1
         aligned = []
-        for index, (cells, width, right) in enumerate(zip(columns, layout.widths, layout.right, strict=True)):
-            shown = cells if self._options.width is None else [cut_to_width(cell, width) for cell in cells]
+        for index, cells in enumerate(columns):
+            width, right = layout.widths[index], layout.right[index]
+            shown = [cut_to_width(cell, width) for cell in cells] if layout.cut[index] else cells
             # The last column needs no blanks behind it.
             padded = _pad(shown, width if right or index < last else 0, right=right)
             aligned.append(self._dim_nulls(cells, padded))
@@ -156,14 +159,15 @@ def _pad(cells: Sequence[str], width: int, *, right: bool) -> list[str]:
     return [blank + cell if right else cell + blank for cell, blank in pairs]
 
 
-def _narrow(widths: list[int], total: int) -> list[int]:
-    """Take from the widest columns until a line fits into `total`, or all are as narrow as they get."""
+def _narrow(widths: Sequence[int], right: Sequence[bool], total: int) -> list[int]:
+    """Take from the widest columns until a line fits into `total`; numbers stay whole."""
     narrowed = list(widths)
+    texts = [index for index, is_number in enumerate(right) if not is_number]
     excess = sum(narrowed) + 3 * (len(narrowed) - 1) - total
-    while excess > 0:
-        widest = max(narrowed)
-        if widest <= _NARROWEST:
+    while excess > 0 and texts:
+        widest = max(texts, key=narrowed.__getitem__)
+        if narrowed[widest] <= _NARROWEST:
             break
-        narrowed[narrowed.index(widest)] -= 1
+        narrowed[widest] -= 1
         excess -= 1
     return narrowed

@@ -37,7 +37,7 @@ class FormatOptions:
     """The text for NULL, in place of the format's own; JSON always writes its null."""
     json_numbers: JsonNumbers = JsonNumbers.DIGITS
     width: int | None = None
-    """Cut a table's cells so that its lines fit into so many columns; None cuts nothing."""
+    """Cut a table's texts so that its lines fit into so many columns; None cuts nothing."""
     color: bool = False
     terminal: bool = False
     """Let no control character out of the data through."""
