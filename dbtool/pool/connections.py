@@ -21,6 +21,8 @@ _RETIRED = -1
 """The epoch of a lease that somebody else closes."""
 _RECLAIM_TIME = 0.25
 """How long a caller that must not wait still waits for what a dead thread had: it is on its way back."""
+_OPENING_PAUSE = 1.0
+"""How soon the housekeeping looks again for a connection that is not there yet."""
 _PARKED: list[object] = []
 """A parent process's connections, in the child: to let go of them would hang up on the parent's server."""
 
@@ -96,7 +98,6 @@ class ConnectionPool:
             announce(self._events.checked_out, self._clock() - started)
 
     def _acquire_slowly(self, lease: Lease | None, started: float, thread: int) -> Lease:
-        self._keep()
         timeout = self.options.timeout
         if lease is not None:
             with self._ledger.lock:
@@ -111,28 +112,27 @@ class ConnectionPool:
         return lease
 
     def _keep(self) -> None:
+        """See to it that the housekeeping thread runs; what it is needed for must be under way."""
         with self._ledger.lock:
             is_kept, self._is_kept = self._is_kept, True
         if not is_kept and not start_upkeep(self, self.mailbox):
             self._is_kept = False
 
-    def _examine(self, lease: Lease) -> Health:
-        """Judge an idle connection without a round trip; close it if it is dead or too old."""
+    def _judge(self, lease: Lease) -> tuple[Health, str]:
+        """Judge an idle connection without a round trip; a dead or too old one has a reason to be closed."""
         now = self._clock()
         if now >= lease.unfit_at:
-            self._dialler.close(lease, "age" if now >= lease.expires_at else "idle")
-            return _DEAD
+            return _DEAD, "age" if now >= lease.expires_at else "idle"
         health = self._look(lease)
-        if health is _DEAD:
-            self._dialler.close(lease, "dead")
-        elif lease.generation != self._ledger.generation:
-            return _DOUBTFUL
-        return health
+        if health is _QUIET and lease.generation != self._ledger.generation:
+            health = _DOUBTFUL
+        return health, "dead"
 
     def _acquire_at_once(self, lease: Lease | None, thread: int) -> Lease:
         while lease is None or not self._is_usable(lease):
             lease = self._take_or_reserve(thread)
             if lease is None:
+                self._keep()
                 lease = self._dialler.open_here(thread)
                 if lease is not None:
                     return lease
@@ -142,14 +142,15 @@ class ConnectionPool:
 
     def _is_usable(self, lease: Lease) -> bool:
         """Judge an idle connection, by a round trip if need be; close it if it is dead."""
-        health = self._examine(lease)
-        if health is _DOUBTFUL:
-            generation = self._ledger.generation
-            if not self._dialler.is_answering(lease):
-                self._dialler.close(lease, "dead")
-                return False
+        generation = self._ledger.generation
+        health, reason = self._judge(lease)
+        if health is _QUIET:
+            return True
+        if health is _DOUBTFUL and self._dialler.is_answering(lease):
             lease.generation = generation
-        return health is not _DEAD
+            return True
+        self._dialler.close(lease, reason)
+        return False
 
     def _take_or_reserve(self, thread: int) -> Lease | None:
         """Take an idle connection, or reserve the place for a new one (None); raises if there is neither.
@@ -182,12 +183,17 @@ class ConnectionPool:
     def _acquire_by(self, deadline: float, lease: Lease | None, thread: int) -> Lease:
         waiter: Waiter | None = None
         while True:
-            health = _DEAD if lease is None else self._examine(lease)
+            health, reason = (_DEAD, "") if lease is None else self._judge(lease)
             if lease is not None and health is _QUIET:
                 return lease
-            suspect = lease if health is _DOUBTFUL else None
-            # Whoever was handed a dead connection keeps its turn.
-            step = self._queue_up(Waiter(thread), suspect, deadline, is_first=waiter is not None)
+            suspect, doomed = (lease, None) if health is _DOUBTFUL else (None, lease)
+            try:
+                # Whoever was handed a dead connection keeps its turn.
+                step = self._queue_up(Waiter(thread), suspect, deadline, is_first=waiter is not None)
+            finally:
+                # Only now, for its place goes to the head of the queue.
+                if doomed is not None:
+                    self._dialler.close(doomed, reason)
             if isinstance(step, Waiter):
                 waiter = step
                 lease = self._wait(waiter, deadline)
@@ -225,6 +231,7 @@ class ConnectionPool:
         if reason is not None:
             raise self._refusal(reason)
         self._dialler.start(planned)
+        self._keep()
         return waiter
 
     def _is_idle_and_well(self) -> bool:
@@ -233,6 +240,7 @@ class ConnectionPool:
 
     def _open_for_ever(self, thread: int) -> Lease | None:
         """Open a connection on the thread of a caller that has no deadline; None if it has to queue up instead."""
+        self._keep()
         try:
             return self._dialler.open_here(thread)
         except Exception as error:
@@ -372,7 +380,6 @@ class ConnectionPool:
         """Take back what an ended thread or task had."""
         with self._ledger.lock:
             self._ledger.reclaimed += 1
-            lease.is_orphaned = False
         self.release(lease)
 
     def sweep(self) -> float | None:
@@ -400,6 +407,8 @@ class ConnectionPool:
         if ledger.options.idle_timeout:
             # What comes back a moment from now has to be seen in time as well.
             pause = min(pause, ledger.options.idle_timeout / 4)
+        if ledger.opening:
+            pause = min(pause, _OPENING_PAUSE)
         return max(pause, 0.01)
 
     def close_idle(self, reason: str = "closed") -> None:

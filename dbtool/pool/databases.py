@@ -150,6 +150,13 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         self._pool.release(lease)
         return True
 
+    def connection(self) -> Any:
+        """Return this thread's or task's connection, checked out now if need be."""
+        state = self._state
+        if state.closed:
+            self.connect()
+        return state.conn
+
     def connection_context(self) -> LeaseContext:
         """Make a block that has a connection; it yields the driver's own."""
         return LeaseContext(self)

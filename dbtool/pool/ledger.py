@@ -101,6 +101,7 @@ class Ledger:
 
     def place(self, lease: Lease, now: float, *, is_checked: bool) -> None:
         """Hand a connection to whoever has waited longest, or put it aside."""
+        lease.is_orphaned = False
         if self.waiters:
             self.serve(self.waiters.pop_first(), lease, now, is_checked=is_checked)
         else:

@@ -26,6 +26,7 @@ class StubConnection:
         self.round_trips = 0
         self.rollbacks = 0
         self.is_dirty = False
+        self.dies_when_settled = False
 
     def close(self) -> None:
         """End the connection; twice is an error, for the pool has to know."""
@@ -105,7 +106,9 @@ class CheckedPool(DbtoolPool):
         if connection.is_dirty:
             connection.rollbacks += 1
             connection.is_dirty = False
-        return not connection.is_dead
+        is_alive = not connection.is_dead
+        connection.is_dead |= connection.dies_when_settled
+        return is_alive
 
 
 class FakeClock:

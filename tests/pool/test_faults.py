@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -44,7 +45,8 @@ _BOTH = [
 @pytest.fixture(params=_BOTH)
 def library(request: pytest.FixtureRequest) -> types.ModuleType:
     """playhouse.pool, which is expected to fail, and dbtool.pool."""
-    return {"playhouse": playhouse.pool, "dbtool": dbtool.pool}[request.param]
+    modules: dict[str, types.ModuleType] = {"playhouse": playhouse.pool, "dbtool": dbtool.pool}
+    return modules[request.param]
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_a_newcomer_does_not_overtake_those_who_wait(make: Make) -> None:
     pool.connect()
     calls = []
     for name in ("first", "second"):
-        calls.append(Call(lambda name=name: take_turn(name)))
+        calls.append(Call(functools.partial(take_turn, name)))
         time.sleep(0.05)  # neither library can be asked in common who waits
     pool.close()
     take_turn("newcomer")
@@ -248,13 +250,14 @@ class TestRoundTrips:
         )
         self._use(pool)
         commands: list[object] = []
-        execute = pymysql.connections.Connection._execute_command
+        connection_class: Any = pymysql.connections.Connection
+        execute = connection_class._execute_command
 
         def count(connection: Any, command: int, sql: Any) -> None:
             commands.append((command, sql))
             execute(connection, command, sql)
 
-        monkeypatch.setattr(pymysql.connections.Connection, "_execute_command", count)
+        monkeypatch.setattr(connection_class, "_execute_command", count)
         self._use(pool)
         pool.close_all()
 

@@ -1,0 +1,290 @@
+"""Opening connections: beside the callers, as many as are needed, and one at a time while the server is away."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import peewee
+import pytest
+
+from dbtool.errors import ConnectionFailedError
+from dbtool.pool import MaxConnectionsExceeded
+from tests.pool.conftest import MakePool
+from tests.pool.stub import Borrower, Call, StubServer, wait_for_waiters, wait_until
+
+
+class Gate:
+    """Stops connects until it is opened, and counts those that stand before it."""
+
+    def __init__(self, server: StubServer) -> None:
+        self.standing = 0
+        self._open = threading.Event()
+        self._lock = threading.Lock()
+        server.before_connect = self._stop
+
+    def _stop(self) -> None:
+        with self._lock:
+            self.standing += 1
+        assert self._open.wait(10)
+
+    def open(self) -> None:
+        """Let everybody through."""
+        self._open.set()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many connects stand here."""
+        assert wait_until(lambda: self.standing == count)
+
+
+class TestWithAServerThatAnswers:
+    """One attempt for each caller that nothing else will serve."""
+
+    def test_callers_do_not_wait_for_each_others_connects(self, make_pool: MakePool, server: StubServer) -> None:
+        gate = Gate(server)
+        pool = make_pool(max_connections=10, timeout=5)
+        borrowers = [Borrower(pool) for _ in range(10)]
+        gate.wait_for(10)
+        gate.open()
+
+        assert all(borrower.has_connection() for borrower in borrowers)
+        assert server.opened == 10
+        for borrower in borrowers:
+            borrower.finish()
+
+    def test_one_hung_connect_delays_nobody_else(self, make_pool: MakePool, server: StubServer) -> None:
+        gate = Gate(server)
+        pool = make_pool(max_connections=4, timeout=5)
+        unlucky = Call(pool.connect)
+        gate.wait_for(1)
+        server.come_back()
+
+        others = [Borrower(pool), Borrower(pool)]
+        assert all(other.has_connection(1) for other in others)
+        assert not unlucky.is_done(0)
+
+        gate.open()
+        assert unlucky.result() is True
+        for other in others:
+            other.finish()
+
+    def test_a_returned_connection_serves_whoever_waits_for_a_connect(
+        self, make_pool: MakePool, server: StubServer
+    ) -> None:
+        pool = make_pool(max_connections=2, timeout=5)
+        borrower = Borrower(pool).start()
+        gate = Gate(server)
+        call = Call(pool.connect)
+        gate.wait_for(1)
+
+        borrower.finish()
+
+        assert call.result() is True
+        assert server.opened == 1
+        gate.open()
+
+    def test_a_connect_that_comes_too_late_serves_the_next(self, make_pool: MakePool, server: StubServer) -> None:
+        gate = Gate(server)
+        pool = make_pool(max_connections=1, timeout=0.02)
+        with pytest.raises(ConnectionFailedError, match="1 opening"):
+            pool.connect()
+
+        gate.open()
+
+        assert wait_until(lambda: pool.stats().idle == 1)
+        assert pool.connect()
+        assert server.opened == 1
+
+    def test_a_newcomer_relies_on_a_connect_under_way_for_nobody(self, make_pool: MakePool, server: StubServer) -> None:
+        gate = Gate(server)
+        pool = make_pool(max_connections=4, timeout=0.02)
+        with pytest.raises(ConnectionFailedError):
+            pool.connect()
+        call = Call(pool.connect)
+        wait_for_waiters(pool, 1)
+        gate.open()
+
+        assert call.result() is True
+        assert server.attempts == 1
+
+
+class TestWithAServerThatIsAway:
+    """One prober, with pauses."""
+
+    def test_fails_a_caller_that_does_not_wait_with_the_drivers_error(
+        self, make_pool: MakePool, server: StubServer
+    ) -> None:
+        pool = make_pool()
+        server.go_away()
+
+        with pytest.raises(ConnectionRefusedError):
+            pool.connect()
+
+    def test_wraps_the_drivers_error_as_peewee_does(self, make_pool: MakePool, server: StubServer) -> None:
+        class OperationalError(Exception):
+            """What a DB-API driver raises."""
+
+        def fail() -> None:
+            raise OperationalError("down")
+
+        server.before_connect = fail
+        pool = make_pool()
+
+        with pytest.raises(peewee.OperationalError, match="down"):
+            pool.connect()
+
+    def test_lets_callers_wait_until_their_own_deadline(self, make_pool: MakePool, server: StubServer) -> None:
+        server.go_away()
+        pool = make_pool(timeout=0.2)
+        call = Call(pool.connect)
+
+        with pytest.raises(ConnectionFailedError, match="nobody listens"):
+            call.result()
+        assert call.seconds >= 0.2
+
+    def test_is_asked_by_one_prober_for_all_who_wait(self, make_pool: MakePool, server: StubServer) -> None:
+        server.go_away()
+        pool = make_pool(max_connections=8, timeout=5)
+        calls = [Call(pool.connect) for _ in range(8)]
+        wait_for_waiters(pool, 8)
+        gate = Gate(server)
+        gate.wait_for(1)
+        time.sleep(0.1)
+
+        assert gate.standing == 1
+        gate.open()
+        assert [call.result() for call in calls] == [True] * 8
+
+    def test_is_asked_less_and_less_often_but_twice_a_second_at_least(
+        self, make_pool: MakePool, server: StubServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pauses: list[float] = []
+        monkeypatch.setattr("dbtool.pool.dialling.time.sleep", pauses.append)
+        server.go_away()
+        pool = make_pool(timeout=5)
+        call = Call(pool.connect)
+        assert wait_until(lambda: len(pauses) > 12)
+        server.come_back()
+        call.result()
+
+        assert pauses[0] <= 0.02
+        assert all(earlier < later for earlier, later in itertools.pairwise(pauses[:5]))
+        assert 0.4 < max(pauses) <= 0.5
+        assert len(set(pauses[6:12])) > 1, "the pauses have no jitter"
+
+    def test_turns_a_newcomer_away_at_once_if_it_could_not_outlast_the_pause(
+        self, make_pool: MakePool, server: StubServer
+    ) -> None:
+        server.go_away()
+        pool = make_pool()
+        with pytest.raises(ConnectionRefusedError):
+            pool.connect()
+        attempts = server.attempts
+
+        with pytest.raises(ConnectionFailedError, match="a moment ago"):
+            pool.connect()
+
+        assert server.attempts == attempts
+
+    def test_is_back_in_use_within_a_second(self, make_pool: MakePool, server: StubServer) -> None:
+        server.go_away()
+        pool = make_pool(timeout=10)
+        call = Call(pool.connect)
+        time.sleep(0.7)
+        server.come_back()
+
+        assert call.result(1) is True
+
+    def test_still_hands_out_what_comes_back(self, make_pool: MakePool, server: StubServer) -> None:
+        pool = make_pool(max_connections=2, timeout=5)
+        borrower = Borrower(pool).start()
+        server.go_away()
+        call = Call(pool.connect)
+        assert wait_until(lambda: pool.stats().failures)
+
+        borrower.finish()
+
+        assert call.result() is True
+
+    def test_is_not_asked_for_nobody(self, make_pool: MakePool, server: StubServer) -> None:
+        server.go_away()
+        pool = make_pool(timeout=0.01)
+        with pytest.raises(ConnectionFailedError):
+            pool.connect()
+        assert wait_until(lambda: pool.stats().opening == 0)
+        attempts = server.attempts
+        time.sleep(0.1)
+
+        assert server.attempts == attempts
+
+
+class TestWithAnErrorThatWaitingCannotMend:
+    """A wrong password, an unknown database, a mistake in the set-up."""
+
+    def test_every_caller_is_told_at_once(self, make_pool: MakePool, server: StubServer) -> None:
+        def refuse() -> None:
+            raise LookupError("no such database")
+
+        server.before_connect = refuse
+        pool = make_pool(timeout=5)
+        calls = [Call(pool.connect) for _ in range(3)]
+
+        for call in calls:
+            with pytest.raises(LookupError, match="no such database"):
+                call.result(1)
+
+    def test_the_next_caller_tries_again(self, make_pool: MakePool, server: StubServer) -> None:
+        def refuse() -> None:
+            raise LookupError("no such database")
+
+        server.before_connect = refuse
+        pool = make_pool()
+        with pytest.raises(LookupError):
+            pool.connect()
+        server.come_back()
+
+        assert pool.connect()
+
+    def test_a_failing_set_up_closes_its_connection(self, make_pool: MakePool, server: StubServer) -> None:
+        def set_up(_connection: object) -> None:
+            raise LookupError("no such role")
+
+        pool = make_pool(timeout=5, max_connections=1, on_connect=set_up)
+        for _ in range(2):
+            with pytest.raises(LookupError, match="no such role"):
+                pool.connect()
+
+        assert server.opened == 2
+        assert not server.open
+
+
+def test_a_place_is_free_again_after_a_failed_connect(make_pool: MakePool, server: StubServer) -> None:
+    pool = make_pool(max_connections=1, timeout=0.01)
+    server.go_away()
+    for _ in range(3):
+        with pytest.raises(ConnectionFailedError):
+            pool.connect()
+    server.come_back()
+    assert wait_until(lambda: pool.stats().opening == 0)
+
+    assert pool.connect()
+
+
+def test_a_full_pool_is_full_though_the_server_is_away(make_pool: MakePool, server: StubServer) -> None:
+    pool = make_pool(max_connections=1, timeout=0.01)
+    borrower = Borrower(pool).start()
+    server.go_away()
+
+    with pytest.raises(MaxConnectionsExceeded):
+        pool.connect()
+    borrower.finish()
+
+
+def test_a_caller_without_deadline_opens_the_first_connection_itself(make_pool: MakePool, server: StubServer) -> None:
+    threads: list[str] = []
+    server.before_connect = lambda: threads.append(threading.current_thread().name)
+    pool = make_pool(timeout=0)
+    pool.connect()
+
+    assert threads == [threading.current_thread().name]
