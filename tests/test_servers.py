@@ -103,6 +103,19 @@ def test_a_suspended_server_takes_a_connection_and_says_nothing(server: Postgres
         assert connection.recv(1)
 
 
+def test_a_suspended_server_can_be_restarted(server: PostgresServer | MariaDbServer) -> None:
+    server.suspend()
+    server.restart()
+    assert server.execute("SELECT 1") == [(1,)]
+
+
+def test_a_server_outlives_the_thread_that_starts_it(server: PostgresServer | MariaDbServer) -> None:
+    starter = threading.Thread(target=server.restart)
+    starter.start()
+    starter.join()
+    assert not processes.wait_until(lambda: not server.is_running(), seconds=SILENCE)
+
+
 @pytest.mark.parametrize("fixture", ["postgres", "postgres_new"])
 def test_a_suspended_backend_hangs_its_session_alone(fixture: str, request: pytest.FixtureRequest) -> None:
     server: PostgresServer = request.getfixturevalue(fixture)

@@ -167,3 +167,10 @@ def test_a_proxy_resets_who_comes_while_its_server_is_away() -> None:
     # The reset may come while the client still connects.
     with Proxy(processes.find_free_port()) as proxy, pytest.raises(ConnectionResetError), connected(proxy) as client:
         client.recv(1)
+
+
+def test_a_hanging_proxy_is_silent_while_its_server_is_away() -> None:
+    with Proxy(processes.find_free_port()) as proxy:
+        proxy.hang()
+        with connected(proxy) as client:
+            assert is_silent(client)
