@@ -76,6 +76,10 @@ class PeeweeBackend:
             self._on_connect(connection)
         return True
 
+    def collect_ended(self) -> None:
+        """Give up what this thread's ended tasks still have."""
+        self._database()._states.abandon_ended()
+
     def is_permanent(self, error: Exception) -> bool:
         """Say whether trying again cannot help."""
         database = self._database()

@@ -102,6 +102,7 @@ class ConnectionPool:
         if lease is not None:
             with self._ledger.lock:
                 self._ledger.reused -= 1
+        self._backend.collect_ended()
         if timeout is None:
             lease = self._acquire_at_once(lease, thread)
         else:

@@ -7,10 +7,10 @@ an attempt fails, a single prober goes on, with growing pauses, until the server
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from random import random
 from threading import Thread
+from time import sleep
 
 from dbtool.pool.lease import Attempt, Lease
 from dbtool.pool.ledger import Backend, Failure, Ledger
@@ -138,7 +138,7 @@ class Dialler:
     def _wait_until_wanted(self, attempt: Attempt, pause: float) -> bool:
         if pause <= 0:
             return True
-        time.sleep(min(pause, _LONGEST_PAUSE))
+        sleep(min(pause, _LONGEST_PAUSE))
         with self._ledger.lock:
             attempt.started_at = self._clock()
             if not self._ledger.is_closed and (self._ledger.waiters or self._is_cold(without=attempt)):

@@ -30,6 +30,9 @@ class Backend(Protocol):
     def reset_session(self, connection: Any, driver: Driver) -> bool:
         """Make the session new and set it up again; False if the connection has to go."""
 
+    def collect_ended(self) -> None:
+        """Give up what this thread's ended tasks still have; what they had may be what a caller needs."""
+
     def is_permanent(self, error: Exception) -> bool:
         """Say whether trying again cannot help."""
 

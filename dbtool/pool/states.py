@@ -77,6 +77,12 @@ class States:
             task.add_done_callback(partial(_abandon_state, ref(state)))
         return state
 
+    def abandon_ended(self) -> None:
+        """Leave to the pool what ended tasks have; their own callbacks may come a little later."""
+        for task, state in list(self.tasks.items()):
+            if task.done():
+                state.abandon()
+
     def start_in_child(self, mailbox: Mailbox) -> States:
         """Return fresh states for a forked child; the parent's are kept, for their finalisers are the parent's."""
         _PARKED.append(self)

@@ -160,7 +160,7 @@ class TestWithAServerThatIsAway:
         self, make_pool: MakePool, server: StubServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pauses: list[float] = []
-        monkeypatch.setattr("dbtool.pool.dialling.time.sleep", pauses.append)
+        monkeypatch.setattr("dbtool.pool.dialling.sleep", pauses.append)
         server.go_away()
         pool = make_pool(timeout=5)
         call = Call(pool.connect)
