@@ -1,0 +1,1 @@
+"""A database toolbox: named profiles, exact output, and pools you can trust."""

@@ -44,7 +44,7 @@ class Lexical:
     """The native client, whose commands are the ones below."""
     ignored_commands: frozenset[str] = frozenset()
     """Client commands that a dump tool writes and that need no action."""
-    refused_commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    refused_commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
 
 

@@ -34,9 +34,9 @@ def process_environment() -> Environment:
 def _binary(stream: TextIO | None, descriptor: int, mode: str) -> BinaryIO:
     """Return the raw bytes behind a text stream; a stream that was closed at the start reads and writes nothing."""
     if stream is None:
-        return cast(BinaryIO, Path(os.devnull).open(mode, buffering=0))
+        return cast("BinaryIO", Path(os.devnull).open(mode, buffering=0))
     if mode == "wb":
-        return cast(BinaryIO, os.fdopen(descriptor, mode, buffering=0, closefd=False))
+        return cast("BinaryIO", os.fdopen(descriptor, mode, buffering=0, closefd=False))
     return stream.buffer
 
 

@@ -53,11 +53,12 @@ class Lane(Enum):
 class Sink(Protocol):
     """Where an engine puts one result set: begin, then rows or blocks, then end.
 
-    `lanes` names the forms that `write_block` takes, the best first. An engine that has none of
-    them calls `write_rows` alone. A block holds whole lines.
+    An engine that can make none of its lanes calls `write_rows`. A block holds whole lines.
     """
 
-    lanes: Sequence[Lane]
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The forms that `write_block` takes, the best first."""
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Start a result set."""

@@ -9,7 +9,16 @@ from typing import Any
 from dbtool.environment import Environment
 from dbtool.errors import one_line
 
-_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36", "bold": "1", "dim": "2"}
+_CODES = {
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "bold": "1",
+    "dim": "2",
+}
 
 
 def uses_color(environment: Environment, *, is_terminal: bool) -> bool:

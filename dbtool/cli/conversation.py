@@ -65,10 +65,10 @@ class Conversation:
         results = make_results(self.environment, self.rows, output)
         reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)
         runner = Runner(
-            self.session.connection,
-            self.session.engine.dialect,
-            results,
-            self.options,
+            connection=self.session.connection,
+            dialect=self.session.engine.dialect,
+            results=results,
+            options=self.options,
             reporter=reporter,
             stop=self.worker.stop,
         )
@@ -88,4 +88,4 @@ class Conversation:
         except InterruptedByUserError:
             self.console.note("cancelled")
         if results.has_more:
-            self.console.note(f"there are more rows: cut at --limit {self.rows.limit}")
+            self.console.note(f"there are more rows: cut at --limit {self.rows.wanted.limit}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import shlex
 import subprocess
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from dbtool.environment import Environment
 from dbtool.errors import OutputError
-from dbtool.run.outputs import SpooledStream, StreamOutput
+from dbtool.run.outputs import StreamOutput
+from dbtool.run.spooling import SpooledStream
 
 _DEFAULT = "less -SRFX"
 
@@ -52,8 +53,8 @@ class TerminalOutput:
         except OSError:
             self._command = []
             return
-        assert self._pager.stdin is not None
-        stream: BinaryIO = self._pager.stdin  # type: ignore[assignment] # Popen's pipe is a raw FileIO
+        # bufsize=0 makes it a raw file, which hands on what it is given.
+        stream = cast("BinaryIO", self._pager.stdin)
         # A person reads as long as a person likes: no server waits for that.
         self._spooled = SpooledStream(stream, "the pager", patience=0.0)
         held, self._held = bytes(self._held), bytearray()
@@ -71,13 +72,13 @@ class TerminalOutput:
     def _leave_pager(self) -> None:
         spooled, pager = self._spooled, self._pager
         self._spooled = self._pager = None
-        assert spooled is not None
-        assert pager is not None
         try:
-            spooled.commit()
+            if spooled is not None:
+                spooled.commit()
         finally:
-            with contextlib.suppress(BrokenPipeError):
-                pager.communicate()
+            if pager is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pager.communicate()
 
     def commit(self) -> None:
         """Show what is left."""

@@ -1,7 +1,86 @@
-"""`dbtool profile`: list, show, check, path, trust."""
+"""`dbtool profile`: its subcommands and their options, as Typer reads them."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(help="List, show and check profiles.", no_args_is_help=True)
+from dbtool.cli import options
+
+app = typer.Typer(help="List, show, check and trust profiles.", no_args_is_help=True, rich_markup_mode=None)
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Profiles to check.")]
+
+
+@app.command(name="list", epilog="Example:  dbtool profile list -F json")
+def list_profiles(
+    config: options.Config = None, format_name: options.FormatName = None, _debug: options.Debug = False
+) -> None:
+    """List every profile, with the active one marked, and the file and line that hold it."""
+    from dbtool.cli.profiles import list_profiles as run  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    run(process_environment(), config=config, format_name=format_name)
+
+
+@app.command(epilog="Example:  dbtool profile show prod")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Profile to show.")],
+    config: options.Config = None,
+    format_name: options.FormatName = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Show what a profile says, what it inherits and what is left at its default; secrets stay masked."""
+    from dbtool.cli.profiles import show_profile  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    show_profile(process_environment(), name, config=config, format_name=format_name)
+
+
+@app.command(epilog="Example:  dbtool profile check --all --wait 30s -F junit > report.xml")
+def check(
+    names: _Names = None,
+    every: Annotated[bool, typer.Option("--all", help="Check every profile.")] = False,
+    wait: options.Wait = None,
+    timeout: options.Timeout = None,
+    config: options.Config = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", "-F", metavar="NAME", help="As for query, or junit.", rich_help_panel=options.OUTPUT),
+    ] = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Connect to profiles and report: secret, TLS, server version, latency, read-only or not.
+
+    Without a name, the active profile. Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
+    """
+    from dbtool.cli.checking import CheckRequest, check_profiles  # noqa: PLC0415
+    from dbtool.cli.connecting import Limits  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
+    status = check_profiles(process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0))
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command(epilog="Example:  dbtool profile path")
+def path(config: options.Config = None, format_name: options.FormatName = None, _debug: options.Debug = False) -> None:
+    """List the files that profiles are read from, and those that were passed over."""
+    from dbtool.cli.profiles import list_files  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    list_files(process_environment(), config=config, format_name=format_name)
+
+
+@app.command(epilog="Example:  dbtool profile trust")
+def trust(_debug: options.Debug = False) -> None:
+    """Trust this project's files as they are now, with what they refer to: secrets, variables, other files.
+
+    A change to any of them asks for trust again.
+    """
+    from dbtool.cli.profiles import trust_files  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    trust_files(process_environment())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dbtool.cli import options
-from dbtool.cli.options import CHECKS, CONNECTING, OUTPUT, SAFETY, SQL, TIME
+from dbtool.cli.options import CHECKS, OUTPUT, SAFETY, SQL, TIME
 
 EPILOG = """Examples:
 
@@ -24,7 +24,7 @@ EPILOG = """Examples:
 """
 
 
-def query(  # noqa: PLR0913 - one parameter per option is Typer's grammar
+def query(
     sql: Annotated[
         list[str] | None, typer.Argument(metavar="[SQL]...", help="SQL to run; - reads standard input.")
     ] = None,
@@ -146,7 +146,7 @@ def query(  # noqa: PLR0913 - one parameter per option is Typer's grammar
     from dbtool.process import process_environment  # noqa: PLC0415
     from dbtool.run.binding import parse_parameters  # noqa: PLC0415
     from dbtool.run.expectations import parse_rows_expectation  # noqa: PLC0415
-    from dbtool.run.results import parse_selection  # noqa: PLC0415
+    from dbtool.run.results import Wanted, parse_selection  # noqa: PLC0415
     from dbtool.run.runner import RunOptions  # noqa: PLC0415
     from dbtool.run.sources import choose_sources  # noqa: PLC0415
 
@@ -166,11 +166,11 @@ def query(  # noqa: PLR0913 - one parameter per option is Typer's grammar
         writing=WriteRequest(write=write, confirm=confirm),
         rows=RowsRequest(
             format_name=format_name,
-            options=FormatOptions(header=not no_header, null=null, json_numbers=options.parse_json_numbers(json_numbers)),
+            options=FormatOptions(
+                header=not no_header, null=null, json_numbers=options.parse_json_numbers(json_numbers)
+            ),
             path=output,
-            selection=parse_selection(result),
-            limit=limit,
-            keep_value=expect_value is not None,
+            wanted=Wanted(selection=parse_selection(result), limit=limit, keep_value=expect_value is not None),
         ),
         statement_timeout=statement_timeout,
         stats=stats,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,9 +25,6 @@ from dbtool.run.runner import Runner, RunOptions, check_sources
 from dbtool.run.session import Session
 from dbtool.run.sources import Source
 from dbtool.run.worker import Worker
-
-_SIGNALLED = 128
-"""What a shell adds to a signal's number to make an exit status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +57,8 @@ class Query:
         """Run the request; raises DbtoolError."""
         request = self._request
         try:
-            with self._worker.signals(self._leave_at_once):
-                chosen = choose_profile(
-                    self._environment, self._console, flag=request.profile, config=request.config
-                )
+            with self._worker.signals(self._tidy):
+                chosen = choose_profile(self._environment, self._console, flag=request.profile, config=request.config)
                 read_only = decide_read_only(self._environment, chosen.choice, request.writing)
                 if request.sources:
                     self._run_sources(chosen.choice, read_only=read_only)
@@ -73,18 +67,17 @@ class Query:
         finally:
             self._worker.close()
 
-    def _leave_at_once(self, number: int) -> None:
-        """End the process on a second signal; a file that is not whole does not stay."""
+    def _tidy(self) -> None:
+        """Leave no file that is not whole behind."""
         if self._output is not None and self._request.rows.path is not None:
             self._output.discard()
-        os._exit(_SIGNALLED + number)
 
     def _run_sources(self, choice: Choice, *, read_only: bool) -> None:
         request = self._request
         if choice.rule is Rule.SWITCHED and not self._environment.stdout_is_terminal:
             self._console.note(f"using profile {choice.profile.name}, the switched one")
         format_ = choose_format(self._environment, request.rows)
-        takes_one = format_.holds_one_result and request.rows.selection == Selection()
+        takes_one = format_.holds_one_result and request.rows.wanted.selection == Selection()
         sources = check_sources(
             request.sources,
             DIALECTS[choice.profile.engine],
@@ -92,7 +85,7 @@ class Query:
             one_result=format_.name if takes_one else None,
         )
         if not sources:
-            self._console.note("nothing to run: the SQL holds no statement")
+            self._say_empty()
             return
         with self._writing(choice) as output:
             session = self._open_session(choice, read_only=read_only)
@@ -131,15 +124,17 @@ class Query:
             shows_progress=not self._request.rows.goes_to_terminal(self._environment),
         )
         runner = Runner(
-            session.connection,
-            session.engine.dialect,
-            results,
-            self._request.run,
+            connection=session.connection,
+            dialect=session.engine.dialect,
+            results=results,
+            options=self._request.run,
             reporter=reporter,
             stop=self._worker.stop,
         )
         try:
             self._call(runner, reporter, sources)
+            if not runner.summary.statements:
+                self._say_empty()
         finally:
             reporter.close()
             if not self._worker.stuck:
@@ -161,13 +156,14 @@ class Query:
             glance=glance,
         )
 
+    def _say_empty(self) -> None:
+        self._console.note("nothing to run: the SQL holds no statement")
+
     def _report(self, runner: Runner, results: Results, connected: float) -> None:
         now, summary = time.monotonic(), runner.summary
         if results.has_more:
-            self._console.note(f"there are more rows: cut at --limit {self._request.rows.limit}")
-        if not summary.statements and not summary.failures:
-            self._console.note("nothing to run: the SQL holds no statement")
-        elif self._console.is_terminal:
+            self._console.note(f"there are more rows: cut at --limit {self._request.rows.wanted.limit}")
+        if self._console.is_terminal and summary.statements:
             done = count(results.rows, "row") if results.count else f"{count(summary.affected, 'row')} affected"
             many = f"{count(summary.statements, 'statement')}, " if summary.statements > 1 else ""
             self._console.note(f"{many}{done} ({format_duration(now - connected)})")

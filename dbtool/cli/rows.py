@@ -13,9 +13,10 @@ from dbtool.cli.console import uses_color
 from dbtool.cli.pager import TerminalOutput
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
-from dbtool.formats import FORMATS, Format, FormatOptions, format_for_suffix
-from dbtool.run.outputs import ResultOutput, SpooledStream, StreamOutput, open_file_output, watch_reader
-from dbtool.run.results import Results, Selection
+from dbtool.formats import FORMATS, Format, FormatOptions, Writer, format_for_suffix
+from dbtool.run.outputs import ResultOutput, StreamOutput, open_file_output, watch_reader
+from dbtool.run.results import Results, Wanted
+from dbtool.run.spooling import SpooledStream
 
 _STANDARD_OUTPUT = "standard output"
 _PATIENCE = 1.0
@@ -29,9 +30,7 @@ class RowsRequest:
     format_name: str | None = None
     options: FormatOptions = FormatOptions()
     path: Path | None = None
-    selection: Selection = Selection()
-    limit: int | None = None
-    keep_value: bool = False
+    wanted: Wanted = Wanted()
 
     def goes_to_terminal(self, environment: Environment) -> bool:
         """Say whether a person sees the rows as they come."""
@@ -97,15 +96,15 @@ def _is_pipe(environment: Environment) -> bool:
 
 def make_results(environment: Environment, request: RowsRequest, output: ResultOutput) -> Results:
     """Return the sink for a run's result sets."""
+    options = _terminal_options(environment, request)
+    return Results(output, choose_format(environment, request), options, request.wanted)
+
+
+def make_writer(environment: Environment, request: RowsRequest, format_: Format, output: ResultOutput) -> Writer:
+    """Return a writer for rows that are at hand."""
+    return format_.make(output, _terminal_options(environment, request))
+
+
+def _terminal_options(environment: Environment, request: RowsRequest) -> FormatOptions:
     on_terminal = request.goes_to_terminal(environment)
-    options = replace(
-        request.options, terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal)
-    )
-    return Results(
-        output,
-        choose_format(environment, request),
-        options,
-        selection=request.selection,
-        limit=request.limit,
-        keep_value=request.keep_value,
-    )
+    return replace(request.options, terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal))

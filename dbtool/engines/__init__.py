@@ -8,6 +8,8 @@ from dbtool.dialects import DIALECTS
 from dbtool.engines.engine import Engine
 from dbtool.errors import ProfileError
 
+__all__ = ["Engine", "load_engine"]
+
 
 def load_engine(name: str) -> Engine:
     """Return the record of the engine called `name` (a key of DIALECTS).

@@ -19,7 +19,7 @@ def call_within(timeout: float, call: Callable[[], object]) -> None:
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread as it is
+        except BaseException as error:  # handed to the waiting thread as it is
             failures.append(error)
 
     thread = threading.Thread(target=run, name="dbtool-bounded", daemon=True)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pymysql
-from pymysql.connections import Connection
 from pymysql.constants import SERVER_STATUS
 
 from dbtool.dialects import Dialect
@@ -82,7 +81,7 @@ def _tls_context(target: Target) -> ssl.SSLContext:
 class MySQLConnection:
     """One PyMySQL connection in autocommit mode; see DriverConnection."""
 
-    def __init__(self, raw: Connection[Any], dialect: Dialect, target: Target, settings: SessionSettings) -> None:
+    def __init__(self, raw: Any, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
         self._target = target
@@ -117,7 +116,7 @@ class MySQLConnection:
         try:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
-            self._raw.query(text, unbuffered=True)  # type: ignore[arg-type] # bytes are sent as they are
+            self._raw.query(text, unbuffered=True)
             return self._collect(request, sink)
         except (pymysql.MySQLError, OSError, UnicodeDecodeError) as error:
             if isinstance(error, UnicodeDecodeError):
@@ -240,18 +239,20 @@ class MySQLConnection:
         """Ask for the version, the TLS in use and whether writes are refused."""
         version = self._raw.get_server_info()
         name = "MariaDB" if "MariaDB" in version else "MySQL"
-        read_only = self._settings.read_only or bool(int(self._ask("SELECT @@global.read_only")))
+        read_only = str(self._ask("SELECT @@global.read_only")) not in {"0", "OFF"}
         return ServerFacts(
-            version=f"{name} {version.removeprefix('5.5.5-')}", tls=_tls_version(self._raw), read_only=read_only
+            version=f"{name} {version.removeprefix('5.5.5-')}",
+            tls=_tls_version(self._raw),
+            read_only=read_only or self._settings.read_only,
         )
 
 
-def _tls_version(raw: Connection[Any]) -> str | None:
+def _tls_version(raw: Any) -> str | None:
     connected = raw._sock
     return connected.version() if isinstance(connected, ssl.SSLSocket) else None
 
 
-def set_up(raw: Connection[Any], target: Target, settings: SessionSettings) -> None:
+def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
     """Prepare a new connection: lift the handshake's timeouts, then the session's settings."""
     raw._read_timeout = raw._write_timeout = None
     raw._rfile = BlockReader(raw._sock)
@@ -264,7 +265,7 @@ def set_up(raw: Connection[Any], target: Target, settings: SessionSettings) -> N
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
 
 
-def _timeout_setting(raw: Connection[Any], seconds: float) -> str:
+def _timeout_setting(raw: Any, seconds: float) -> str:
     if "MariaDB" in raw.get_server_info():
         return f"SET SESSION max_statement_time = {seconds:f}"
     return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"

@@ -11,9 +11,8 @@ from typing import Any
 
 import pymysql.err
 from pymysql.charset import charset_by_id
-from pymysql.connections import Connection, MySQLResult
 from pymysql.constants import FIELD_TYPE, SERVER_STATUS
-from pymysql.protocol import EOFPacketWrapper, MysqlPacket
+from pymysql.protocol import EOFPacketWrapper
 
 from dbtool.engines.mysql_packets import BlockReader, rewrite_rows
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
@@ -51,10 +50,13 @@ _STRINGS = frozenset(
 )
 _BINARY_CHARSET = 63
 _BATCH = 500
-_UTF8_NAMES = ("utf8", "ascii")
+_UTF8 = frozenset({"utf8", "utf-8", "ascii"})
 
 
-def send_result(raw: Connection[Any], result: MySQLResult, sink: Sink, limit: int | None) -> int:
+# PyMySQL's connection, result and packet are Any here: its type stubs know few of the members that streaming needs.
+
+
+def send_result(raw: Any, result: Any, sink: Sink, limit: int | None) -> int:
     """Put one result set into the sink; return how many rows it took.
 
     Rows beyond `limit` are read and dropped: the protocol knows no other end of a result.
@@ -65,7 +67,8 @@ def send_result(raw: Connection[Any], result: MySQLResult, sink: Sink, limit: in
     if limit is None and Lane.COPY_TEXT in sink.lanes and _is_plain_text(fields, columns):
         sent = _send_blocks(raw, result, sink, len(fields))
     else:
-        sent = _send_rows(raw, result, sink, fields, columns, limit)
+        decoders = [(_encoding(field), column.kind) for field, column in zip(fields, columns, strict=True)]
+        sent = _send_rows(raw, result, sink, decoders, limit)
     sink.end()
     return sent
 
@@ -86,10 +89,10 @@ def _is_plain_text(fields: Sequence[Any], columns: Sequence[Column]) -> bool:
 
 
 def _is_utf8(charset: int) -> bool:
-    return charset == _BINARY_CHARSET or charset_by_id(charset).name.startswith(_UTF8_NAMES)
+    return charset == _BINARY_CHARSET or charset_by_id(charset).encoding in _UTF8
 
 
-def _send_blocks(raw: Connection[Any], result: MySQLResult, sink: Sink, fields: int) -> int:
+def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
     reader: BlockReader = raw._rfile
     sent = 0
     while True:
@@ -114,15 +117,7 @@ def _send_blocks(raw: Connection[Any], result: MySQLResult, sink: Sink, fields: 
         sent += 1
 
 
-def _send_rows(
-    raw: Connection[Any],
-    result: MySQLResult,
-    sink: Sink,
-    fields: Sequence[Any],
-    columns: Sequence[Column],
-    limit: int | None,
-) -> int:
-    decoders = [(_encoding(field), column.kind) for field, column in zip(fields, columns, strict=True)]
+def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, Kind]], limit: int | None) -> int:
     rows: list[Row] = []
     sent = size = 0
     while True:
@@ -143,10 +138,10 @@ def _send_rows(
 
 
 def _encoding(field: Any) -> str:
-    return "utf-8" if field.charsetnr == _BINARY_CHARSET else charset_by_id(field.charsetnr).encoding
+    return "utf-8" if field.charsetnr == _BINARY_CHARSET else str(charset_by_id(field.charsetnr).encoding)
 
 
-def _parse(packet: MysqlPacket, decoders: Sequence[tuple[str, Kind]]) -> Row:
+def _parse(packet: Any, decoders: Sequence[tuple[str, Kind]]) -> Row:
     values: list[Value] = []
     for encoding, kind in decoders:
         data = packet.read_length_coded_string()
@@ -154,7 +149,7 @@ def _parse(packet: MysqlPacket, decoders: Sequence[tuple[str, Kind]]) -> Row:
     return tuple(values)
 
 
-def _finish_at_end(raw: Connection[Any], result: MySQLResult, packet: MysqlPacket) -> bool:
+def _finish_at_end(raw: Any, result: Any, packet: Any) -> bool:
     """Close the result's books if `packet` ends it; what PyMySQL does for results that it reads itself."""
     if not packet.is_eof_packet():
         return False

@@ -46,7 +46,10 @@ _NOTHING = "/dev/null/none"
 
 
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
-    """Return libpq's settings for `target`, each one that a PG* variable could change among them."""
+    """Return libpq's settings for `target`, and with them whatever a PG* variable could change.
+
+    Left out is `options`, which a transaction pooler refuses even when it is blank.
+    """
     verifying = target.tls in VERIFYING
     return {
         "host": target.socket or target.host or "127.0.0.1",
@@ -69,7 +72,6 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "connect_timeout": max(2, math.ceil(target.connect_timeout)),
         "application_name": settings.application_name,
         "client_encoding": "UTF8",
-        "options": " ",
         "target_session_attrs": target.target_session_attrs or "any",
         "keepalives": 1,
         "keepalives_idle": 60,
@@ -128,9 +130,7 @@ class PostgresConnection:
             if request.limit is None:
                 outcome = copy_rows(self._raw, rendered.text, sink, in_transaction=in_transaction)
             else:
-                outcome = fetch_rows(
-                    self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction
-                )
+                outcome = fetch_rows(self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction)
             if outcome is not None:
                 return outcome
         return hold_rows(self._raw, rendered.text, sink)

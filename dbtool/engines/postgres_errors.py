@@ -23,9 +23,10 @@ from dbtool.statements import Statement
 
 _MAY_PASS = re.compile(
     r"refused|timeout expired|timed out|could not translate host name|no route|unreachable|starting up|shutting down|"
-    r"recovery mode|not yet accepting|too many (?:clients|connections)|connection slots|closed the connection unexpectedly|"
-    r"reset by peer|no such file or directory|session is read-only|server is in hot standby|no more connections|"
-    r"server_login_retry|query_wait_timeout|pgbouncer cannot connect|server conn crashed",
+    r"recovery mode|not yet accepting|too many (?:clients|connections)|connection slots|"
+    r"closed the connection unexpectedly|reset by peer|no such file or directory|session is read-only|"
+    r"server is in hot standby|"
+    r"no more connections|server_login_retry|query_wait_timeout|pgbouncer cannot connect|server conn crashed",
     re.IGNORECASE,
 )
 """libpq gives no SQLSTATE when connecting: these texts (libpq's, and English servers') say that a retry may help."""
@@ -59,7 +60,8 @@ def translate(
     """Turn what a statement raised into one of dbtool's errors, with its place in the script."""
     prefix = 0
     if isinstance(error, DisplacedError):
-        error, prefix = error.error, error.prefix
+        prefix = error.prefix
+        error = error.error
     if not isinstance(error, psycopg2.Error):
         place = statement.place() if statement else None
         return QueryError(_placed(place, f"the result cannot be read as UTF-8: {error}"), place=place)
@@ -114,7 +116,9 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     if isinstance(error, DbtoolError):
         return error
     text = one_line(str(error))
-    where = f"profile {target.name!r}: cannot connect to PostgreSQL at {target.socket or target.host}:{target.port or 5432}"
+    where = (
+        f"profile {target.name!r}: cannot connect to PostgreSQL at {target.socket or target.host}:{target.port or 5432}"
+    )
     transient = _MAY_PASS.search(text) is not None
     code = getattr(error, "pgcode", None)
     if code is not None:  # a set-up statement failed on a connection that was already open

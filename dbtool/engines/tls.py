@@ -59,6 +59,6 @@ def is_loopback(host: str) -> bool:
 def plain_warning(target: Target) -> str:
     """Word the one warning for a connection that left the machine unencrypted."""
     return (
-        f"the connection to {target.host} is not encrypted: the server offers no TLS; set tls = 'require' to refuse that, "
-        "or tls = 'disable' to accept it"
+        f"the connection to {target.host} is not encrypted: the server offers no TLS; "
+        "set tls = 'require' to refuse that, or tls = 'disable' to accept it"
     )

@@ -36,6 +36,15 @@ def parse_selection(text: str) -> Selection:
     raise UsageError(f"--result {text!r}: write all, last, none, or the number of a result set, from 1")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What of the results is wanted: which sets, how many rows of each, and whether to keep the first value."""
+
+    selection: Selection = Selection()
+    limit: int | None = None
+    keep_value: bool = False
+
+
 class Results:
     """The sink of a whole run: passes the chosen result sets on to a writer.
 
@@ -43,22 +52,15 @@ class Results:
     """
 
     def __init__(
-        self,
-        output: ResultOutput,
-        format_: Format,
-        options: FormatOptions,
-        *,
-        selection: Selection = Selection(),  # noqa: B008 - frozen, and a plain value
-        limit: int | None = None,
-        keep_value: bool = False,
+        self, output: ResultOutput, format_: Format, options: FormatOptions, wanted: Wanted = Wanted()
     ) -> None:
         self._output = output
         self._make_writer: Callable[[Output], Writer] = lambda target: format_.make(target, options)
         self._writer = self._make_writer(output)
         self._format = format_
-        self._selection = selection
-        self._limit = limit
-        self._keep_value = keep_value
+        self._selection = wanted.selection
+        self._limit = wanted.limit
+        self._keep_value = wanted.keep_value
         self._muted = self._active = False
         self._last: IO[bytes] | None = None
         self._columns: Sequence[Column] = ()

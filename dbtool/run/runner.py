@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from dbtool.dialects import Dialect
@@ -75,35 +76,34 @@ def check_sources(
 ) -> list[Source]:
     """Look through what can be read twice, before any of it runs; return the sources that hold a statement.
 
-    `one_result` names the format if it holds a single result set and all are to be printed.
-    Raises UsageError, GuardError, QueryError. Parameters that nothing uses are an error here if no
-    stream follows that may still use them.
+    `one_result` names the format if it holds a single result set and all are to be printed. Raises
+    UsageError, GuardError, QueryError. A parameter that nothing uses is an error here unless a
+    stream follows that may still use it.
     """
     usage = Usage(options.parameters, dialect)
-    queries: list[Statement] = []
-    kept: list[Source] = []
-    for source in sources:
-        if source.content is None:
-            kept.append(source)
-            continue
-        found = False
-        with source.open() as read:
-            for statement in split(read, dialect, source=source.name):
-                found = True
-                usage.note(statement)
-                _refuse_transaction_control(statement, dialect, options)
-                if is_query(statement):
-                    queries.append(statement)
-        if found:
-            kept.append(source)
-    if one_result is not None and len(queries) > 1:
+    statements = {source.name: _split_content(source, dialect) for source in sources if source.content is not None}
+    for statement in chain.from_iterable(statements.values()):
+        usage.note(statement)
+        _refuse_transaction_control(statement, dialect, options)
+    if one_result is not None:
+        _refuse_second_query(chain.from_iterable(statements.values()), one_result)
+    if len(statements) == len(sources):
+        usage.require_all_used()
+    return [source for source in sources if source.content is None or statements[source.name]]
+
+
+def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
+    with source.open() as read:
+        return list(split(read, dialect, source=source.name))
+
+
+def _refuse_second_query(statements: Iterable[Statement], format_name: str) -> None:
+    queries = [statement for statement in statements if is_query(statement)]
+    if len(queries) > 1:
         raise UsageError(
-            f"{queries[1].place()}: a second query, and {one_result} holds one result set: choose one with "
+            f"{queries[1].place()}: a second query, and {format_name} holds one result set: choose one with "
             "--result last or --result N, or a format that holds several (ndjson, table, markdown, vertical)"
         )
-    if all(source.content is not None for source in sources):
-        usage.require_all_used()
-    return kept
 
 
 def _refuse_transaction_control(statement: Statement, dialect: Dialect, options: RunOptions) -> None:
@@ -120,35 +120,28 @@ def _refuse_transaction_control(statement: Statement, dialect: Dialect, options:
         )
 
 
+@dataclass(slots=True, kw_only=True)
 class Runner:
     """Runs statements on one connection. Belongs to the worker thread, but for `running`."""
 
-    def __init__(
-        self,
-        connection: DriverConnection,
-        dialect: Dialect,
-        results: Results,
-        options: RunOptions,
-        *,
-        reporter: Reporter,
-        stop: StopRequest,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._connection = connection
-        self._dialect = dialect
-        self._results = results
-        self._options = options
-        self._reporter = reporter
-        self._stop = stop
-        self._clock = clock
-        self._usage = Usage(options.parameters, dialect)
-        self._in_flight = False
-        self._opened_at: Place | None = None
-        self.summary = Summary()
+    connection: DriverConnection
+    dialect: Dialect
+    results: Results
+    options: RunOptions
+    reporter: Reporter
+    stop: StopRequest
+    clock: Callable[[], float] = time.monotonic
+    summary: Summary = field(default_factory=Summary)
+    _usage: Usage = field(init=False)
+    _in_flight: bool = field(default=False, init=False)
+    _opened_at: Place | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._usage = Usage(self.options.parameters, self.dialect)
 
     def running(self) -> Stoppable | None:
         """Return what to cancel if a statement is in flight; any thread may ask."""
-        return self._connection if self._in_flight else None
+        return self.connection if self._in_flight else None
 
     def run(self, sources: Iterable[Source]) -> None:
         """Run every statement of `sources`; raises the first failure, or at the end that of --keep-going."""
@@ -156,7 +149,7 @@ class Runner:
             for source in sources:
                 with source.open() as read:
                     self._run_all(read, source.name)
-            self._results.finish()
+            self.results.finish()
             self._usage.require_all_used()
             # Inside, so that what does not meet them is not committed.
             if not self.summary.failures:
@@ -171,27 +164,25 @@ class Runner:
             except (ConnectionLostError, UsageError):
                 raise
             except (QueryError, GuardError, TimedOutError) as error:
-                if not self._options.keep_going or self._stop.reason is not None or self._connection.is_lost:
+                if not self.options.keep_going or self.stop.reason is not None or self.connection.is_lost:
                     raise
                 self.summary.failures.append(error)
-                self._reporter.statement_failed(error)
+                self.reporter.statement_failed(error)
 
     def _statements(self, read: Reader, name: str) -> Iterator[Statement]:
-        for statement in split(read, self._dialect, source=name):
-            self._stop.check()
+        for statement in split(read, self.dialect, source=name):
+            self.stop.check()
             yield statement
-            self._stop.check()
+            self.stop.check()
 
     def run_statement(self, statement: Statement) -> None:
         """Run one statement and account for it."""
         self._usage.note(statement)
-        _refuse_transaction_control(statement, self._dialect, self._options)
-        self._results.expect(muted=is_housekeeping(statement))
-        request = Request(
-            statement=statement, parameters=self._options.parameters, limit=self._results.fetch_limit
-        )
-        started = self._clock()
-        before = self._connection.transaction
+        _refuse_transaction_control(statement, self.dialect, self.options)
+        self.results.expect(muted=is_housekeeping(statement))
+        request = Request(statement=statement, parameters=self.options.parameters, limit=self.results.fetch_limit)
+        started = self.clock()
+        before = self.connection.transaction
         try:
             outcome = self._send(request)
         except QueryError as error:
@@ -199,43 +190,43 @@ class Runner:
             raise
         finally:
             self._pass_notices()
-        self._account(statement, outcome, self._clock() - started)
+        self._account(statement, outcome, self.clock() - started)
         self._watch_transaction(statement, before)
 
     def _send(self, request: Request) -> Outcome:
         self._in_flight = True
         try:
-            with self._connection.guard(request.statement.words):
-                return self._connection.run(request, self._results)
+            with self.connection.guard(request.statement.words):
+                return self.connection.run(request, self.results)
         finally:
             self._in_flight = False
 
     def _account(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
         if outcome.result_sets == 1:
-            self._results.note_rows(outcome.rows)
-        self._results.flush()
+            self.results.note_rows(outcome.rows)
+        self.results.flush()
         self.summary.statements += 1
         self.summary.rows += outcome.rows
         self.summary.affected += outcome.affected or 0
         self.summary.last_affected = outcome.affected
-        self._reporter.statement_done(statement, outcome, seconds)
+        self.reporter.statement_done(statement, outcome, seconds)
 
     def _pass_notices(self) -> None:
-        if not self._connection.is_lost and self._stop.reason is None:
-            for notice in self._connection.take_notices():
-                self._reporter.notice(notice)
+        if not self.connection.is_lost and self.stop.reason is None:
+            for notice in self.connection.take_notices():
+                self.reporter.notice(notice)
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
-        if self._options.parameters is None and error.code is not None:
-            names = find_parameters(statement.text, self._dialect)
+        if self.options.parameters is None and error.code is not None:
+            names = find_parameters(statement.text, self.dialect)
             if names:
                 error.args = (f"{error} - is :{names[0].name} a parameter? give it with -v {names[0].name}=...",)
 
     def _watch_transaction(self, statement: Statement, before: TransactionState) -> None:
-        after = self._connection.transaction
+        after = self.connection.transaction
         if before is TransactionState.NONE and after is not TransactionState.NONE:
             self._opened_at = statement.place()
-        if self._options.in_one_transaction and after is TransactionState.NONE:
+        if self.options.in_one_transaction and after is TransactionState.NONE:
             raise QueryError(
                 f"{statement.place()}: {' '.join(statement.words[:2])} ended the transaction by itself: "
                 "what ran before it is committed",
@@ -245,36 +236,36 @@ class Runner:
     @contextmanager
     def _enclosing_transaction(self) -> Iterator[None]:
         """Enclose the run in one transaction where that was asked for; leave none open in any case."""
-        if self._options.in_one_transaction:
-            self._connection.begin()
+        if self.options.in_one_transaction:
+            self.connection.begin()
         try:
             yield
-            if not self._options.in_one_transaction:
-                require_no_open_transaction(self._connection, self._opened_at)
+            if not self.options.in_one_transaction:
+                require_no_open_transaction(self.connection, self._opened_at)
         except BaseException:
             self._roll_back_quietly()
             raise
-        if self._options.dry_run:
-            self._connection.rollback()
-        elif self._options.single_transaction:
-            self._connection.commit()
+        if self.options.dry_run:
+            self.connection.rollback()
+        elif self.options.single_transaction:
+            self.connection.commit()
 
     def _roll_back_quietly(self) -> None:
         """Roll back after a failure, whose own error is the one to report."""
         try:
-            if not self._connection.is_lost:
-                self._connection.rollback()
+            if not self.connection.is_lost:
+                self.connection.rollback()
         except DbtoolError as error:
-            self._reporter.notice(f"rolling back failed as well: {error}")
+            self.reporter.notice(f"rolling back failed as well: {error}")
 
     def _check_expectations(self) -> None:
-        rows = self._results.rows if self._results.count else self.summary.last_affected or 0
-        if self._options.expect_rows is not None:
-            if self._results.has_more:
+        rows = self.results.rows if self.results.count else self.summary.last_affected or 0
+        if self.options.expect_rows is not None:
+            if self.results.has_more:
                 raise ExpectationError("--expect-rows cannot be checked: --limit has cut the result")
-            self._options.expect_rows.check(rows)
-        if self._options.expect_value is not None:
-            check_value(self._options.expect_value, rows, self._results.first_value)
+            self.options.expect_rows.check(rows)
+        if self.options.expect_value is not None:
+            check_value(self.options.expect_value, rows, self.results.first_value)
 
 
 def require_no_open_transaction(connection: DriverConnection, opened_at: Place | None) -> None:

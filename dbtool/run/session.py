@@ -13,8 +13,6 @@ from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import PoolSettings, Target
 
-_MARGIN = 1.0
-"""Seconds that the pool waits beyond connect_timeout, so that the driver's own error comes first."""
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
 
@@ -54,8 +52,8 @@ def open_session(target: Target, settings: SessionSettings) -> Session:
 
 
 def _for_one(target: Target) -> Target:
-    """Let the pool of a single session wait for its connection as long as connecting may take."""
-    return replace(target, pool=PoolSettings(max_connections=1, timeout=target.connect_timeout + _MARGIN))
+    """Return the target with a pool of one connection, which reports a failed attempt at once."""
+    return replace(target, pool=PoolSettings(max_connections=1, timeout=0.0))
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -28,7 +28,7 @@ Reader = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One script: its name for messages, and how to read it."""
+    """One script: its name for messages, and one of three ways to read it."""
 
     name: str
     content: bytes | None = None
@@ -45,8 +45,7 @@ class Source:
             yield _read_once(self.content)
         elif self.stream is not None:
             yield _read_arriving(self.stream, self.head)
-        else:
-            assert self.path is not None
+        elif self.path is not None:
             with _open_file(self.path, self.name) as file:
                 yield _read_arriving(file)
 

@@ -8,6 +8,7 @@ socket under the driver.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import signal
 import threading
@@ -24,6 +25,8 @@ _T = TypeVar("_T")
 
 CANCEL_TIMEOUT = 5.0
 """Seconds that a cancelled statement gets to end before its socket is closed."""
+_SIGNALLED = 128
+"""What a shell adds to a signal's number to make an exit status."""
 _CANCEL_AGAIN = 0.2
 """A cancel that arrives between two statements is lost: it is sent again after so many seconds."""
 _GLANCE = 0.25
@@ -96,7 +99,7 @@ class Worker:
         while (job := self._jobs.get()) is not None:
             try:
                 job.result = job.work()
-            except BaseException as error:  # noqa: BLE001 - raised again on the calling thread
+            except BaseException as error:  # raised again on the calling thread
                 job.failure = error
             job.done.set()
             self._wake.set()
@@ -108,12 +111,13 @@ class Worker:
             self._thread.join()
 
     @contextmanager
-    def signals(self, on_second: Callable[[int], None]) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into requests to stop; `on_second` is called for the next one."""
+    def signals(self, tidy: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Turn SIGINT and SIGTERM into requests to stop; a second one calls `tidy` and ends the process."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
             if self._signal is not None:
-                on_second(number)
+                tidy()
+                os._exit(_SIGNALLED + number)
             self._signal = number
             self._wake.set()
 

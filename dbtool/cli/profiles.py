@@ -1,0 +1,159 @@
+"""What `dbtool profile list | show | path | trust` do."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import Enum
+from typing import Any
+
+from dbtool.cli.console import Console
+from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.reporting import count
+from dbtool.dialects import DIALECTS
+from dbtool.durations import format_duration
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles import Catalog, current_name, load_catalog, trust_project
+from dbtool.profiles.model import (
+    CommandSecret,
+    EnvironmentSecret,
+    FileSecret,
+    KeyringSecret,
+    PlainSecret,
+    PoolSettings,
+    Profile,
+    Secret,
+)
+from dbtool.profiles.schema import PROFILE_KEYS
+from dbtool.result import Row
+
+_MASK = "********"
+_SECONDS = frozenset(
+    {"statement_timeout", "connect_timeout", "busy_timeout", "timeout", "stale_timeout", "idle_timeout"}
+)
+
+
+def list_profiles(environment: Environment, *, config: str | None, format_name: str | None) -> None:
+    """Print every profile, the active one marked."""
+    catalog = load_catalog(environment, config=config)
+    active = _active_name(environment, config)
+    rows: list[Row] = [
+        (
+            "*" if entry.name == active else "",
+            entry.name,
+            entry.engine,
+            entry.where,
+            "protected" if entry.protected else "",
+            ", ".join(entry.tags),
+            str(entry.origin),
+            entry.problem,
+        )
+        for entry in catalog.entries()
+    ]
+    columns = ["active", "name", "engine", "where", "guard", "tags", "source", "problem"]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_listing(environment, text_columns(" ".join(columns)), rows, format_name=format_name)
+    _report_unreadable(environment, catalog)
+
+
+def _report_unreadable(environment: Environment, catalog: Catalog) -> None:
+    """Say what is missing from the listing, and why."""
+    console = Console(environment)
+    for file in catalog.files:
+        if file.problem:
+            console.warn(file.problem)
+    if not catalog.names():
+        console.note(f"no profile yet: write [profiles.NAME] into {environment.config_directory / 'profiles.toml'}")
+
+
+def _active_name(environment: Environment, config: str | None) -> str | None:
+    try:
+        return current_name(environment, config=config)
+    except ProfileError:
+        return None
+
+
+def show_profile(environment: Environment, name: str, *, config: str | None, format_name: str | None) -> None:
+    """Print a profile's settings; raises ProfileError."""
+    profile = load_catalog(environment, config=config).get(name)
+    rows: list[Row] = [("name", profile.name, str(profile.origin))]
+    for key, value in _list_settings(profile):
+        if value is not None and value != ():
+            rows.append((key, _spell(key, value), "" if key in profile.stated else "default"))
+    print_listing(environment, text_columns("key value from"), rows, format_name=format_name)
+
+
+def _list_settings(profile: Profile) -> list[tuple[str, Any]]:
+    """Return the keys that a user may write, as a profile holds them."""
+    settings: list[tuple[str, Any]] = []
+    known = DIALECTS[profile.engine].keys
+    foreign = frozenset().union(*(dialect.keys for dialect in DIALECTS.values())) - known
+    for field in dataclasses.fields(profile):
+        value = getattr(profile, field.name)
+        if isinstance(value, PoolSettings):
+            settings += [(f"pool.{inner.name}", getattr(value, inner.name)) for inner in dataclasses.fields(value)]
+        elif field.name in PROFILE_KEYS and field.name not in foreign:
+            settings.append((field.name, value))
+    return settings
+
+
+def _spell(key: str, value: Any) -> str:
+    """Write a value as its file would; what may be a secret is masked, a reference to one is not."""
+    if key == "password":
+        return _describe_secret(value)
+    if key == "url":
+        return _MASK
+    if key == "on_connect":
+        return count(len(value), "statement")
+    if key.rpartition(".")[2] in _SECONDS:
+        return format_duration(value)
+    return ", ".join(value) if isinstance(value, tuple) else _spell_scalar(value)
+
+
+def _spell_scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _describe_secret(secret: Secret) -> str:
+    match secret:
+        case EnvironmentSecret(variable):
+            return f"env {variable}"
+        case FileSecret(path):
+            return f"file {path}"
+        case CommandSecret(arguments):
+            return f"command {arguments[0]} ..."
+        case KeyringSecret(entry):
+            return f"keyring {entry}"
+        case PlainSecret():
+            return _MASK
+
+
+def list_files(environment: Environment, *, config: str | None, format_name: str | None) -> None:
+    """Print the files that count, the strongest first, and those that were passed over."""
+    catalog = load_catalog(environment, config=config)
+    rows: list[Row] = [
+        (
+            str(file.path),
+            file.scope.value,
+            str(file.profiles),
+            "trusted" if file.trusted else "not trusted",
+            file.problem or "",
+        )
+        for file in catalog.files
+    ]
+    rows += [(str(path), "ignored", "0", "", "no top-level [profiles] table") for path in catalog.ignored]
+    print_listing(environment, text_columns("file scope profiles trust note"), rows, format_name=format_name)
+    if not rows:
+        Console(environment).note(
+            f"no file yet; looked for dbtool.toml and profiles/*.toml from {environment.working_directory} up, "
+            f"and in {environment.config_directory}"
+        )
+
+
+def trust_files(environment: Environment) -> None:
+    """Trust the project's files as they are, and name them."""
+    trusted = trust_project(environment, load_catalog(environment))
+    print_listing(environment, text_columns("trusted"), [(str(path),) for path in trusted], format_name="value")
