@@ -76,11 +76,11 @@ class CopyData:
         while (end := stream.buffer.find(b"\n", searched)) < 0:
             searched = len(stream.buffer) - stream.position
             self._read_on()
-        rest = bytes(stream.buffer[stream.position : end]).strip()
+        rest = bytes(stream.buffer[stream.position : end]).lstrip()
         if rest and not rest.startswith(b"--"):
-            where = stream.place(stream.position)
+            place = stream.place(end - len(rest))
             raise QueryError(
-                f"{where}: the data of COPY begin on the next line; move this statement after them", place=where
+                f"{place}: the data of COPY begin on the next line; move what stands here after them", place=place
             )
         stream.position = end + 1
         self._begun = True

@@ -16,7 +16,7 @@ Found: TypeAlias = Token | int | None
 """What stands at an offset: a token; or code up to another offset; or None, if more bytes have to tell."""
 
 _ESCAPE_PREFIX = re.compile(rb"(?<![\w$\x80-\xff])[eE]'").match
-_CONTINUATION_GAP = re.compile(rb"(?:[ \t\f\v]*+[\r\n](?:[ \t\r\n\f\v]++|--[^\n]*+\n)*+)?").fullmatch
+_CONTINUATION_GAP = re.compile(rb"(?:[ \t\f\v]*+(?:--[^\n\r]*+)?[\r\n](?:[ \t\r\n\f\v]++|--[^\n]*+\n)*+)?").fullmatch
 _DOLLAR_TAG = re.compile(rb"(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?").match
 
 _SANDBOX_MODE = rb"999999\-"
@@ -38,7 +38,7 @@ class Lexer:
     that the caller opened; `depth` counts the executable comments around the position.
     """
 
-    def __init__(self, lexical: Lexical, terminator: bytes) -> None:
+    def __init__(self, lexical: Lexical, terminator: bytes = b";") -> None:
         self.token: Token | None = None
         self.token_start = 0
         self.depth = 0
@@ -216,7 +216,7 @@ def _simple_tokens(lexical: Lexical) -> dict[int, Token]:
 
 def cut_into_pieces(text: bytes, lexical: Lexical) -> Iterator[tuple[Kind | None, int, int]]:
     """Return the pieces of a whole text as (kind, start, end); code has no kind."""
-    lexer = Lexer(lexical, b"")
+    lexer = Lexer(lexical)
     code_start = 0
     while code_start < len(text):
         token, start = _find_token(lexer, text, code_start)

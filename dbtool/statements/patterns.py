@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 from dbtool.dialects import Lexical
@@ -29,17 +30,20 @@ def compile_match(pattern: bytes) -> Match:
     return cast("Match", re.compile(pattern, re.DOTALL).match)
 
 
+@lru_cache(maxsize=16)
 def match_code(lexical: Lexical, terminator: bytes) -> Match:
     """Return what swallows a row of bytes outside quotes and comments, up to a terminator."""
     code = _code_tokens(lexical)
     return compile_match(_row(code, _quoted_tokens(lexical), terminator))
 
 
+@lru_cache(maxsize=16)
 def match_tokens(lexical: Lexical, terminator: bytes) -> Match:
     """Return what swallows a row of tokens, quoted or not, up to a terminator."""
     return compile_match(_row(_all_tokens(lexical), (), terminator))
 
 
+@lru_cache(maxsize=16)
 def match_plain_statement(lexical: Lexical, terminator: bytes) -> MatchOrNone:
     """Return what matches blanks and a whole statement (group 1) of the kind that fills dumps, with its terminator.
 

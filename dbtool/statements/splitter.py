@@ -34,7 +34,7 @@ class Splitter:
     def __init__(self, read: Callable[[], bytes], dialect: Dialect, *, source: str) -> None:
         self._lexical = dialect.lexical
         self._stream = Stream(read, source)
-        self._lexer = Lexer(self._lexical, b";")
+        self._lexer = Lexer(self._lexical)
         self._commands = WordCommands(self._lexical)
         self._has_bodies = self._lexical.trigger_bodies or self._lexical.atomic_bodies
         self._comment_place: Place | None = None

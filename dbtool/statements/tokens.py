@@ -47,7 +47,8 @@ def seek_mark(mark: bytes) -> Seek:
         found = buffer.find(mark, position)
         if found >= 0:
             return found + len(mark), True
-        return max(position, len(buffer) - overlap), False
+        cut_off = buffer.find(mark[:1], max(position, len(buffer) - overlap))
+        return len(buffer) if cut_off < 0 else cut_off, False
 
     return seek
 

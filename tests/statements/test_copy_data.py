@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+
+from dbtool.dialects import DIALECTS
+from dbtool.errors import QueryError
+from dbtool.statements import CopyData, Splitter, Statement
+from tests.statements.feeding import Feed, cut, split_all, texts
+
+SCRIPT = b"COPY t (a, b) FROM stdin;\n1\tx;y\n2\t\\N\n\\.x\n\n\\.\n\nselect 2;"
+DATA = b"1\tx;y\n2\t\\N\n\\.x\n\n"
+
+
+def read_all(data: CopyData, size: int) -> bytes:
+    return b"".join(iter(lambda: data.read(size), b""))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize("size", [1, 4, 8192, -1])
+def test_the_data_run_up_to_the_marker_and_sql_goes_on_after_it(chunk: int, size: int) -> None:
+    statements = iter(Splitter(Feed(cut(SCRIPT, chunk)), DIALECTS["postgresql"], source="s.sql"))
+    copy = next(statements)
+    assert copy.text == b"COPY t (a, b) FROM stdin"
+    assert copy.copy_data is not None
+    assert read_all(copy.copy_data, size) == DATA
+    assert copy.copy_data.read(10) == b""
+    after = next(statements)
+    assert (after.text, after.line, after.column) == (b"select 2", 8, 1)
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 1000])
+def test_lines_can_be_read_one_by_one(chunk: int) -> None:
+    statement = next(iter(Splitter(Feed(cut(SCRIPT, chunk)), DIALECTS["postgresql"], source="s.sql")))
+    assert statement.copy_data is not None
+    assert list(iter(statement.copy_data.readline, b"")) == DATA.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("end", [b"\n\\.\n", b"\r\n\\.\r\n", b"\n\\.", b"\r\n\\.\r"])
+def test_the_marker_may_end_in_either_way_or_with_the_script(end: bytes) -> None:
+    for size in (1, 100):
+        (statement,) = Splitter(Feed(cut(b"copy t from stdin;\na" + end, size)), DIALECTS["postgresql"], source="s.sql")
+        assert statement.text == b"copy t from stdin"
+    found = None
+    for statement in Splitter(Feed([b"copy t from stdin;\na" + end]), DIALECTS["postgresql"], source="s.sql"):
+        found = statement.copy_data.read() if statement.copy_data else None
+    assert found == b"a" + end.split(b"\\")[0]
+
+
+def test_data_that_nobody_reads_are_skipped() -> None:
+    assert texts(SCRIPT, "postgresql") == [b"COPY t (a, b) FROM stdin", b"select 2"]
+
+
+def test_data_that_are_half_read_are_skipped() -> None:
+    statements = iter(Splitter(Feed([SCRIPT]), DIALECTS["postgresql"], source="s.sql"))
+    data = next(statements).copy_data
+    assert data is not None
+    assert data.read(3) == DATA[:3]
+    assert next(statements).text == b"select 2"
+
+
+def test_no_data_at_all_is_fine() -> None:
+    assert texts(b"copy t from stdin; -- none\n\\.\nselect 2", "postgresql") == [b"copy t from stdin", b"select 2"]
+
+
+def has_data(statement: Statement) -> bool:
+    return statement.copy_data is not None
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (b"copy t from stdin", True),
+        (b"COPY t (a) FROM /* x */ STDIN WITH (FORMAT csv)", True),
+        (b"copy binary t from stdin", True),
+        (b"copy t from 'stdin'", False),
+        (b'copy t from "stdin"', False),
+        (b"copy t to stdout", False),
+        (b"copy (select a from stdin) to stdout", False),
+        (b"copy t from program 'x' -- from stdin", False),
+        (b"select a from stdin", False),
+    ],
+)
+def test_only_copy_from_stdin_has_data(script: bytes, expected: bool) -> None:
+    statement = next(iter(Splitter(Feed([script]), DIALECTS["postgresql"], source="s.sql")))
+    assert has_data(statement) is expected
+
+
+def test_other_engines_have_no_inline_data() -> None:
+    assert texts(b"copy t from stdin;\nselect 2;", "sqlite") == [b"copy t from stdin", b"select 2"]
+
+
+@pytest.mark.parametrize(
+    "script", [b"\ncopy t from stdin;\n1\n2", b"\ncopy t from stdin;", b"\ncopy t from stdin;\n\\"]
+)
+def test_data_without_an_end_are_an_error_at_their_copy(script: bytes) -> None:
+    with pytest.raises(QueryError, match=r"s.sql:2:1: the data of this COPY do not end"):
+        split_all(script, "postgresql")
+
+
+def test_sql_on_the_line_of_a_copy_is_refused() -> None:
+    with pytest.raises(QueryError, match=r"s.sql:1:20: the data of COPY begin on the next line"):
+        split_all(b"copy t from stdin; select 1;\n\\.\n", "postgresql")
+
+
+def test_a_long_table_is_handed_on_in_blocks_while_it_arrives() -> None:
+    feed = Feed([b"copy t from stdin;\n", b"aaaa\nbb", b"bb\ncccc", b"cccc\n\\.\n"])
+    statement = next(iter(Splitter(feed, DIALECTS["postgresql"], source="s.sql")))
+    assert statement.copy_data is not None
+    assert feed.reads == 1
+    assert statement.copy_data.read(100) == b"aaaa\n"
+    assert feed.reads == 2
+    assert [statement.copy_data.read(100) for _ in range(3)] == [b"bb", b"bb\n", b"cccc"]
+    assert feed.reads == 3
+    assert [statement.copy_data.read(100) for _ in range(2)] == [b"cccc\n", b""]
