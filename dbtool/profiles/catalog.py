@@ -84,10 +84,9 @@ class Catalog:
         merged = self._merged.get(name)
         if merged is None:
             raise ProfileError(f"no profile is named {name!r}{suggest(name, self._merged)}{self._mention_broken()}")
-        if merged.missing:
-            raise ProfileError(str(_report_missing(merged)))
-        if merged.problems:
-            first, *others = merged.problems
+        problems = self.problems_of(name)
+        if problems:
+            first, *others = problems
             more = f" (and {len(others)} more: dbtool profile check {name})" if others else ""
             raise ProfileError(f"{first}{more}")
         return merged.build()
@@ -95,7 +94,7 @@ class Catalog:
     def problems_of(self, name: str) -> tuple[Problem, ...]:
         """Return everything that keeps one profile from being used, empty for a valid one."""
         merged = self._merged[name]
-        return (_report_missing(merged),) if merged.missing else merged.problems
+        return merged.problems + _report_missing(merged)
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every profile for a listing."""
@@ -115,9 +114,7 @@ class Catalog:
 
     def _list_problems(self, merged: Merged) -> tuple[Problem, ...]:
         """Return a profile's problems; a base that others extend need not be one that can be opened."""
-        if merged.missing and merged.draft.name not in self._bases:
-            return (_report_missing(merged),)
-        return merged.problems
+        return merged.problems + (() if merged.draft.name in self._bases else _report_missing(merged))
 
     @cached_property
     def _bases(self) -> frozenset[str]:
@@ -174,6 +171,8 @@ def _say_where(values: dict[str, object]) -> str:
     return f"{place}{port}" + (f"/{values['database']}" if "database" in values else "")
 
 
-def _report_missing(merged: Merged) -> Problem:
-    draft = merged.draft
-    return Problem(file=draft.source.path, line=draft.line, profile=draft.name, key=None, message=merged.missing or "")
+def _report_missing(merged: Merged) -> tuple[Problem, ...]:
+    draft, missing = merged.draft, merged.missing
+    if missing is None:
+        return ()
+    return (Problem(file=draft.source.path, line=draft.line, profile=draft.name, key=None, message=missing),)

@@ -11,12 +11,12 @@ from pathlib import Path
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.files import Source, compute_digest, is_file, read_source
-from dbtool.profiles.paths import anchor
+from dbtool.profiles.paths import anchor, is_inside
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state
 
 PIN = ".dbtool-profile"
-PROFILE_NAME = re.compile(r"\w[\w-]*")
+PROFILE_NAME = re.compile(r"\w[\w-]{0,63}")
 """A bare word: what has a dot, a slash or a colon is a file or a URL on the command line."""
 _PIN_LIMIT = 4096
 
@@ -111,7 +111,8 @@ def _read_pin(path: Path) -> Pin:
     lines = content.decode("utf-8-sig", errors="replace").splitlines()
     written = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     number, name = written[0] if len(written) == 1 else (1, "")
-    valid = PROFILE_NAME.fullmatch(name) is not None
+    # A link to somebody's key file would have that quoted in an error, and so in a CI job's log.
+    valid = PROFILE_NAME.fullmatch(name) is not None and is_inside(path, path.parent)
     return Pin(path=path, name=name if valid else None, line=number, digest=compute_digest(content))
 
 

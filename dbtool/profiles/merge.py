@@ -96,7 +96,9 @@ class _Merger:
         settings = _override(inherited, draft)
         if not problems:
             problems.extend(_check_together(draft, settings, inherited))
-        missing = None if problems else _find_missing(settings)
+        # What is wrong with these keys may be all that is wrong with what seems to be missing.
+        unclear = {problem.key for problem in problems} & {"engine", "url", "path", "extends", None}
+        missing = None if unclear else _find_missing(settings)
         return Merged(draft=draft, settings=settings, problems=tuple(problems), missing=missing)
 
     def _inherit(self, draft: Draft, extends: Setting) -> tuple[Mapping[str, Setting], str | None]:

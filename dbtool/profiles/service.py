@@ -39,8 +39,10 @@ def _read_file(path: Path) -> dict[str, list[tuple[int, str]]]:
     """Return the numbered lines of each entry."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path}: is not UTF-8 text") from None
     entries: dict[str, list[tuple[int, str]]] = {}
     entry: list[tuple[int, str]] = []
     for number, line in _number_lines(text):

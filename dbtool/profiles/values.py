@@ -55,7 +55,8 @@ def _name_type(value: Any) -> str:
 
 
 def _refuse_type(key: Key, value: Any) -> ValueError:
-    return ValueError(f"must be {key.kind.value}, not {_name_type(value)}")
+    wanted = f"one of {', '.join(key.choices)}" if key.choices else key.kind.value
+    return ValueError(f"must be {wanted}, not {_name_type(value)}")
 
 
 def _convert_text(key: Key, value: Any) -> str:
