@@ -43,6 +43,8 @@ def settle_pymysql(connection: Any) -> bool:
     """Roll back what a borrower left open on a PyMySQL connection."""
     result = connection._result  # noqa: SLF001  # nothing public tells of rows that were not fetched
     if result is not None and (result.unbuffered_active or result.has_next):
+        # Else its finaliser would read the rest, however long, or fail on the closed socket.
+        result.unbuffered_active = False
         return False
     status = connection.server_status
     if status & 0x1:  # SERVER_STATUS_IN_TRANS, as of the last answer
