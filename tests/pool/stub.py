@@ -185,6 +185,7 @@ class Borrower:
         self._pool = pool
         self._release = threading.Event()
         self._taken = threading.Event()
+        self._is_tidy = True
         self.connection: Any = None
         self.call = Call(self._borrow)
 
@@ -194,7 +195,8 @@ class Borrower:
         finally:
             self._taken.set()
         assert self._release.wait(30)
-        self._pool.close()
+        if self._is_tidy:
+            self._pool.close()
 
     def start(self) -> Borrower:
         """Wait until the connection is out."""
@@ -208,6 +210,11 @@ class Borrower:
     def let_go(self) -> None:
         """Tell the thread to give its connection back."""
         self._release.set()
+
+    def die(self) -> None:
+        """End the thread without giving anything back."""
+        self._is_tidy = False
+        self.finish()
 
     def finish(self) -> None:
         """Give the connection back and wait until that is done."""
