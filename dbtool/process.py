@@ -1,15 +1,25 @@
-"""The process as an `Environment`: the one place that reads its streams, variables and directories."""
+"""This process: read once as an `Environment`, and prepared for the engines that a command will use.
+
+The command line alone prepares its process; a library user's is never touched.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from dbtool.environment import Environment
 
 APPLICATION = "dbtool"
+
+_DRIVER_OF = {"postgresql": "psycopg2", "mysql": "pymysql", "mariadb": "pymysql"}
+_UNUSED = ("psycopg", "psycopg2cffi", "pysqlite3", "MySQLdb")
+_CRYPTOGRAPHY = "cryptography"
 
 
 def process_environment() -> Environment:
@@ -44,11 +54,56 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def forget_libpq_variables() -> None:
+def prepare_process(engines: Collection[str]) -> None:
+    """Get the command line's own process ready to open connections of `engines`, an `Environment` having been made."""
+    _forget_libpq_variables()
+    _import_drivers(engines)
+
+
+def _forget_libpq_variables() -> None:
     """Take every PG* variable out of this process, so that libpq reads none behind a profile's back.
 
-    Some (PGHOSTADDR, PGSERVICE, PGTZ) have no setting that could be passed to overrule them. The
-    `Environment` was made before and keeps them for what a profile may use.
+    Some (PGHOSTADDR, PGSERVICE, PGTZ, PGOPTIONS) have no setting that could be passed to overrule
+    them. An `Environment` made before keeps them for what a profile may use.
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
+
+
+def _import_drivers(engines: Collection[str]) -> None:
+    """Import peewee with the drivers of `engines` and no other.
+
+    peewee imports every driver that it finds, and PyMySQL all of `cryptography`: together they cost
+    more time and memory than the rest of a query.
+    """
+    wanted = {_DRIVER_OF[engine] for engine in engines if engine in _DRIVER_OF}
+    unwanted = {*_UNUSED, *_DRIVER_OF.values()} - wanted
+    with _hidden({*unwanted, _CRYPTOGRAPHY}):
+        importlib.import_module("peewee")
+    if "pymysql" in wanted:
+        _bring_cryptography_when_needed()
+
+
+@contextmanager
+def _hidden(names: Collection[str]) -> Iterator[None]:
+    """Make `import name` fail for modules that nobody has imported yet."""
+    hidden = [name for name in names if name not in sys.modules]
+    # None in sys.modules is Python's own mark for a module that must not be imported.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+def _bring_cryptography_when_needed() -> None:
+    """Let PyMySQL have `cryptography` once a server asks for RSA (caching_sha2_password without TLS)."""
+    module: Any = importlib.import_module("pymysql._auth")
+
+    def encrypt(*arguments: Any) -> Any:
+        importlib.reload(module)
+        return module.sha2_rsa_encrypt(*arguments)
+
+    if not module._have_cryptography:  # noqa: SLF001 - what PyMySQL found when it was imported
+        module.sha2_rsa_encrypt = encrypt

@@ -17,6 +17,7 @@ from dbtool.durations import format_duration
 from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, InterruptedByUserError, ProfileError, UsageError, one_line
+from dbtool.process import prepare_process
 from dbtool.profiles import Catalog, load_catalog
 from dbtool.profiles.model import Profile
 from dbtool.result import Column, Kind, Row
@@ -63,7 +64,9 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     try:
         with worker.signals():
             connector = Connector(environment, console, worker, limits)
-            findings = [_check(connector, finding) for finding in _list_candidates(environment, console, request)]
+            candidates = _list_candidates(environment, console, request)
+            prepare_process({candidate.engine for candidate in candidates if isinstance(candidate, Profile)})
+            findings = [_check(connector, candidate) for candidate in candidates]
     finally:
         worker.close()
     if request.format_name == _JUNIT:

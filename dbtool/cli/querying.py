@@ -18,6 +18,7 @@ from dbtool.durations import format_duration
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
+from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
 from dbtool.run.outputs import ResultOutput
 from dbtool.run.results import Results, Selection
@@ -108,6 +109,7 @@ class Query:
             raise
 
     def _open_session(self, choice: Choice, *, read_only: bool) -> Session:
+        prepare_process({choice.profile.engine})
         settings = SessionSettings(
             read_only=read_only,
             statement_timeout=self._request.statement_timeout or choice.profile.statement_timeout,

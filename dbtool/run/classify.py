@@ -9,7 +9,9 @@ from dbtool.statements import Statement
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})
 _WRITES = re.compile(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
 _HOUSEKEEPING = re.compile(
-    rb"SELECT\s+pg_catalog\.(?:set_config|setval|lo_\w+)\s*\((?:[^'()]|'(?:[^']|'')*')*\)\s*", re.IGNORECASE
+    rb"SELECT\s+pg_catalog\.(?:set_config|setval|lo_\w+|lowrite|loread)\s*"
+    rb"\((?:[^'()]|'(?:[^']|'')*')*\)\s*",
+    re.IGNORECASE,
 )
 
 
