@@ -33,30 +33,31 @@ class CopyData:
         """Return up to `size` bytes, all of them if negative; nothing at the end."""
         if size < 0:
             return b"".join(iter(lambda: self.read(sys.maxsize), b""))
-        if self._used == len(self._block):
-            self._block, self._used = self._next_block(), 0
+        self._refill()
         start = self._used
         self._used = min(start + size, len(self._block))
         return self._block[start : self._used]
 
-    def readline(self) -> bytes:
-        """Return the next line with its end; nothing at the end."""
-        parts: list[bytes] = []
-        while not (parts and parts[-1].endswith(b"\n")):
-            if self._used == len(self._block):
-                self._block, self._used = self._next_block(), 0
-            end = self._block.find(b"\n", self._used) + 1 or len(self._block)
-            if end == self._used:
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line with its end, or up to `size` bytes of it; nothing at the end."""
+        line = bytearray()
+        while not line.endswith(b"\n") and len(line) != size:
+            self._refill()
+            if not self._block:
                 break
-            parts.append(self._block[self._used : end])
-            self._used = end
-        return b"".join(parts)
+            length = (self._block.find(b"\n", self._used) + 1 or len(self._block)) - self._used
+            line += self.read(length if size < 0 else min(length, size - len(line)))
+        return bytes(line)
 
     def drain(self) -> None:
         """Skip what has not been read, so that the next statement can be."""
         self._block, self._used = b"", 0
         while self._next_block():
             pass
+
+    def _refill(self) -> None:
+        if self._used == len(self._block):
+            self._block, self._used = self._next_block(), 0
 
     def _next_block(self) -> bytes:
         if not self._begun:

@@ -35,6 +35,12 @@ def test_lines_can_be_read_one_by_one(chunk: int) -> None:
     assert list(iter(statement.copy_data.readline, b"")) == DATA.splitlines(keepends=True)
 
 
+def test_a_line_can_be_read_in_parts() -> None:
+    statement = next(iter(Splitter(Feed([SCRIPT]), DIALECTS["postgresql"], source="s.sql")))
+    assert statement.copy_data is not None
+    assert [statement.copy_data.readline(4) for _ in range(3)] == [b"1\tx;", b"y\n", b"2\t\\N"]
+
+
 @pytest.mark.parametrize("end", [b"\n\\.\n", b"\r\n\\.\r\n", b"\n\\.", b"\r\n\\.\r"])
 def test_the_marker_may_end_in_either_way_or_with_the_script(end: bytes) -> None:
     for size in (1, 100):
