@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from enum import IntEnum
+from typing import Self
 
 from dbtool import errors
 
@@ -11,18 +12,26 @@ from dbtool import errors
 class ExitStatus(IntEnum):
     """What a script can tell from `$?`."""
 
-    DONE = 0
-    SQL_FAILED = 1
-    USAGE = 2
-    CANNOT_CONNECT = 3
-    TIMED_OUT = 4
-    UNEXPECTED_RESULT = 5
-    REFUSED = 6
-    INTERNAL = 70
-    OUTPUT_FAILED = 74
-    INTERRUPTED = 130
-    READER_GONE = 141
-    TERMINATED = 143
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Self:
+        status = int.__new__(cls, value)
+        status._value_ = value
+        status.meaning = meaning
+        return status
+
+    DONE = 0, "Everything that was asked for is done."
+    SQL_FAILED = 1, "The SQL failed, or the connection was lost after a statement was sent: its effect is unknown."
+    USAGE = 2, "The request cannot work: usage, profile, secret, wrong password, unknown database, TLS."
+    CANNOT_CONNECT = 3, "No connection, and a later attempt may work: refused, unreachable, starting up, too many."
+    TIMED_OUT = 4, "Out of time: `--timeout`, or the server's statement timeout."
+    UNEXPECTED_RESULT = 5, "An expectation failed (`--expect-rows`, `--expect-value`)."
+    REFUSED = 6, "A guard refused: protected, read-only (also the server's own), an unconfirmed write."
+    INTERNAL = 70, "A fault in dbtool; the message says where to report it."
+    OUTPUT_FAILED = 74, "The output could not be written."
+    INTERRUPTED = 130, "Stopped by SIGINT (Ctrl-C); the running statement was cancelled on the server."
+    READER_GONE = 141, "The reader of the output closed it (`| head`); the running statement was cancelled."
+    TERMINATED = 143, "Stopped by SIGTERM; the running statement was cancelled on the server."
 
 
 _BY_KIND: tuple[tuple[type[errors.DbtoolError], ExitStatus], ...] = (

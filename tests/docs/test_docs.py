@@ -1,0 +1,67 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbtool.dialects import DIALECTS
+from tests.docs import reference
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_readme_lists_every_command_option_format_status_and_key_as_the_code_has_them() -> None:
+    assert reference.read_committed() == reference.render(), "run: python -m tests.docs.reference"
+
+
+def test_every_command_has_a_help_text_and_an_example() -> None:
+    for name, command in reference.commands():
+        assert command.help, name
+        assert command.epilog, name
+        assert name in command.epilog, name
+
+
+def test_every_option_has_a_help_text_that_is_a_sentence() -> None:
+    for name, command in reference.commands():
+        for parameter in command.params:
+            help_text = getattr(parameter, "help", None)
+            assert help_text, (name, parameter.name)
+            assert help_text.endswith("."), (name, parameter.name)
+
+
+def test_a_letter_means_the_same_option_on_every_command() -> None:
+    meanings: dict[str, set[str]] = {}
+    for _name, command in reference.commands():
+        for parameter in command.params:
+            short = [option for option in parameter.opts if re.fullmatch("-.", option)]
+            for letter in short:
+                meanings.setdefault(letter, set()).add(max(parameter.opts, key=len))
+    assert {letter: len(names) for letter, names in meanings.items() if len(names) > 1} == {}
+
+
+def test_the_readme_starts_with_the_two_commands_that_do_all_the_set_up() -> None:
+    readme = reference.README.read_text()
+    assert readme.index("make demo") < readme.index("make test") < readme.index("\n## ")
+
+
+def test_the_changelog_has_an_unreleased_section() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["demo", "local-postgres", "local-mariadb", "example-prod"])
+def test_the_example_profiles_are_valid(name: str, tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "dbtool", "profile", "show", name, "--config", str(ROOT / "profiles")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert any(engine in shown.stdout for engine in DIALECTS)
