@@ -62,19 +62,15 @@ def run_dbtool(
 ) -> Completed:
     """Run a command to its end; without `stdin` it reads nothing, without `cwd` it starts in its empty home."""
     with tempfile.TemporaryDirectory(prefix="dbtool-home-") as home:
-        feed = stdin if isinstance(stdin, bytes) else None
-        source = subprocess.DEVNULL if stdin is None else stdin
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            **({"stdin": source} if feed is None else {"input": feed}),  # type: ignore[arg-type]
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            env=surroundings(Path(home), environment),
-            cwd=cwd or home,
-            timeout=SECONDS,
-            check=False,
+        source = subprocess.DEVNULL if stdin is None else subprocess.PIPE if isinstance(stdin, bytes) else stdin
+        process = start_dbtool(
+            *arguments, home=Path(home), stdin=source, environment=environment, cwd=cwd, stdout=stdout
         )
-    return Completed(done.returncode, done.stdout or b"", done.stderr.decode("utf-8", "replace"))
+        try:
+            out, err = process.communicate(stdin if isinstance(stdin, bytes) else None, timeout=SECONDS)
+        finally:
+            process.kill()
+    return Completed(process.returncode, out or b"", err.decode("utf-8", "replace"))
 
 
 def start_dbtool(
