@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,27 @@ def postgres_new_database(postgres_new: PostgresServer) -> Iterator[DatabaseAddr
 def mariadb_database(mariadb: MariaDbServer) -> Iterator[DatabaseAddress]:
     """An empty database on `mariadb`."""
     yield from _lend_database(mariadb)
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Path:
+    """An empty SQLite database."""
+    path = tmp_path / "test.db"
+    path.touch()
+    return path
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mysql),
+    ]
+)
+def any_database(request: pytest.FixtureRequest) -> DatabaseAddress | Path:
+    """An empty database on each engine in turn."""
+    database: DatabaseAddress | Path = request.getfixturevalue(f"{request.param}_database")
+    return database
 
 
 def _lend_database(server: PostgresServer | MariaDbServer) -> Iterator[DatabaseAddress]:
