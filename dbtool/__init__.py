@@ -1,1 +1,52 @@
-"""A database toolbox: named profiles, exact output, and pools you can trust."""
+"""A database toolbox: named profiles, exact output, and pools you can trust.
+
+The names below load on first use, so that importing dbtool imports neither peewee nor a driver.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbtool.errors import (
+        ConnectionFailedError,
+        DbtoolError,
+        GuardError,
+        PoolTimeoutError,
+        ProfileError,
+        QueryError,
+    )
+
+__all__ = [
+    "ConnectionFailedError",
+    "DbtoolError",
+    "GuardError",
+    "PoolTimeoutError",
+    "ProfileError",
+    "QueryError",
+    "open_pool",
+]
+
+
+def open_pool(
+    profile: str | None = None, *, config: str | None = None, write: bool = False
+) -> AbstractContextManager[Any]:
+    """Open a profile's connection pool for a `with` block, which gets a peewee database.
+
+    `profile` is a name, a URL or an SQLite file's path; without one the active profile counts.
+    `config` names a file or directory of profiles to read alone. The sessions of a `protected`
+    profile are read-only unless `write` is true. Raises ProfileError, GuardError; a checkout
+    raises PoolTimeoutError or ConnectionFailedError. The pool may be used by many threads.
+    """
+    from dbtool.databases import open_pool as open_chosen  # noqa: PLC0415 - brings the profiles
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    return open_chosen(process_environment(), profile, config=config, write=write)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("dbtool.errors"), name)

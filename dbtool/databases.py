@@ -1,14 +1,50 @@
-"""One pool per profile: building it, whichever engine the profile names."""
+"""One pool per profile: building it, whichever engine the profile names, and opening it for a block."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
-from dbtool.profiles.model import Target
+from dbtool.environment import Environment
+from dbtool.errors import GuardError
+from dbtool.profiles import choose, load_catalog, read_state, resolve
+from dbtool.profiles.model import Profile, Target
 
 
 def build_database(target: Target, settings: SessionSettings) -> Any:
     """Return a peewee database with a pool for `target`; nothing is connected yet."""
     return load_engine(target.engine).build_database(target, settings)
+
+
+@contextmanager
+def open_pool(
+    environment: Environment, profile: str | None = None, *, config: str | None = None, write: bool = False
+) -> Iterator[Any]:
+    """Give a peewee database with the profile's pool, and shut it down at the end of the block.
+
+    `profile` is a name, a URL or an SQLite file's path; without one the active profile counts. A
+    guarded profile's sessions are read-only; `write` lifts that where the profile is `protected`.
+    Raises ProfileError, GuardError. The pool may be used by many threads.
+    """
+    catalog = load_catalog(environment, config=config)
+    catalog.require_readable()
+    chosen = choose(environment, catalog, read_state(environment), flag=profile).profile
+    settings = SessionSettings(
+        read_only=_decide_read_only(chosen, write=write),
+        keeps_session=True,
+        statement_timeout=chosen.statement_timeout,
+    )
+    database = build_database(resolve(chosen, environment), settings)
+    try:
+        yield database
+    finally:
+        database.shutdown(0.0)
+
+
+def _decide_read_only(profile: Profile, *, write: bool) -> bool:
+    if profile.read_only and write:
+        raise GuardError(f"profile {profile.name!r} is read_only ({profile.origin}): write=True cannot lift that")
+    return profile.guarded and not write

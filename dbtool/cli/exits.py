@@ -15,6 +15,7 @@ class ExitStatus(IntEnum):
     meaning: str
 
     def __new__(cls, value: int, meaning: str) -> Self:
+        """Make a member of a number and its meaning."""
         status = int.__new__(cls, value)
         status._value_ = value
         status.meaning = meaning

@@ -33,6 +33,8 @@ class SessionSettings:
     """What a session is set up with, beyond its target; times in seconds."""
 
     read_only: bool = False
+    keeps_session: bool = False
+    """Set up the session itself, for callers whose statements do not pass through `guard`."""
     statement_timeout: float | None = None
     application_name: str = "dbtool"
 

@@ -247,17 +247,33 @@ class Session(driver.connection):
 
 def set_up(raw: Session, target: Target, settings: SessionSettings) -> None:
     """Prepare a new connection; nothing is set on a session that other clients may share."""
-    if target.on_connect and not raw.is_direct:
+    needs = _session_needs(target, settings)
+    if needs and not raw.is_direct:
         raise ProfileError(
-            f"profile {target.name!r} ({target.origin}): on_connect cannot be kept behind a transaction pooler, "
-            "where the session is shared with other clients: connect to the server itself, or drop the key"
+            f"profile {target.name!r} ({target.origin}): {needs[0]} cannot be kept behind a transaction pooler, "
+            "where the session is shared with other clients: connect to the server itself, or drop it"
         )
     with raw.cursor() as cursor:
         # A guarded session sets its timeout in each transaction, as a pooled one has to.
-        if settings.statement_timeout is not None and not settings.read_only and raw.is_direct:
+        if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
             cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
         for statement in target.on_connect:
             cursor.execute(statement)
+        if settings.read_only and settings.keeps_session:
+            cursor.execute("SET default_transaction_read_only = on")
+
+
+def _session_needs(target: Target, settings: SessionSettings) -> list[str]:
+    """Name what has to be set on the session, and nowhere else."""
+    needs = ["on_connect"] if target.on_connect else []
+    if settings.keeps_session:
+        needs += ["read-only"] if settings.read_only else []
+        needs += ["statement_timeout"] if settings.statement_timeout is not None else []
+    return needs
+
+
+def _is_ours(raw: Session, settings: SessionSettings) -> bool:
+    return not settings.read_only and raw.is_direct
 
 
 def _local_settings(raw: Session, settings: SessionSettings) -> str:

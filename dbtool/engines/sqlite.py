@@ -212,7 +212,7 @@ def database_uri(target: Target, settings: SessionSettings) -> str:
     """
     path = target.path or ":memory:"
     if path == ":memory:":
-        return "file::memory:"
+        return path
     file = Path(path)
     where = f"profile {target.name!r} ({target.origin})"
     if file.is_dir():
@@ -235,14 +235,13 @@ def _build_database(target: Target, settings: SessionSettings) -> PooledSqliteDa
     return PooledSqliteDatabase(
         database_uri(target, settings),
         uri=True,
-        check_same_thread=False,
+        busy_timeout=target.busy_timeout,
         **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
     )
 
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
-    """Prepare a new connection: the busy timeout, a guard for what has no file, and the profile's statements."""
-    raw.execute(f"PRAGMA busy_timeout = {round(target.busy_timeout * 1000)}")
+    """Prepare a new connection: a guard that also holds where there is no file, and the profile's statements."""
     if settings.read_only:
         raw.execute("PRAGMA query_only = ON")
     for statement in target.on_connect:

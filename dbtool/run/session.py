@@ -28,11 +28,7 @@ class Session:
 
     def close(self) -> None:
         """Give the connection back, whatever state it is in, and close the pool."""
-        try:
-            if not self._database.is_closed():
-                self._database.close()
-        finally:
-            self._database.close_all()
+        self._database.shutdown(0.0)
 
 
 def open_session(target: Target, settings: SessionSettings) -> Session:
@@ -46,7 +42,7 @@ def open_session(target: Target, settings: SessionSettings) -> Session:
         database.connect()
         connection = engine.adopt(database.connection(), target, settings)
     except Exception as error:
-        database.close_all()
+        database.shutdown(0.0)
         raise engine.translate_connect_error(_driver_error(error), target) from error
     return Session(target, engine, connection, database)
 
