@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
@@ -15,6 +15,7 @@ import playhouse.pool
 
 from dbtool.errors import UsageError
 from dbtool.pool.backend import PeeweeBackend
+from dbtool.pool.bindings import Binding, manages_its_database
 from dbtool.pool.connections import ConnectionPool
 from dbtool.pool.drivers import find_driver
 from dbtool.pool.failures import is_permanent
@@ -169,6 +170,12 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
             self._pool.release(lease)
         if is_in_transaction and not is_silent:
             raise peewee.OperationalError("Attempting to close database while transaction is open.")
+
+    def bind_ctx(self, models: Sequence[Any], bind_refs: bool = True, bind_backrefs: bool = True) -> Any:
+        """Make a block in which models belong to this database, for this thread or task alone."""
+        if any(manages_its_database(model) for model in models):
+            return super().bind_ctx(models, bind_refs, bind_backrefs)
+        return Binding(models, self, refs=bind_refs, backrefs=bind_backrefs)
 
     def manual_close(self) -> bool | None:
         """Close this thread's or task's connection for good; False if it had none."""

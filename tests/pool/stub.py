@@ -92,7 +92,7 @@ class PlayhousePool(playhouse.pool.PooledDatabase, StubDatabase):  # type: ignor
     """peewee's own pool over the stub."""
 
 
-class DbtoolPool(PooledDatabase, StubDatabase):
+class DbtoolPool(PooledDatabase, StubDatabase):  # type: ignore[misc]  # peewee is only half typed
     """dbtool's pool over the stub."""
 
 

@@ -210,7 +210,7 @@ def test_connections_unused_after_a_burst_go_away(make: Make, server: StubServer
     for borrower in borrowers:
         borrower.finish()
 
-    assert wait_until(lambda: not server.open)
+    assert wait_until(lambda: not server.open, 1)
 
 
 @pytest.mark.usefixtures("library")
@@ -395,7 +395,48 @@ class TestSqlite:
                 pool.execute_sql("SELECT 1")
                 return pool.connection()
 
-        assert Call(use).result() is Call(use).result()
+        assert use() is Call(use).result()
+
+
+class TestBinding:
+    """Models that belong to another database for a while."""
+
+    @pytest.fixture
+    def databases(self, make_sqlite: Make) -> tuple[Any, Any]:
+        return make_sqlite("a.db"), make_sqlite("b.db")
+
+    @pytest.fixture
+    def model(self, databases: tuple[Any, Any]) -> Any:
+        class Row(peewee.Model):
+            place = peewee.TextField()
+
+            class Meta:
+                database = databases[0]
+
+        for database, place in zip(databases, ("a", "b"), strict=True):
+            with database.bind_ctx([Row]), database.connection_context():
+                Row.create_table()
+                Row.create(place=place)
+        return Row
+
+    def test_concerns_no_other_thread(self, databases: tuple[Any, Any], model: Any) -> None:
+        def read() -> str:
+            with databases[0].connection_context():
+                return str(model.get().place)
+
+        with databases[1].bind_ctx([model]), databases[1].connection_context():
+            assert Call(read).result() == "a"
+            assert model.get().place == "b"
+
+    def test_ends_well_in_any_order(self, databases: tuple[Any, Any], model: Any) -> None:
+        first, second = databases[1].bind_ctx([model]), databases[1].bind_ctx([model])
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+
+        with databases[0].connection_context():
+            assert model.get().place == "a"
 
 
 class TestConnectionContext:
