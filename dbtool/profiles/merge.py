@@ -162,7 +162,7 @@ def _find_missing(settings: Mapping[str, Setting]) -> str | None:
     engine = settings.get("engine")
     if engine is None:
         return "says no engine: add engine = or url ="
-    if "path" in DIALECTS[engine.value].keys and "path" not in settings and not _has_late_url(settings):
+    if "path" in DIALECTS[engine.value].keys and "path" not in settings and "url" not in settings:
         return f'says no path: add path = "FILE" or path = "{MEMORY}"'
     return None
 
@@ -174,7 +174,3 @@ def _get(settings: Mapping[str, Setting], key: str, default: int) -> int:
 def _report(draft: Draft, setting: Setting | None, message: str, *, key: str | None = None) -> Problem:
     file, line = (setting.file, setting.line) if setting else (draft.source.path, draft.line)
     return Problem(file=file, line=line, profile=draft.name, key=key, message=message)
-
-
-def _has_late_url(settings: Mapping[str, Setting]) -> bool:
-    return "url" in settings and settings["url"].value is not None

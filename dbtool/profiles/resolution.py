@@ -146,7 +146,7 @@ class _Resolution:
         if not self.profile.trusted:
             self.values["passfile"] = NO_PASSFILE
             return
-        if self.secret is None and variables.get("PGPASSWORD"):
+        if variables.get("PGPASSWORD"):
             self.values.setdefault("password", variables["PGPASSWORD"])
         own = variables.get("PGPASSFILE")
         passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
