@@ -23,6 +23,7 @@ def test_a_parameter_has_a_name_and_a_span() -> None:
         ("select :a::int, b::text, :c :: int", ["a", "c"]),
         ("select ':a', \":b\", :c -- :d\n, /* :e */ :f", ["c", "f"]),
         ("select x[1:2], x[1:n], x[a:b], x[f(1):n], x[y[1]:n], x[:n]", ["n"]),
+        ('select x["a":n]', []),
         ("select x := :y, z:=1, :1", ["y"]),
         ("select (:a),:b+:c=:d", ["a", "b", "c", "d"]),
         ("select '12:30', :_x, :ü", ["_x", "ü"]),

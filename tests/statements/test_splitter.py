@@ -189,6 +189,31 @@ def test_a_quote_without_an_end_is_an_error_where_it_starts(
         assert raised.value.place == Place("s.sql", line, column)
 
 
+def test_an_earlier_comment_is_not_taken_for_the_one_without_an_end() -> None:
+    with pytest.raises(QueryError, match="s.sql:1:9: the comment"):
+        split_all(b"/* a */ /* b", "sqlite", 1)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "first", "second", "expected"),
+    [
+        ("postgresql", b"select 1; select E'a'", b"'\\'; '; x", [b"select E'a''\\'; '", b"x"]),
+        ("postgresql", b"select 1; /*+ y */", b" select 2; x", [b"/*+ y */ select 2", b"x"]),
+        (
+            "sqlite",
+            b"select 1; create trigger t after insert on x begin select 1;",
+            b" end; x",
+            [b"create trigger t after insert on x begin select 1; end", b"x"],
+        ),
+    ],
+)
+def test_what_was_seen_of_a_statement_is_still_known_when_earlier_ones_leave_the_buffer(
+    dialect: str, first: bytes, second: bytes, expected: list[bytes]
+) -> None:
+    found = [each.text for each in Splitter(Feed([first, second]), DIALECTS[dialect], source="s.sql")]
+    assert found == [b"select 1", *expected]
+
+
 def test_a_statement_comes_before_any_further_read() -> None:
     feed = Feed([b"select ", b"1;", b" select 2", b";\n"])
     statements = iter(Splitter(feed, DIALECTS["sqlite"], source="s.sql"))
