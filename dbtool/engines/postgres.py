@@ -42,7 +42,7 @@ _STATES = {
     driver.TRANSACTION_STATUS_UNKNOWN: TransactionState.NONE,
 }
 _NOTHING = "/dev/null/none"
-"""A certificate path that cannot exist: libpq then has none, whatever lies in ~/.postgresql."""
+"""A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 
 
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "port": target.port or 5432,
         "user": target.user,
         "password": target.password or "",
-        "passfile": target.passfile or os.devnull,
+        "passfile": target.passfile or _NOTHING,
         "sslmode": target.tls.value,
         "sslrootcert": authorities_file(target) if verifying else _NOTHING,
         "sslcert": target.tls_cert or _NOTHING,
