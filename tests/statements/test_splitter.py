@@ -190,7 +190,7 @@ def test_a_quote_without_an_end_is_an_error_where_it_starts(
 
 
 def test_an_earlier_comment_is_not_taken_for_the_one_without_an_end() -> None:
-    with pytest.raises(QueryError, match="s.sql:1:9: the comment"):
+    with pytest.raises(QueryError, match=r"s.sql:1:9: the comment"):
         split_all(b"/* a */ /* b", "sqlite", 1)
 
 
