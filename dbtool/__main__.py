@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TextIO
 
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its status."""
     from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
 
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            _flush(stream)
+    # Nothing is left to close, and a thread that is stuck in a driver must not hold up the exit.
+    os._exit(status)
+
+
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return
 
 
 if __name__ == "__main__":

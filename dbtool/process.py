@@ -42,12 +42,13 @@ def process_environment() -> Environment:
 
 
 def _binary(stream: TextIO | None, descriptor: int, mode: str) -> BinaryIO:
-    """Return the raw bytes behind a text stream; a stream that was closed at the start reads and writes nothing."""
+    """Return the raw file behind a text stream; a stream that was closed at the start reads and writes nothing.
+
+    Raw, because a thread that is stuck in a buffered file holds a lock that Python wants at its exit.
+    """
     if stream is None:
         return cast("BinaryIO", Path(os.devnull).open(mode, buffering=0))
-    if mode == "wb":
-        return cast("BinaryIO", os.fdopen(descriptor, mode, buffering=0, closefd=False))
-    return stream.buffer
+    return cast("BinaryIO", os.fdopen(descriptor, mode, buffering=0, closefd=False))
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

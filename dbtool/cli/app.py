@@ -28,16 +28,21 @@ app.command(name="query", epilog=query.EPILOG)(query.query)
 app.add_typer(profile.app, name="profile")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - reads the installed metadata
+
+        typer.echo(f"dbtool {version('dbtool')}")
+        raise typer.Exit
+
+
 @app.callback()
 def common(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Hold what stands before a command."""
-    if version:
-        from importlib.metadata import version as version_of  # noqa: PLC0415 - reads the installed metadata
-
-        typer.echo(f"dbtool {version_of('dbtool')}")
-        raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:

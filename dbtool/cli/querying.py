@@ -24,7 +24,7 @@ from dbtool.run.outputs import ResultOutput
 from dbtool.run.results import Results, Selection
 from dbtool.run.runner import Runner, RunOptions, check_sources
 from dbtool.run.session import Session
-from dbtool.run.sources import Source
+from dbtool.run.sources import Source, look_into
 from dbtool.run.worker import Worker
 
 
@@ -79,12 +79,13 @@ class Query:
             self._console.note(f"using profile {choice.profile.name}, the switched one")
         format_ = choose_format(self._environment, request.rows)
         takes_one = format_.holds_one_result and request.rows.wanted.selection == Selection()
-        sources = check_sources(
-            request.sources,
-            DIALECTS[choice.profile.engine],
-            request.run,
-            one_result=format_.name if takes_one else None,
-        )
+        dialect, one_result = DIALECTS[choice.profile.engine], format_.name if takes_one else None
+
+        def check() -> list[Source]:
+            sources = [look_into(source) for source in request.sources]
+            return check_sources(sources, dialect, request.run, one_result=one_result)
+
+        sources = self._worker.call(check, deadline=self._limits.deadline, late=self._limits.late)
         if not sources:
             self._say_empty()
             return

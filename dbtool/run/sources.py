@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,12 +90,21 @@ def from_file(path: Path, name: str) -> Source:
 
 
 def from_stream(stream: BinaryIO) -> Source:
-    """Return the source for standard input, once something has come of it, or its end."""
-    name = "standard input"
-    if _is_small_file(stream):
-        return Source(name=name, content=stream.read())
-    head = getattr(stream, "read1", stream.read)(_CHUNK)
-    return Source(name=name, stream=stream, head=head) if head else Source(name=name, content=b"")
+    """Return the source for standard input; nothing is read yet."""
+    return Source(name="standard input", stream=stream)
+
+
+def look_into(source: Source) -> Source:
+    """Return a stream's source once something has come of it, or its end: an empty one then holds nothing.
+
+    A small regular file behind it is read at once. May wait as long as the stream's writer does.
+    """
+    if source.stream is None:
+        return source
+    if _is_small_file(source.stream):
+        return Source(name=source.name, content=source.stream.read())
+    head = getattr(source.stream, "read1", source.stream.read)(_CHUNK)
+    return replace(source, head=head) if head else Source(name=source.name, content=b"")
 
 
 def _is_small_file(stream: BinaryIO) -> bool:
