@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         QueryError,
     )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ConnectionFailedError",
     "DbtoolError",

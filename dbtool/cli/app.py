@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from dbtool import __version__
 from dbtool.cli import profile, query
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
@@ -30,9 +31,7 @@ app.add_typer(profile.app, name="profile")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - reads the installed metadata
-
-        typer.echo(f"dbtool {version('dbtool')}")
+        typer.echo(f"dbtool {__version__}")
         raise typer.Exit
 
 
