@@ -26,6 +26,7 @@ from dbtool.engines.engine import (
 )
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
@@ -200,7 +201,7 @@ class PostgresConnection:
 
     def cancel(self, timeout: float) -> None:
         """Send PostgreSQL's cancel request, on a connection of its own."""
-        call_within(timeout, self._raw.cancel)
+        call_within(timeout, lambda: request_cancel(self._raw))
 
     def abandon(self) -> None:
         """Shut the socket down under libpq, which then reports a lost connection."""

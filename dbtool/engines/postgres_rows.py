@@ -16,6 +16,7 @@ import psycopg2
 import psycopg2.extensions as driver
 
 from dbtool.engines.engine import Outcome
+from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError
 from dbtool.result import Column, Kind, Lane, Sink
 
@@ -101,7 +102,7 @@ def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: _Receiver
     except BaseException:
         # The sink refused a block: what the server still sends is of no use to anyone.
         receiver.stop()
-        cursor.connection.cancel()
+        request_cancel(cursor.connection)
         raise
 
 

@@ -1,0 +1,38 @@
+"""Fixtures for tests of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from tests.cli.watching import MariaDbSessions, PostgresSessions, Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A database, and a view of what runs there."""
+
+    url: str
+    sessions: Sessions
+    mark: str
+    """Stands in the statements of one test and in no other."""
+
+    @property
+    def sleep(self) -> str:
+        """A statement that takes a minute, marked."""
+        return self.sessions.sleep.format(mark=self.mark)
+
+    def is_quiet(self) -> bool:
+        """Say whether no marked statement runs."""
+        return not self.sessions.find(self.mark)
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def running(request: pytest.FixtureRequest) -> Running:
+    """A database on each server in turn."""
+    server = request.getfixturevalue(request.param)
+    address = request.getfixturevalue(f"{request.param}_database")
+    sessions = PostgresSessions(server) if request.param == "postgres" else MariaDbSessions(server)
+    return Running(url=address.url, sessions=sessions, mark=f"mark_{uuid4().hex}")
