@@ -217,10 +217,14 @@ class Runner:
                 self.reporter.notice(notice)
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
-        if self.options.parameters is None and error.code is not None:
-            names = find_parameters(statement.text, self.dialect)
-            if names:
-                error.args = (f"{error} - is :{names[0].name} a parameter? give it with -v {names[0].name}=...",)
+        """Add to an error that stands at a `:name`, by its place or by its text, how a value is given."""
+        if self.options.parameters is not None:
+            return
+        for parameter in find_parameters(statement.text, self.dialect):
+            offset = len(statement.text[: parameter.start].decode("utf-8", "replace"))
+            if error.place == statement.place(offset) or f":{parameter.name}" in str(error):
+                error.args = (f"{error} - is :{parameter.name} a parameter? give it with -v {parameter.name}=...",)
+                return
 
     def _watch_transaction(self, statement: Statement, before: TransactionState) -> None:
         after = self.connection.transaction
