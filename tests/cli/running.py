@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.servers.database import DatabaseAddress
+
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "dbtool")
 SECONDS = 120.0
 """A command that takes longer hangs."""
+MEMORY = ("-p", "sqlite:///:memory:")
+"""The profile that needs nothing."""
 
 # What the tester's own shell must not change; PYTHONDONTWRITEBYTECODE would compile dbtool at every start.
 _OWN = ("DBTOOL_", "PG", "MYSQL", "XDG_", "PYTHON", "LC_", "LANG", "PAGER", "NO_COLOR", "COLUMNS", "LINES")
@@ -37,6 +41,11 @@ class Completed:
     def lines(self) -> list[str]:
         """Standard output line by line."""
         return self.text.splitlines()
+
+
+def profile_of(database: DatabaseAddress | Path) -> tuple[str, str]:
+    """Return the option that names a database, whichever engine it is on."""
+    return ("-p", str(database) if isinstance(database, Path) else database.url)
 
 
 def surroundings(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import MEMORY, profile_of, run_dbtool, start_dbtool, surroundings
+from tests.servers.database import DatabaseAddress
+
+VALUES = ("-F", "value", "--result", "all")
+
+
+def test_files_run_in_the_order_in_which_they_are_named(sqlite_database: Path, tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text("create table t (a text);")
+    (tmp_path / "data.sql").write_text("insert into t values ('from the file')")
+    profile = profile_of(sqlite_database)
+    done = run_dbtool(
+        "query", *profile, "-f", "schema.sql", "-f", "-", "-f", "data.sql",
+        stdin=b"insert into t values ('from a pipe')", cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.status, done.out, done.err) == (0, b"", "")
+    wrong = run_dbtool("query", *profile, "-f", "data.sql", "-f", "schema.sql", cwd=tmp_path)
+    assert wrong.status == 1
+    assert "schema.sql:1:1" in wrong.err
+    left = run_dbtool("query", *profile, "-F", "value", "select a from t order by rowid")
+    assert left.lines == ["from a pipe", "from the file", "from the file"]
+
+
+def test_a_while_read_loop_keeps_its_input(sqlite_database: Path) -> None:
+    dbtool = f"'{sys.executable}' -m dbtool query -p '{sqlite_database}' -F value"
+    loop = f"while read -r word; do {dbtool} 'select upper(:w)' -v w=\"$word\" || exit; done"
+    home = sqlite_database.parent
+    done = subprocess.run(
+        ["sh", "-c", loop], input=b"one\ntwo\nthree\n", stdout=subprocess.PIPE, env=surroundings(home), cwd=home,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"ONE\nTWO\nTHREE\n")
+
+
+def test_standard_input_is_read_when_nothing_else_is_given() -> None:
+    assert run_dbtool("query", *MEMORY, stdin=b"select 'a;b' as x -- no terminator").out == b"x\na;b\n"
+    assert run_dbtool("query", *MEMORY, "-", stdin=b"select 2 as x;;;").out == b"x\n2\n"
+
+
+def test_statements_of_a_stream_run_as_they_arrive(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    query = start_dbtool("query", *MEMORY, "-F", "ndjson", home=tmp_path, stdin=reader)
+    os.close(reader)
+    assert query.stdout
+    assert query.stderr
+    os.write(writer, b"select 1 as a;")
+    assert query.stdout.readline() == b'{"a":1}\n'
+    os.write(writer, b" select 2 as a")
+    os.close(writer)
+    assert query.stdout.readline() == b'{"a":2}\n'
+    assert query.wait(30) == 0
+    query.stdout.close()
+    query.stderr.close()
+
+
+@pytest.mark.parametrize("sql", [b"", b"  \n\t ", b"-- nothing\n/* here */ ;;;\n"])
+def test_an_empty_script_does_nothing_and_says_so(sql: bytes, tmp_path: Path) -> None:
+    piped = run_dbtool("query", *MEMORY, stdin=sql)
+    assert (piped.status, piped.out) == (0, b"")
+    assert "nothing to run" in piped.err
+    script = tmp_path / "empty.sql"
+    script.write_bytes(sql)
+    named = run_dbtool("query", *MEMORY, "-f", script, "-q")
+    assert (named.status, named.out, named.err) == (0, b"", "")
+
+
+def test_a_byte_order_mark_and_crlf_are_read_over(tmp_path: Path) -> None:
+    script = tmp_path / "windows.sql"
+    script.write_bytes(b"\xef\xbb\xbfselect\r\n 'a' as x;\r\n")
+    assert run_dbtool("query", *MEMORY, "-f", script).out == b"x\na\n"
+
+
+def test_percent_signs_go_through_with_and_without_parameters(any_database: DatabaseAddress | Path) -> None:
+    profile = profile_of(any_database)
+    untouched = run_dbtool("query", *profile, "-F", "value", "select '50% off %s %(x)s' like '50%'")
+    assert untouched.out in {b"1\n", b"t\n"}
+    bound = run_dbtool(
+        "query", *profile, "-F", "value", "select concat('5%s', :x) where 'a%' like 'a%' or '%s' = :x"
+        if not isinstance(any_database, Path) else "select '5%s' || :x where 'a%' like 'a%' or '%s' = :x",
+        "-v", "x=50%",
+    )  # fmt: skip
+    assert (bound.out, bound.err) == (b"5%s50%\n", "")
+
+
+def test_commands_of_the_native_client_are_refused_by_name_with_line_and_cure(tmp_path: Path) -> None:
+    script = tmp_path / "shell.sql"
+    script.write_text("select 1;\n.read other.sql\n")
+    done = run_dbtool("query", *MEMORY, "-f", script)
+    assert (done.status, done.out) == (2, b"")
+    assert f"{script}:2:1" in done.err
+    assert ".read" in done.err
+    assert "-f" in done.err
