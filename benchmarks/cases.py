@@ -1,0 +1,188 @@
+"""What is measured: pieces of work, and for each the ways to do it that this machine has."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import Contender
+from tests.servers.database import DatabaseAddress
+
+PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin"
+QUERY = "select * from big"
+ROWS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the data are."""
+
+    sqlite: Path
+    postgres: DatabaseAddress
+    mariadb: DatabaseAddress
+    profiles: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One piece of work; the first contender is dbtool. `budget` is in seconds, `memory` in MB."""
+
+    name: str
+    contenders: Sequence[Contender]
+    budget: float
+    memory: float | None = None
+    runs: int = 7
+
+
+def _dbtool(*arguments: str) -> Contender:
+    return Contender("dbtool", (str(Path(sys.executable).with_name("dbtool")), *arguments))
+
+
+def _present(*contenders: Contender | None) -> list[Contender]:
+    return [contender for contender in contenders if contender is not None]
+
+
+def _peer(name: str, *command: str, script: Path | None = None) -> Contender | None:
+    """Return a peer if its program is here: in the peers' environment, or on PATH."""
+    program = PEERS / command[0]
+    found = str(program) if program.exists() else shutil.which(command[0])
+    return Contender(name, (found, *command[1:]), script) if found else None
+
+
+def _python(name: str, code: str) -> Contender:
+    return Contender(name, (sys.executable, "-c", code))
+
+
+def list_cases(places: Places) -> Iterator[Case]:
+    """Yield every case that is measured."""
+    for build in (_start_up, _one_shot_sqlite, _one_shot_postgres, _one_shot_mariadb, _exports):
+        yield from build(places)
+
+
+def _start_up(_places: Places) -> Iterator[Case]:
+    bare, typer = _python("bare Python", "pass"), _python("import typer", "import typer")
+    yield Case(name="`current`", contenders=_present(_dbtool("current"), bare), budget=0.040)
+    yield Case(name="`profile list`", contenders=_present(_dbtool("profile", "list"), bare, typer), budget=0.090)
+    yield Case(name="`--help`", contenders=_present(_dbtool("--help"), bare, typer), budget=0.150)
+
+
+def _one_shot_sqlite(places: Places) -> Iterator[Case]:
+    file = str(places.sqlite)
+    yield Case(
+        name="one-shot `select 1`, SQLite",
+        contenders=_present(
+            _dbtool("query", "-p", "sqlite", "select 1"),
+            _peer("sqlite3", "sqlite3", file, "select 1"),
+            _peer("sqlite-utils", "sqlite-utils", "query", file, "select 1"),
+            _peer("litecli", "litecli", file, "-e", "select 1"),
+            _peer("hsql", "hsql", "-a", "sqlite", file, "-c", "select 1"),
+        ),
+        budget=0.115,
+    )
+
+
+def _one_shot_postgres(places: Places) -> Iterator[Case]:
+    url = places.postgres.url
+    yield Case(
+        name="one-shot `select 1`, PostgreSQL",
+        contenders=_present(
+            _dbtool("query", "-p", "postgres", "select 1"),
+            _peer("psql", "psql", "-X", url, "-c", "select 1"),
+            _peer("usql", "usql", f"{url}?sslmode=disable", "-c", "select 1"),
+            _peer("hsql", "hsql", "-a", "postgres", url, "-c", "select 1"),
+        ),
+        budget=0.140,
+    )
+
+
+def _one_shot_mariadb(places: Places) -> Iterator[Case]:
+    yield Case(
+        name="one-shot `select 1`, MariaDB",
+        contenders=_present(
+            _dbtool("query", "-p", "mariadb", "select 1"),
+            _peer("mariadb", *_mariadb_client(places), "-e", "select 1"),
+            _peer("mycli", "mycli", *_mycli_arguments(places), "-e", "select 1"),
+        ),
+        budget=0.150,
+    )
+
+
+def _exports(places: Places) -> Iterator[Case]:
+    exports: Sequence[tuple[str, str, str, float, Callable[[Places], list[Contender]]]] = (
+        ("CSV", "postgres", "csv", 1.0, _postgres_csv_peers),
+        ("CSV", "sqlite", "csv", 1.6, _sqlite_csv_peers),
+        ("CSV", "mariadb", "csv", 3.0, _mariadb_csv_peers),
+        ("NDJSON", "postgres", "ndjson", 2.0, lambda _places: []),
+        ("NDJSON", "sqlite", "ndjson", 3.0, _sqlite_ndjson_peers),
+        ("NDJSON", "mariadb", "ndjson", 4.0, lambda _places: []),
+        ("JSON", "postgres", "json", 2.0, lambda _places: []),
+        ("TSV", "postgres", "tsv", 1.0, lambda _places: []),
+    )
+    for title, profile, name, budget, peers in exports:
+        yield Case(
+            name=f"{ROWS:,} rows of 6 columns to {title}, {profile}",
+            contenders=[_dbtool("query", "-p", profile, "-F", name, QUERY), *peers(places)],
+            budget=budget,
+            memory=45,
+        )
+
+
+def _postgres_csv_peers(places: Places) -> list[Contender]:
+    url = places.postgres.url
+    copy = (
+        f"import psycopg2,sys; c=psycopg2.connect({url!r}).cursor(); "
+        f"c.copy_expert('COPY ({QUERY}) TO STDOUT CSV HEADER', sys.stdout.buffer)"
+    )
+    cursor = (
+        f"import psycopg2,sys,csv; c=psycopg2.connect({url!r}).cursor('n'); c.itersize=2000; c.execute({QUERY!r}); "
+        "csv.writer(sys.stdout).writerows(c)"
+    )
+    return _present(
+        _peer("psql COPY", "psql", "-X", url, "-c", f"\\copy ({QUERY}) to stdout csv header"),
+        _peer("psql --csv", "psql", "-X", url, "--csv", "-c", QUERY),
+        _python("psycopg2 COPY", copy),
+        _python("psycopg2 cursor + csv", cursor),
+        _peer("usql", "usql", f"{url}?sslmode=disable", "--csv", "-c", QUERY),
+        _peer("hsql", "hsql", "-a", "postgres", url, "--csv", "-c", QUERY),
+    )
+
+
+def _sqlite_csv_peers(places: Places) -> list[Contender]:
+    file = str(places.sqlite)
+    return _present(
+        _peer("sqlite3", "sqlite3", "-csv", "-header", file, QUERY),
+        _peer("sqlite-utils", "sqlite-utils", "query", file, QUERY, "--csv"),
+        _peer("hsql", "hsql", "-a", "sqlite", file, "--csv", "-c", QUERY),
+    )
+
+
+def _sqlite_ndjson_peers(places: Places) -> list[Contender]:
+    return _present(_peer("sqlite-utils", "sqlite-utils", "query", str(places.sqlite), QUERY, "--nl"))
+
+
+def _mariadb_csv_peers(places: Places) -> list[Contender]:
+    address = places.mariadb
+    cursor = (
+        "import pymysql,pymysql.cursors,sys,csv; "
+        f"c=pymysql.connect(host={address.host!r},port={address.port},user='root',database={address.database!r})"
+        f".cursor(pymysql.cursors.SSCursor); c.execute({QUERY!r}); csv.writer(sys.stdout).writerows(c)"
+    )
+    return _present(
+        _peer("mariadb --batch --quick", *_mariadb_client(places), "--batch", "--quick", "-e", QUERY),
+        _python("PyMySQL SSCursor + csv", cursor),
+    )
+
+
+def _mariadb_client(places: Places) -> tuple[str, ...]:
+    address = places.mariadb
+    return (
+        "mariadb", "--no-defaults", "-h", address.host, "-P", str(address.port), "-u", address.user, address.database,
+    )  # fmt: skip
+
+
+def _mycli_arguments(places: Places) -> tuple[str, ...]:
+    address = places.mariadb
+    return ("-h", address.host, "-P", str(address.port), "-u", address.user, "-D", address.database)

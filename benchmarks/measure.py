@@ -1,0 +1,83 @@
+"""Timing whole processes: the operating system's own accounting, several runs, in turn."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to do a piece of work; `script` goes to standard input."""
+
+    name: str
+    command: Sequence[str]
+    script: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One run: seconds of wall clock and of CPU, and the peak of resident memory in MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The medians of a contender's runs."""
+
+    contender: Contender
+    samples: Sequence[Sample]
+
+    @property
+    def wall(self) -> float:
+        """Median seconds."""
+        return statistics.median(sample.wall for sample in self.samples)
+
+    @property
+    def cpu(self) -> float:
+        """Median CPU seconds."""
+        return statistics.median(sample.cpu for sample in self.samples)
+
+    @property
+    def peak(self) -> float:
+        """Median peak memory, MB."""
+        return statistics.median(sample.peak for sample in self.samples)
+
+
+def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
+    """Run a contender with its output thrown away, as a file would take it; raises RuntimeError if it fails."""
+    with open(os.devnull, "wb") as sink, open(contender.script or os.devnull, "rb") as source:  # noqa: PTH123
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            contender.command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=environment
+        )
+        errors = process.stderr.read() if process.stderr else b""
+        _pid, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.stderr:
+        process.stderr.close()
+    if process.returncode:
+        raise RuntimeError(f"{contender.name} failed ({process.returncode}): {errors.decode(errors='replace')[:500]}")
+    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def measure(
+    contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int, warm_up: int = 1
+) -> list[Measurement]:
+    """Run the contenders in turn, A B C A B C, so that a drifting machine is fair to all."""
+    samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
+    for number in range(warm_up + runs):
+        for contender in contenders:
+            sample = run_once(contender, environment)
+            if number >= warm_up:
+                samples[contender.name].append(sample)
+    return [Measurement(contender, samples[contender.name]) for contender in contenders]
