@@ -45,6 +45,10 @@ class Wanted:
     keep_value: bool = False
 
 
+class SecondResultError(UsageError):
+    """A result set arrived for which the format has no room."""
+
+
 class Results:
     """The sink of a whole run: passes the chosen result sets on to a writer.
 
@@ -94,7 +98,7 @@ class Results:
         self._active = not muted and self._selection.takes(self._count + 1)
 
     def begin(self, columns: Sequence[Column]) -> None:
-        """Start a result set; raises UsageError where the format has no room for it."""
+        """Start a result set; raises SecondResultError where the format has no room for it."""
         self._columns = columns
         if self._muted:
             return
@@ -106,10 +110,7 @@ class Results:
         if self._selection.which == "last":
             self._start_over()
         elif self._format.holds_one_result and self._printed:
-            raise UsageError(
-                f"a second result set, and {self._format.name} holds one: choose one with --result last or --result N, "
-                "or a format that holds several (ndjson, table, markdown, vertical)"
-            )
+            raise SecondResultError(f"a second result set, and {self._format.name} holds one")
         self._printed += 1
         self._writer.begin(columns)
 
@@ -162,7 +163,9 @@ class Results:
             self._output.flush()
 
     def finish(self) -> None:
-        """Print what was kept for the end of the run."""
+        """Print what was kept for the end of the run; raises UsageError where the chosen result set never came."""
+        if isinstance(self._selection.which, int) and self._selection.which > self._count:
+            raise UsageError(f"--result {self._selection.which}: there were {self._count} result sets")
         self._writer.flush()
         if self._last is not None:
             self._last.seek(0)

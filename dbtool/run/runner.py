@@ -24,7 +24,7 @@ from dbtool.errors import (
 from dbtool.run.binding import Usage
 from dbtool.run.classify import is_housekeeping, is_query
 from dbtool.run.expectations import RowsExpectation, check_value
-from dbtool.run.results import Results
+from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
@@ -188,10 +188,20 @@ class Runner:
         except QueryError as error:
             self._hint_at_parameters(error, statement)
             raise
+        except SecondResultError as error:
+            raise self._explain(error, statement) from error
         finally:
             self._pass_notices()
         self._account(statement, outcome, self.clock() - started)
         self._watch_transaction(statement, before)
+
+    def _explain(self, error: SecondResultError, statement: Statement) -> UsageError:
+        """Say where the run has stopped, what becomes of what ran before, and the ways out."""
+        fate = "all of it is rolled back" if self.options.in_one_transaction else "what ran before it stays committed"
+        return UsageError(
+            f"{statement.place()}: {error}: the run stops after this statement, and {fate}; choose one with "
+            "--result last or --result N, or a format that holds several (ndjson, table, markdown, vertical)"
+        )
 
     def _send(self, request: Request) -> Outcome:
         self._in_flight = True
