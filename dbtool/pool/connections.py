@@ -9,7 +9,7 @@ from typing import Any
 from dbtool.durations import format_duration
 from dbtool.pool.dialling import Dialler
 from dbtool.pool.errors import PoolClosedError, PoolTimeout, PoolUnreachableError
-from dbtool.pool.lease import Health, Lease, describe_caller
+from dbtool.pool.lease import RETIRED, Health, Lease, describe_caller
 from dbtool.pool.ledger import Backend, Ledger, PoolOptions
 from dbtool.pool.queue import Waiter
 from dbtool.pool.states import find_task
@@ -17,8 +17,6 @@ from dbtool.pool.stats import PoolEvents, PoolStats, announce
 from dbtool.pool.upkeep import Mailbox, start_upkeep
 
 _QUIET, _DOUBTFUL, _DEAD = Health.QUIET, Health.DOUBTFUL, Health.DEAD
-_RETIRED = -1
-"""The epoch of a lease that somebody else closes."""
 _RECLAIM_TIME = 0.25
 """How long a caller that must not wait still waits for what a dead thread had: it is on its way back."""
 _OPENING_PAUSE = 1.0
@@ -150,7 +148,7 @@ class ConnectionPool:
         if health is _DOUBTFUL and self._dialler.is_answering(lease):
             lease.generation = generation
             return True
-        self._dialler.close(lease, reason)
+        self._dialler.discard(lease, reason)
         return False
 
     def _take_or_reserve(self, thread: int) -> Lease | None:
@@ -194,7 +192,7 @@ class ConnectionPool:
             finally:
                 # Only now, for its place goes to the head of the queue.
                 if doomed is not None:
-                    self._dialler.close(doomed, reason)
+                    self._dialler.discard(doomed, reason)
             if isinstance(step, Waiter):
                 waiter = step
                 lease = self._wait(waiter, deadline)
@@ -216,7 +214,7 @@ class ConnectionPool:
         now = self._clock()
         with ledger.lock:
             self._refuse_if_closed()
-            if suspect is not None:
+            if suspect is not None and suspect.epoch == ledger.epoch:
                 suspect.holder = 0
                 ledger.idle.append(suspect)
             elif ledger.idle and not ledger.waiters:
@@ -336,8 +334,8 @@ class ConnectionPool:
                 ledger.place(lease, now, is_checked=False)
         if self._events is not None:
             announce(self._events.checked_in, held)
-        if not is_kept and lease.epoch != _RETIRED:
-            self._dialler.close(lease, self._find_reason(lease, is_settled=is_settled, is_usable=is_usable))
+        if not is_kept:
+            self._dialler.discard(lease, self._find_reason(lease, is_settled=is_settled, is_usable=is_usable))
 
     def _settle(self, lease: Lease) -> tuple[bool, bool]:
         """Make a connection ready for the next borrower; say whether it is alive, and whether it is ready."""
@@ -360,14 +358,7 @@ class ConnectionPool:
 
     def discard(self, lease: Lease, reason: str) -> None:
         """Close a connection that its borrower does not give back."""
-        if self._retire(lease):
-            self._dialler.close(lease, reason)
-
-    def _retire(self, lease: Lease) -> bool:
-        """Claim the right to close a connection; False if somebody else has it."""
-        with self._ledger.lock:
-            is_mine, lease.epoch = lease.epoch != _RETIRED, _RETIRED
-            return is_mine
+        self._dialler.discard(lease, reason)
 
     def find(self, connection: Any) -> Lease | None:
         """Return the lease of a connection that is out."""
@@ -376,6 +367,15 @@ class ConnectionPool:
                 if lease.connection is connection and lease.holder:
                     return lease
         return None
+
+    def list_leases(self) -> list[Lease]:
+        """Return every connection, the oldest first."""
+        with self._ledger.lock:
+            return sorted(self._ledger.leases, key=lambda lease: lease.opened_at)
+
+    def read_clock(self) -> float:
+        """Return the time by the pool's clock."""
+        return self._clock()
 
     def reclaim(self, lease: Lease) -> None:
         """Take back what an ended thread or task had."""
@@ -391,9 +391,7 @@ class ConnectionPool:
             if not (ledger.leases or ledger.opening or ledger.waiters):
                 self._is_kept = False
                 return None
-            due = [lease for lease in ledger.idle if now >= lease.unfit_at]
-            if due:
-                ledger.idle[:] = [lease for lease in ledger.idle if now < lease.unfit_at]
+            due = ledger.retire(lambda lease: not lease.holder and now >= lease.unfit_at)
             planned = self._dialler.plan(now)
             pause = self._find_pause(now)
         self._dialler.start(planned)
@@ -412,21 +410,25 @@ class ConnectionPool:
             pause = min(pause, _OPENING_PAUSE)
         return max(pause, 0.01)
 
-    def close_idle(self, reason: str = "closed") -> None:
+    def close_idle(self) -> None:
         """Close every connection that nobody has."""
-        with self._ledger.lock:
-            idle, self._ledger.idle = self._ledger.idle, []
-        for lease in idle:
-            self._dialler.close(lease, reason)
+        self._close_each(lambda lease: not lease.holder)
 
-    def close_held(self, age: float = float("-inf")) -> int:
+    def close_held(self, age: float) -> int:
         """Close the connections that are out for longer than `age` seconds, under their borrowers; count them."""
+        oldest = self._clock() - age
+        return self._close_each(lambda lease: bool(lease.holder) and lease.taken_at < oldest)
+
+    def close_all(self) -> None:
+        """Close every connection, under its borrower if it has one."""
+        self._close_each(lambda _: True)
+
+    def _close_each(self, chosen: Callable[[Lease], bool]) -> int:
         with self._ledger.lock:
-            oldest = self._clock() - age
-            held = [lease for lease in self._ledger.leases if lease.holder and lease.taken_at < oldest]
-        for lease in held:
-            self.discard(lease, "closed")
-        return len(held)
+            retired = self._ledger.retire(chosen)
+        for lease in retired:
+            self._dialler.close(lease, "closed")
+        return len(retired)
 
     def begin_anew(self) -> None:
         """Close every connection, those that are out as soon as they come back."""
@@ -439,7 +441,7 @@ class ConnectionPool:
         """Lose every connection without closing any."""
         with self._ledger.lock:
             for lease in self._ledger.leases:
-                lease.epoch = _RETIRED
+                lease.epoch = RETIRED
             self._ledger.leases.clear()
             self._ledger.idle.clear()
             self._ledger.epoch += 1

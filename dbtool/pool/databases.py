@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ import playhouse.pool
 from dbtool.errors import UsageError
 from dbtool.pool.backend import PeeweeBackend
 from dbtool.pool.bindings import Binding, manages_its_database
+from dbtool.pool.compatibility import PlayhouseNames, read_timeout
 from dbtool.pool.connections import ConnectionPool
 from dbtool.pool.drivers import find_driver
 from dbtool.pool.failures import is_permanent
@@ -25,8 +27,14 @@ from dbtool.pool.memory import SharedMemory
 from dbtool.pool.states import State, States, ThreadStates, find_task
 from dbtool.pool.stats import PoolEvents, PoolStats
 
+_logger = logging.getLogger(__name__)
+
 _translation = vars(peewee)["__exception_wrapper__"]
 """Turns a driver's error into peewee's."""
+
+# peewee's own words, for those who look for them.
+_DEFERRED = "Error, database must be initialized before opening a connection."
+_IN_TRANSACTION = "Attempting to close database while transaction is open."
 
 _POOLS: WeakSet[PooledDatabase] = WeakSet()
 
@@ -49,7 +57,7 @@ class LeaseContext(peewee.ConnectionContext):
             self.db._return_whatever_happens(is_silent=kind is not None)  # noqa: SLF001
 
 
-class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
+class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ignore[misc]
     """A mixin that gives any peewee database a pool.
 
     Beyond playhouse's arguments: `min_idle` connections are kept warm; `idle_timeout` ends those unused for so
@@ -80,7 +88,7 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         settings = PoolOptions(
             max_connections=playhouse.pool.make_int(max_connections) or None,
             stale_timeout=playhouse.pool.make_int(stale_timeout),
-            timeout=_read_timeout(timeout),
+            timeout=read_timeout(timeout),
             min_idle=min_idle,
             idle_timeout=idle_timeout,
             resets_session=reset == "session",
@@ -104,7 +112,7 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         if stale_timeout is not None:
             changes["stale_timeout"] = playhouse.pool.make_int(stale_timeout)
         if timeout is not None:
-            changes["timeout"] = _read_timeout(timeout)
+            changes["timeout"] = read_timeout(timeout)
         self._pool.replace_options(replace(self._pool.options, **changes))
         self._pool.begin_anew()
 
@@ -122,7 +130,7 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         """Check a connection out for this thread or task; False if it has one and `reuse_if_open`."""
         state = self._state
         if self.deferred:
-            raise peewee.InterfaceError("Error, database must be initialized before opening a connection.")
+            raise peewee.InterfaceError(_DEFERRED)
         if not state.closed:
             if reuse_if_open:
                 return False
@@ -142,9 +150,9 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         """Return this thread's or task's connection to the pool; False if it had none."""
         state = self._state
         if self.deferred:
-            raise peewee.InterfaceError("Error, database must be initialized before opening a connection.")
+            raise peewee.InterfaceError(_DEFERRED)
         if state.transactions:
-            raise peewee.OperationalError("Attempting to close database while transaction is open.")
+            raise peewee.OperationalError(_IN_TRANSACTION)
         lease = state.clear()
         if lease is None:
             return False
@@ -169,7 +177,11 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         if lease is not None:
             self._pool.release(lease)
         if is_in_transaction and not is_silent:
-            raise peewee.OperationalError("Attempting to close database while transaction is open.")
+            raise peewee.OperationalError(_IN_TRANSACTION)
+
+    def _refuse_in_transaction(self) -> None:
+        if self._state.transactions:
+            raise peewee.OperationalError(_IN_TRANSACTION)
 
     def bind_ctx(self, models: Sequence[Any], bind_refs: bool = True, bind_backrefs: bool = True) -> Any:
         """Make a block in which models belong to this database, for this thread or task alone."""
@@ -182,8 +194,7 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         state = self._state
         if state.closed:
             return False
-        if state.transactions:
-            raise peewee.OperationalError("Attempting to close database while transaction is open.")
+        self._refuse_in_transaction()
         lease = state.clear()
         if lease is not None:
             self._pool.discard(lease, "closed")
@@ -199,9 +210,9 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
 
     def close_all(self) -> None:
         """Close every connection, even under its borrower."""
-        self.close()
-        self._pool.close_idle()
-        self._pool.close_held()
+        self._refuse_in_transaction()
+        self._state.clear()
+        self._pool.close_all()
 
     def dispose(self) -> None:
         """Lose every connection without closing any."""
@@ -242,7 +253,10 @@ class PooledDatabase(playhouse.pool.PooledDatabase):  # type: ignore[misc]
         return super(playhouse.pool.PooledDatabase, self)._connect()
 
     def _close_raw(self, connection: Any) -> None:
-        super(playhouse.pool.PooledDatabase, self)._close(connection)
+        try:
+            super(playhouse.pool.PooledDatabase, self)._close(connection)
+        except Exception:
+            _logger.debug("a connection could not be closed", exc_info=True)
 
     def _is_closed(self, connection: Any) -> bool:
         """Say whether a connection is closed; overridden, it is asked at each checkout."""
@@ -294,12 +308,6 @@ class PooledSqliteDatabase(PooledDatabase, playhouse.pool.PooledSqliteDatabase):
             connection.close()
             raise
         return connection
-
-
-def _read_timeout(timeout: Any) -> float | None:
-    """Turn playhouse's 0, which waits for ever, into infinity; None does not wait."""
-    seconds = playhouse.pool.make_int(timeout)
-    return float("inf") if seconds == 0 else seconds
 
 
 def _start_all_in_child() -> None:

@@ -12,7 +12,7 @@ from random import random
 from threading import Thread
 from time import sleep
 
-from dbtool.pool.lease import Attempt, Lease
+from dbtool.pool.lease import RETIRED, Attempt, Lease
 from dbtool.pool.ledger import Backend, Failure, Ledger
 from dbtool.pool.queue import Waiter
 from dbtool.pool.stats import PoolEvents, announce
@@ -154,6 +154,7 @@ class Dialler:
         connection = self._backend.open()
         now = self._clock()
         lease = Lease(connection, self._backend.find_driver(connection), epoch=epoch, generation=generation)
+        lease.opened_at = now
         if options.stale_timeout:
             lease.expires_at = lease.unfit_at = now + _shorten(options.stale_timeout)
         if options.idle_timeout:
@@ -281,20 +282,28 @@ class Dialler:
     def _ask(self, attempt: Attempt, lease: Lease) -> None:
         generation = self._ledger.generation
         is_alive = self._clock() < lease.unfit_at and self.is_answering(lease)
-        if not is_alive:
-            self.close(lease, "dead")
         now = self._clock()
         with self._ledger.lock:
             waiter = attempt.waiter
             self._finish(attempt)
-            if is_alive:
+            is_kept = is_alive and lease.epoch == self._ledger.epoch
+            if is_kept:
                 lease.generation = generation
                 self._give(lease, waiter, now)
             planned = self.plan(now)
         self.start(planned)
+        if not is_kept:
+            self.discard(lease, "closed" if is_alive else "dead")
+
+    def discard(self, lease: Lease, reason: str) -> None:
+        """Close a connection for good, unless somebody else does; the lock must be free."""
+        with self._ledger.lock:
+            is_mine, lease.epoch = lease.epoch != RETIRED, RETIRED
+        if is_mine:
+            self.close(lease, reason)
 
     def close(self, lease: Lease, reason: str) -> None:
-        """Close a connection for good and free its place; the lock must be free."""
+        """Close a retired connection, then free its place; the lock must be free."""
         self._backend.close(lease.connection)
         with self._ledger.lock:
             self._ledger.leases.discard(lease)

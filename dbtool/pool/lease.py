@@ -37,6 +37,12 @@ class Driver:
     """Make the session new, given the connection and its database; False if only reopening does that."""
 
 
+OBSOLETE = -2
+"""The epoch of a lease to close as soon as whoever is busy with it is done."""
+RETIRED = -1
+"""The epoch of a lease that somebody has undertaken to close: nobody else may, nor hand it out."""
+
+
 class Lease:
     """A connection in a pool. The pool's lock guards it while it is idle, its holder owns it while it is out."""
 
@@ -49,6 +55,7 @@ class Lease:
         "holder",
         "idle_limit",
         "is_orphaned",
+        "opened_at",
         "taken_at",
         "trace",
         "unfit_at",
@@ -62,6 +69,7 @@ class Lease:
         """The pool's life that the connection belongs to; another one means that it has to be closed."""
         self.generation = generation
         """Behind the pool's own, the connection is suspect: one like it was found dead."""
+        self.opened_at = 0.0
         self.expires_at = float("inf")
         self.idle_limit = float("inf")
         self.unfit_at = float("inf")

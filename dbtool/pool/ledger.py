@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from dbtool.durations import format_duration
-from dbtool.pool.lease import Attempt, Driver, Lease, describe_thread
+from dbtool.pool.lease import OBSOLETE, RETIRED, Attempt, Driver, Lease, describe_thread
 from dbtool.pool.queue import Waiter, WaitingQueue
 from dbtool.pool.stats import PoolStats
 
@@ -124,6 +124,20 @@ class Ledger:
         if waiter.attempt is not None:
             waiter.attempt.waiter = None
             waiter.attempt = None
+
+    def retire(self, chosen: Callable[[Lease], bool]) -> list[Lease]:
+        """Undertake to close some connections, whoever has them, and return them.
+
+        One that a helper is asking is left to the helper: closing it might wait for the answer.
+        """
+        asked = {attempt.lease for attempt in self.attempts}
+        retired = [lease for lease in self.leases if lease.epoch != RETIRED and chosen(lease)]
+        for lease in retired:
+            lease.epoch = OBSOLETE if lease in asked else RETIRED
+        retired = [lease for lease in retired if lease.epoch == RETIRED]
+        if retired:
+            self.idle[:] = [lease for lease in self.idle if lease.epoch != RETIRED]
+        return retired
 
     def count_in_use(self) -> int:
         """Count the connections that borrowers have."""
