@@ -11,9 +11,13 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
 
 from dbtool.environment import Environment
+
+TYPE_CHECKING = False  # every command pays for what is imported here
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, BinaryIO, Literal, TextIO
 
 APPLICATION = "dbtool"
 
@@ -24,14 +28,13 @@ _CRYPTOGRAPHY = "cryptography"
 
 def process_environment() -> Environment:
     """Return this process's surroundings."""
-    from platformdirs import user_config_path, user_state_path  # noqa: PLC0415 - earned only when called
-
+    config_directory, state_directory = _find_directories()
     return Environment(
         variables=dict(os.environ),
         working_directory=Path.cwd(),
         home=Path.home(),
-        config_directory=user_config_path(APPLICATION, appauthor=False),
-        state_directory=user_state_path(APPLICATION, appauthor=False),
+        config_directory=config_directory,
+        state_directory=state_directory,
         stdin=_binary(sys.stdin, 0, "rb"),
         stdout=_binary(sys.stdout, 1, "wb"),
         stderr=sys.stderr,
@@ -41,14 +44,30 @@ def process_environment() -> Environment:
     )
 
 
-def _binary(stream: TextIO | None, descriptor: int, mode: str) -> BinaryIO:
+def _find_directories() -> tuple[Path, Path]:
+    """Return dbtool's own directories for configuration and state on this platform."""
+    # What platformdirs does on Linux, without the 5 ms that importing it adds to every prompt.
+    if sys.platform == "linux":
+        return _xdg("XDG_CONFIG_HOME", ".config") / APPLICATION, _xdg("XDG_STATE_HOME", ".local/state") / APPLICATION
+    from platformdirs import user_config_path, user_state_path  # noqa: PLC0415 - earned only here
+
+    return user_config_path(APPLICATION, appauthor=False), user_state_path(APPLICATION, appauthor=False)
+
+
+def _xdg(variable: str, standard: str) -> Path:
+    """Return a base directory; the specification has a relative one ignored."""
+    named = os.environ.get(variable, "").strip()
+    return Path(named) if Path(named).is_absolute() else Path.home() / standard
+
+
+def _binary(stream: TextIO | None, descriptor: int, mode: Literal["rb", "wb"]) -> BinaryIO:
     """Return the raw file behind a text stream; a stream that was closed at the start reads and writes nothing.
 
     Raw, because a thread that is stuck in a buffered file holds a lock that Python wants at its exit.
     """
     if stream is None:
-        return cast("BinaryIO", Path(os.devnull).open(mode, buffering=0))
-    return cast("BinaryIO", os.fdopen(descriptor, mode, buffering=0, closefd=False))
+        return Path(os.devnull).open(mode, buffering=0)
+    return os.fdopen(descriptor, mode, buffering=0, closefd=False)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -59,6 +78,7 @@ def prepare_process(engines: Collection[str]) -> None:
     """Get the command line's own process ready to open connections of `engines`, an `Environment` having been made."""
     _forget_libpq_variables()
     _import_drivers(engines)
+    _silence_driver()
 
 
 def _forget_libpq_variables() -> None:
@@ -69,6 +89,20 @@ def _forget_libpq_variables() -> None:
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
+
+
+def _silence_driver() -> None:
+    """Keep psycopg2 from printing tracebacks of its own.
+
+    When a session is ended within a COPY, it meets two errors, stumbles over the second and prints
+    that as a SystemError; what it raises is good.
+    """
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if kind is not SystemError:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = show
 
 
 def _import_drivers(engines: Collection[str]) -> None:

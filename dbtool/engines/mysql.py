@@ -118,7 +118,7 @@ class MySQLConnection:
             self._limit_rows(request.limit)
             self._raw.query(text, unbuffered=True)
             return self._collect(request, sink)
-        except (pymysql.MySQLError, OSError, UnicodeDecodeError) as error:
+        except (pymysql.MySQLError, UnicodeDecodeError) as error:
             if isinstance(error, UnicodeDecodeError):
                 self._give_up()
                 raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error

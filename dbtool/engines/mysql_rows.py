@@ -6,12 +6,12 @@ the format wants text, else one row at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import pymysql.err
 from pymysql.charset import charset_by_id
-from pymysql.constants import FIELD_TYPE, SERVER_STATUS
+from pymysql.constants import CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper
 
 from dbtool.engines.mysql_packets import BlockReader, rewrite_rows
@@ -48,6 +48,7 @@ _STRINGS = frozenset(
         FIELD_TYPE.BLOB,
     }
 )
+_T = TypeVar("_T")
 _BINARY_CHARSET = 63
 _BATCH = 500
 _UTF8 = frozenset({"utf8", "utf-8", "ascii"})
@@ -96,7 +97,7 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
     reader: BlockReader = raw._rfile
     sent = 0
     while True:
-        rewritten = rewrite_rows(reader.take_buffered(), fields)
+        rewritten = rewrite_rows(_receive(raw, reader.take_buffered), fields)
         rest = rewritten.rest
         if len(rest) >= 4:
             raw._next_seq_id = rest[3]
@@ -106,8 +107,8 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
             sink.write_block(Lane.COPY_TEXT, rewritten.text)
         if not rewritten.ended:
             needed = 4 + int.from_bytes(rest[:3], "little") if len(rest) > 4 else 5
-            if not reader.require(needed):
-                raise _lost()
+            if not _receive(raw, lambda: reader.require(needed)):  # noqa: B023 - called at once
+                raise _lost(raw, "it ended")
             continue
         packet = raw._read_packet()
         if _finish_at_end(raw, result, packet):
@@ -162,5 +163,14 @@ def _finish_at_end(raw: Any, result: Any, packet: Any) -> bool:
     return True
 
 
-def _lost() -> pymysql.err.OperationalError:
-    return pymysql.err.OperationalError(2013, "Lost connection to the server during the query")
+def _receive(raw: Any, read: Callable[[], _T]) -> _T:
+    """Read past PyMySQL, with what it does where the network fails."""
+    try:
+        return read()
+    except OSError as error:
+        raise _lost(raw, str(error)) from error
+
+
+def _lost(raw: Any, reason: str) -> pymysql.err.OperationalError:
+    raw._force_close()
+    return pymysql.err.OperationalError(CR.CR_SERVER_LOST, f"Lost connection to the server during the query ({reason})")

@@ -24,9 +24,22 @@ class Running:
         """A statement that takes a minute, marked."""
         return self.sessions.sleep.format(mark=self.mark)
 
+    @property
+    def port(self) -> int:
+        """The server's port."""
+        return int(self.url.rpartition(":")[2].partition("/")[0])
+
+    def url_through(self, port: int) -> str:
+        """Return the URL by way of a proxy."""
+        return self.url.replace(f":{self.port}/", f":{port}/")
+
+    def find(self) -> list[int]:
+        """Return the sessions that run a marked statement."""
+        return self.sessions.find(self.mark)
+
     def is_quiet(self) -> bool:
         """Say whether no marked statement runs."""
-        return not self.sessions.find(self.mark)
+        return not self.find()
 
 
 @pytest.fixture(params=["postgres", "mariadb"])

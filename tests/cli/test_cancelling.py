@@ -171,11 +171,10 @@ def test_a_cancel_that_nobody_confirms_is_bounded_and_said(
 
 
 def test_a_second_signal_exits_at_once_and_leaves_no_part_of_a_file(running: Running, tmp_path: Path) -> None:
-    port = int(running.url.rpartition(":")[2].partition("/")[0])
-    with Proxy(port) as proxy:
-        url = running.url.replace(f":{port}/", f":{proxy.port}/")
+    with Proxy(running.port) as proxy:
+        url = running.url_through(proxy.port)
         with started("query", "-p", url, running.sleep, "-o", "rows.csv", home=tmp_path) as process:
-            eventually(lambda: bool(running.sessions.find(running.mark)))
+            eventually(lambda: bool(running.find()))
             assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
             proxy.hang()
             process.send_signal(signal.SIGINT)
