@@ -36,7 +36,7 @@ _POSTGRES_DATA = f"""create table big as select i::int as id, ((i::bigint * 7919
 _MARIADB_DATA = f"""create table big as select seq as id, (seq * 7919) % 100000 as n, cast(seq / 7.0 as double) as f,
   if(seq % 10 = 0, concat('some, text ', seq), concat('text ', seq)) as a,
   if(seq % 20 = 0, null, concat('name', seq % 1000)) as b,
-  timestamp '2024-01-01' + interval seq second as ts from seq_1_to_{ROWS}"""
+  timestamp('2024-01-01') + interval seq second as ts from seq_1_to_{ROWS}"""
 _SQLITE_DATA = f"""create table big as with recursive c(i) as (select 1 union all select i + 1 from c where i < {ROWS})
   select i as id, (i * 7919) % 100000 as n, i / 7.0 as f,
   case when i % 10 = 0 then 'some, text ' || i else 'text ' || i end as a,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +56,18 @@ class Measurement:
 
 
 def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
-    """Run a contender with its output thrown away, as a file would take it; raises RuntimeError if it fails."""
-    with open(os.devnull, "wb") as sink, open(contender.script or os.devnull, "rb") as source:  # noqa: PTH123
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            contender.command, stdin=source, stdout=sink, stderr=subprocess.PIPE, env=environment
-        )
-        errors = process.stderr.read() if process.stderr else b""
-        _pid, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.stderr:
-        process.stderr.close()
-    if process.returncode:
-        raise RuntimeError(f"{contender.name} failed ({process.returncode}): {errors.decode(errors='replace')[:500]}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    """Run a contender with its output thrown away; raises RuntimeError if it fails."""
+    launched = subprocess.run(
+        [sys.executable, "-I", "-S", str(_LAUNCHER), str(contender.script or os.devnull), *contender.command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if launched.returncode or '"status": 0' not in launched.stdout:
+        raise RuntimeError(f"{contender.name} failed: {launched.stderr[-500:]}")
+    used = json.loads(launched.stdout)
+    return Sample(used["wall"], used["cpu"], used["peak"])
 
 
 def measure(
