@@ -38,7 +38,7 @@ class CsvWriter(RowWriter):
             return
         columns = [self._spelling.render(column) for column in transpose(rows)]
         lines = map(",".join, zip(*columns, strict=True))
-        self._write_text("\n".join(lines) + "\n")
+        self._write_text("\n".join([*lines, ""]))
 
     def write_block(self, lane: Lane, block: bytes) -> None:
         """Write some rows that come as COPY csv or COPY text."""

@@ -25,7 +25,9 @@ def escape_controls(text: str, *, keep: str = "") -> str:
 
 def escape_onto_one_line(text: str) -> str:
     r"""Write line breaks and tabs as `\n`, `\r` and `\t`, other control characters as `\xNN`."""
-    return _CONTROL.sub(lambda match: _NAMED.get(match[0]) or _hex(match), text)
+    for character, name in _NAMED.items():
+        text = text.replace(character, name)
+    return _CONTROL.sub(_hex, text)
 
 
 def _hex(match: re.Match[str]) -> str:

@@ -5,7 +5,6 @@ https://www.postgresql.org/docs/current/sql-copy.html; only what COPY TO writes 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from dbtool.formats.spelling import Spelling, transpose
@@ -13,8 +12,8 @@ from dbtool.result import Row
 
 NULL = "\\N"
 
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_STAND_INS = str.maketrans("\n\t\\", "\\\n\t")
 _ESCAPES = str.maketrans({"\\": "\\\\"} | {character: "\\" + letter for letter, character in _LETTERS.items()})
 
 
@@ -24,7 +23,12 @@ def unescape(field: str) -> str | None:
         return field
     if field == NULL:
         return None
-    return _ESCAPED.sub(lambda match: _LETTERS.get(match[1], match[1]), field)
+    # No field holds a raw line feed or tab, so that they can stand in for what has been undone:
+    # a pattern that finds one escape after the other would make an object of each.
+    text = field.replace("\\\\", "\n")
+    for letter in "bfrv":
+        text = text.replace("\\" + letter, _LETTERS[letter])
+    return text.replace("\\n", "\t").replace("\\t", "\\").translate(_STAND_INS)
 
 
 def decode(block: bytes, count: int) -> list[tuple[str | None, ...]]:

@@ -10,9 +10,8 @@ from dbtool.formats.spelling import Spelling, transpose
 from dbtool.formats.writer import FormatOptions, Output, RowWriter
 from dbtool.result import NUMBERS, Column, Row
 
-# What ends a cell, escapes, or opens a tag: the last would turn data into HTML.
-_MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?])")
-_BREAK = re.compile(r"\r\n|\r|\n")
+# What opens a tag would turn data into HTML.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 class MarkdownWriter(RowWriter):
@@ -56,6 +55,9 @@ def _is_plain(text: str) -> bool:
 def _escape(text: str) -> str:
     if _is_plain(text):
         return text
-    marked = _MARKUP.sub(r"\\\g<0>", text)
+    marked = text.replace("\\", "\\\\").replace("|", "\\|")
+    marked = _TAG.sub(r"\\<", marked)
+    for line_break in ("\r\n", "\r", "\n"):
+        marked = marked.replace(line_break, "<br>")
     # A tab is harmless inside a cell, but a terminal must not get one out of the data either.
-    return escape_controls(_BREAK.sub("<br>", marked))
+    return escape_controls(marked)

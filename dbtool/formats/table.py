@@ -21,6 +21,8 @@ from dbtool.result import NUMBERS, Column, Kind, Row, Value
 
 _HELD_ROWS = 1000
 _HELD_CHARACTERS = 1 << 20
+_WIDEST = 1000
+"""A wider cell pushes out: to pad every line to a document's length would serve nobody."""
 _NARROWEST = 8
 """A column is not cut below this width."""
 
@@ -105,7 +107,7 @@ class TableWriter(RowWriter):
     def _choose_layout(self) -> _Layout:
         names = [self._name(column) if self._options.header else "" for column in self._columns]
         widths = [
-            max([measure_width(name), *(max(measure_widths(cells[index])) for cells in self._held)])
+            min(_WIDEST, max([measure_width(name), *(max(measure_widths(cells[index])) for cells in self._held)]))
             for index, name in enumerate(names)
         ]
         right = [bool(right) for right in self._right]
@@ -123,7 +125,7 @@ class TableWriter(RowWriter):
 
     def _write_lines(self, cells: Sequence[Sequence[str]], layout: _Layout) -> None:
         lines = map(" │ ".join, zip(*self._align(cells, layout), strict=True))
-        self._write_text("\n".join(lines) + "\n")
+        self._write_text("\n".join([*lines, ""]))
 
     def _align(self, columns: Sequence[Sequence[str]], layout: _Layout) -> list[list[str]]:
         last = len(columns) - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dbtool.formats.controls import escape_onto_one_line
 from dbtool.formats.display import BOLD, DIM, PLAIN, measure_width
@@ -40,11 +40,14 @@ class VerticalWriter(RowWriter):
             return
         columns = [self._spelling.render(column) for column in transpose(rows)]
         cells = zip(*columns, strict=True) if columns else [()] * len(rows)
-        self._write_text("".join(map(self._record, cells)))
+        self._write_text("".join([piece for row in cells for piece in self._record(row)]))
 
-    def _record(self, cells: Sequence[str]) -> str:
-        lines = [label + self._dim_null(cell) for label, cell in zip(self._labels, cells, strict=True)]
-        return self._heading() + "\n".join(lines) + "\n"
+    def _record(self, cells: Sequence[str]) -> Iterator[str]:
+        yield self._heading()
+        for label, cell in zip(self._labels, cells, strict=True):
+            yield label
+            yield self._dim_null(cell)
+            yield "\n"
 
     def _heading(self) -> str:
         self._number += 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import tracemalloc
 from pathlib import PurePath
 
@@ -9,7 +10,7 @@ import pytest
 from dbtool.errors import UsageError
 from dbtool.formats import FORMATS, FormatOptions, Output, format_for_suffix
 from dbtool.formats.copytext import encode
-from dbtool.result import Lane
+from dbtool.result import Lane, Row
 from tests.formats.writing import text_columns, write, write_block
 
 
@@ -71,15 +72,33 @@ def test_csv_tells_null_from_the_empty_string() -> None:
     assert write("csv", text_columns("a"), [(None,), ("",)]) == b'a\n\n""\n'
 
 
+def test_csv_finds_every_field_of_a_block_that_needs_care() -> None:
+    columns = text_columns("a", "b", "c", "d")
+    for values in itertools.product(["", "a", ",", None], repeat=5):
+        rows: list[Row] = [("x", "x", "x", values[0]), values[1:]]
+        assert write_block("csv", columns, rows) == write("csv", columns, rows)
+
+
+def test_csv_finds_every_empty_line_of_a_block() -> None:
+    for values in itertools.product(["", "a", ",", None], repeat=4):
+        rows: list[Row] = [(value,) for value in values]
+        assert write_block("csv", text_columns("a"), rows) == write("csv", text_columns("a"), rows)
+
+
+def test_csv_quotes_line_breaks_of_both_kinds_and_a_lone_end_of_data() -> None:
+    assert write("csv", text_columns("a", "b"), [("x\ry", "x\ny"), ("\\.", "\t")]) == (b'a,b\n"x\ry","x\ny"\n\\.,\t\n')
+    assert write("csv", text_columns("a"), [("\\.",)]) == b'a\n"\\."\n'
+
+
 def test_csv_quotes_what_reads_like_the_null_text_number_or_not() -> None:
-    assert (
-        write("csv", text_columns("a", "b"), [(0, None), ("0", 10)], FormatOptions(null="0")) == b'a,b\n"0",0\n"0",10\n'
-    )
+    options = FormatOptions(null="0")
+    assert write("csv", text_columns("a", "b"), [(0, "0"), (10, None)], options) == b'a,b\n"0","0"\n10,0\n'
 
 
 def test_tsv_escapes_what_reads_like_the_null_text() -> None:
-    rows = [("x", None), ("éx", "xx")]
-    assert write("tsv", text_columns("a", "b"), rows, FormatOptions(null="x")) == "a\tb\n\\x78\tx\néx\txx\n".encode()
+    columns, rows, options = text_columns("a", "b"), [("x", None), ("éx", "xx")], FormatOptions(null="x")
+    assert write("tsv", columns, rows, options) == "a\tb\n\\x78\tx\néx\txx\n".encode()
+    assert write_block("tsv", columns, rows, options) == "a\tb\n\\x78\tx\néx\txx\n".encode()
     assert write("tsv", text_columns("a"), [("é",)], FormatOptions(null="é")) == b"a\n\\xc3\\xa9\n"
 
 
@@ -140,15 +159,15 @@ class _Nowhere(Output):
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_no_format_keeps_the_rows_that_it_has_written(name: str) -> None:
-    rows = [("x" * 1000,)] * 200
     writer = FORMATS[name].make(_Nowhere(), FormatOptions())
     writer.begin(text_columns("a"))
     tracemalloc.start()
     try:
         for _ in range(50):
-            writer.write_rows(rows)
-        _, peak = tracemalloc.get_traced_memory()
+            writer.write_rows([(str(number) + "x" * 1000,) for number in range(200)])
+        left, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     # 10 MB went through; a batch is 0.2 MB, and a table holds 1 MB of texts at first.
     assert peak < 5_000_000
+    assert left < 100_000

@@ -139,3 +139,8 @@ def test_a_later_row_is_cut_where_the_first_ones_were(first: str, later: str) ->
     writer.write_rows([("x" * 40, "y")])
     writer.end()
     assert output.getvalue().decode().splitlines()[3] == later
+
+
+def test_a_document_does_not_make_every_line_as_long_as_itself() -> None:
+    lines = _table(text_columns("a", "b"), [("x" * 5000, "y"), ("x", "y")])
+    assert [len(line) for line in lines] == [1004, 1004, 5004, 1004]
