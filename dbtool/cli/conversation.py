@@ -9,6 +9,7 @@ from dbtool.cli.console import Console
 from dbtool.cli.prompt import LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, make_results, open_output
+from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.profiles.model import Profile
@@ -56,7 +57,11 @@ class Conversation:
 
     def _statements(self, prompt: LinePrompt) -> Iterator[Statement]:
         pending: list[Splitter] = []
-        read = prompt.reader(lambda: bool(pending) and pending[0].pending)
+        connection = self.session.connection
+        read = prompt.reader(
+            lambda: bool(pending) and pending[0].pending,
+            lambda: connection.transaction is not TransactionState.NONE,
+        )
         pending.append(Splitter(read, self.session.engine.dialect, source="input"))
         yield from pending[0]
 

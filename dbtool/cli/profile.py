@@ -53,7 +53,9 @@ def check(
 ) -> None:
     """Connect to profiles and report: secret, TLS, server version, latency, read-only or not.
 
-    Without a name, the active profile. Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
+    Without a name, the active profile.
+
+    Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
     """
     from dbtool.cli.checking import CheckRequest, check_profiles  # noqa: PLC0415
     from dbtool.cli.connecting import Limits  # noqa: PLC0415

@@ -30,11 +30,16 @@ class LinePrompt:
             history=_open_history(environment), output=create_output(stdout=environment.stderr)
         )
 
-    def reader(self, is_pending: Callable[[], bool]) -> Callable[[], bytes]:
-        """Return a function that reads the next line, b"" at Ctrl-D; raises LineAbortedError at Ctrl-C."""
+    def reader(self, is_pending: Callable[[], bool], is_in_transaction: Callable[[], bool]) -> Callable[[], bytes]:
+        """Return a function that reads the next line, b"" at Ctrl-D; raises LineAbortedError at Ctrl-C.
+
+        The prompt shows an open transaction as psql does, by a star.
+        """
 
         def read() -> bytes:
-            message = _CONTINUED.rjust(len(self._name) + len(self._mark)) if is_pending() else self._name + self._mark
+            message = self._name + ("*" if is_in_transaction() else "") + self._mark
+            if is_pending():
+                message = _CONTINUED.rjust(len(message))
             try:
                 line = self._session.prompt(FormattedText([(self._style, message)]))
             except EOFError:

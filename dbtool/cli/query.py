@@ -134,8 +134,11 @@ def query(
 ) -> None:
     """Run SQL on a profile's database.
 
-    SQL comes from arguments, from files, or from standard input. Each statement commits by itself, and the first
-    failure stops the run. Rows go to stdout, everything else to stderr.
+    SQL comes from arguments, files or standard input; on a terminal without any, from a prompt.
+
+    Each statement commits by itself, and the first failure stops the run.
+
+    Rows go to stdout, everything else to stderr.
     """
     # Imported here, as every command's work is: `--help` and the other commands need none of it.
     from dbtool.cli.connecting import Limits  # noqa: PLC0415
