@@ -5,11 +5,13 @@ The names below load on first use, so that importing dbtool imports neither peew
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from typing import Any
+
     from dbtool.errors import (
         ConnectionFailedError,
         DbtoolError,

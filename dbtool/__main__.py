@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+
+TYPE_CHECKING = False  # `dbtool current` stands in prompts
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 def main() -> None:

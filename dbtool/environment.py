@@ -7,20 +7,25 @@ run inside another process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TextIO
+
+from dbtool.records import Record
+
+TYPE_CHECKING = False  # every command pays for what is imported here
+if TYPE_CHECKING:
+    from typing import BinaryIO, TextIO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Record):
     """The surroundings of one command.
 
     `stdin` and `stdout` carry bytes, `stderr` text for people. The `*_is_terminal` flags were asked
     of the real streams once. `config_directory` and `state_directory` are dbtool's own, on this platform.
     """
 
-    variables: Mapping[str, str] = field(repr=False)
+    _concealed = frozenset({"variables"})
+
+    variables: Mapping[str, str]
     working_directory: Path
     home: Path
     config_directory: Path

@@ -7,7 +7,8 @@ A message is one line; it says what happened, where, and what to do about it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from dbtool.records import Record
 
 _BREAKS = re.compile(r"\s*[\r\n]+\s*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -18,8 +19,7 @@ def one_line(text: str) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", text.strip())).replace("\t", " ")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, kw_only=False):
     """A point in a script or a file; line and column count from 1."""
 
     source: str

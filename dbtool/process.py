@@ -28,7 +28,7 @@ _CRYPTOGRAPHY = "cryptography"
 
 def process_environment() -> Environment:
     """Return this process's surroundings."""
-    config_directory, state_directory = _find_directories()
+    config_directory, state_directory = _find_directories(sys.platform)
     return Environment(
         variables=dict(os.environ),
         working_directory=Path.cwd(),
@@ -44,10 +44,10 @@ def process_environment() -> Environment:
     )
 
 
-def _find_directories() -> tuple[Path, Path]:
+def _find_directories(platform: str) -> tuple[Path, Path]:
     """Return dbtool's own directories for configuration and state on this platform."""
     # What platformdirs does on Linux, without the 5 ms that importing it adds to every prompt.
-    if sys.platform == "linux":
+    if platform == "linux":
         return _xdg("XDG_CONFIG_HOME", ".config") / APPLICATION, _xdg("XDG_STATE_HOME", ".local/state") / APPLICATION
     from platformdirs import user_config_path, user_state_path  # noqa: PLC0415 - earned only here
 

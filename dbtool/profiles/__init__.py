@@ -6,9 +6,11 @@ Every name is loaded at its first use: `dbtool current` and completion need few 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `dbtool current` and completion pay for what is imported here
 if TYPE_CHECKING:
+    from typing import Any
+
     from dbtool.profiles.active import Rule, RuleReport, current_name
     from dbtool.profiles.catalog import Catalog, Entry, ProfileFile, load_catalog
     from dbtool.profiles.choice import Choice, choose, explain

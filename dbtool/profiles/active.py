@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import PurePath
@@ -19,6 +18,7 @@ from dbtool.profiles.discover import Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state
+from dbtool.records import Record
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -34,14 +34,15 @@ class Rule(Enum):
     ONLY = "the only profile"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleReport:
+class RuleReport(Record):
     """What one rule says here: a profile, nothing, or why it may not say what it says."""
+
+    _concealed = frozenset({"says"})
 
     rule: Rule
     source: str
     """The option, variable, command or file and line that speaks."""
-    says: str | None = field(default=None, repr=False)
+    says: str | None = None
     """A profile's name, or a URL or path; a URL's password is masked in `shown`."""
     refusal: str | None = None
     won: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def explain(
     reports = list(weigh(surroundings, flag=flag))
     for number, report in enumerate(reports):
         if report.says or report.refusal:
-            reports[number] = replace(report, won=report.refusal is None)
+            reports[number] = report.replaced(won=report.refusal is None)
             break
     return tuple(reports)
 

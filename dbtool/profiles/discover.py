@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dbtool.environment import Environment
@@ -14,6 +14,7 @@ from dbtool.profiles.files import Source, compute_digest, is_file, read_source
 from dbtool.profiles.paths import anchor, is_inside
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state
+from dbtool.records import Record
 
 PIN = ".dbtool-profile"
 PROFILE_NAME = re.compile(r"\w[\w-]{0,63}")
@@ -21,18 +22,23 @@ PROFILE_NAME = re.compile(r"\w[\w-]{0,63}")
 _PIN_LIMIT = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Record):
     """The nearest `.dbtool-profile`; `name` is None where it holds no profile's name."""
 
     path: Path
     name: str | None
     line: int
-    digest: str
+    content: bytes
+
+    _concealed = frozenset({"content"})
+
+    @cached_property
+    def digest(self) -> str:
+        """Return what a record of trust holds for it."""
+        return compute_digest(self.content)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Record):
     """Every file that counts here, the strongest first, and whether the project's may be believed."""
 
     files: tuple[Source, ...]
@@ -113,7 +119,7 @@ def _read_pin(path: Path) -> Pin:
     number, name = written[0] if len(written) == 1 else (1, "")
     # A link to somebody's key file would have that quoted in an error, and so in a CI job's log.
     valid = PROFILE_NAME.fullmatch(name) is not None and is_inside(path, path.parent)
-    return Pin(path=path, name=name if valid else None, line=number, digest=compute_digest(content))
+    return Pin(path=path, name=name if valid else None, line=number, content=content)
 
 
 def _is_pin_trusted(environment: Environment, pin: Pin | None, state: State | None, named: Path | None = None) -> bool:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 # Not tomllib: the standard library's is pure Python and takes twice as long to import, which
 # `dbtool current` pays in every prompt; and its messages carry no line of their own before 3.14.
 import tomli
 
 from dbtool.profiles.scope import Scope
+from dbtool.records import Record
+
+TYPE_CHECKING = False  # `dbtool current` reads profiles too
+if TYPE_CHECKING:
+    from typing import Any
 
 _PROFILES_HEADER = re.compile(rb"""^[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Record):
     """One file that may define profiles; what was hashed, parsed and located is the same `content`."""
+
+    _concealed = frozenset({"content", "table"})
 
     path: Path
     scope: Scope
-    content: bytes = field(repr=False)
-    table: Mapping[str, Any] | None = field(repr=False)
+    content: bytes
+    table: Mapping[str, Any] | None
     """None where the file could not be read or does not parse; `error` says why."""
     error: str | None = None
     line: int = 0
@@ -70,6 +74,11 @@ def read_source(path: Path, scope: Scope) -> Source:
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
         return Source(path=path, scope=scope, content=b"", table=None, error=reason)
+    return parse_source(path, scope, content)
+
+
+def parse_source(path: Path, scope: Scope, content: bytes) -> Source:
+    """Parse what a file holds, or is to hold; what is wrong with it is kept, not raised."""
     try:
         table = tomli.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

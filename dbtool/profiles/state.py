@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.records import Record
+
+TYPE_CHECKING = False  # `dbtool current` reads the state too
+if TYPE_CHECKING:
+    from typing import Any
 
 _FILE = "state.json"
 _VERSION = 1
 _LOCK_WAIT = 10.0
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class Switch(Record):
     """The switched profile; `until` is epoch seconds, None for good."""
 
     name: str
@@ -34,15 +38,14 @@ class Switch:
         return self.name if self.until is None or now < self.until else self.fallback
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Record):
     """Everything remembered; digests stand for the exact content of a file."""
 
     switch: Switch | None = None
     previous: str | None = None
-    projects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    projects: Mapping[str, Mapping[str, str]] = _NONE
     """Per trusted project directory: the digest of each of its files."""
-    pins: Mapping[str, str] = field(default_factory=dict)
+    pins: Mapping[str, str] = _NONE
     """The digest of each trusted `.dbtool-profile`."""
     warning: str | None = None
     """What was wrong with the file, which then counts as empty; never written."""
@@ -56,7 +59,7 @@ class State:
         current = self.switched(now)
         lasting = self.switch.fallback if self.switch and self.switch.until is not None else current
         switch = None if name is None else Switch(name=name, until=until, fallback=lasting if until else None)
-        return replace(self, switch=switch, previous=current if current not in (None, name) else self.previous)
+        return self.replaced(switch=switch, previous=current if current not in (None, name) else self.previous)
 
 
 def read_state(environment: Environment) -> State:
@@ -90,7 +93,7 @@ def update_state(environment: Environment, change: Callable[[State], State]) -> 
         with (directory / "state.lock").open("ab") as lock:
             _lock(lock.fileno(), directory)
             before = read_state(environment)
-            after = replace(change(replace(before, warning=None)), warning=None)
+            after = change(before.replaced(warning=None)).replaced(warning=None)
             if before.warning:
                 _keep_aside(directory / _FILE)
             _write(directory / _FILE, _encode(after))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from dbtool.environment import Environment
@@ -32,7 +31,7 @@ def trust_project(environment: Environment, catalog: Catalog) -> tuple[Path, ...
             projects[str(project)] = list_digests(project, files)
         if pin is not None:
             pins[str(pin.path)] = pin.digest
-        return replace(state, projects=projects, pins=pins)
+        return state.replaced(projects=projects, pins=pins)
 
     update_state(environment, record)
     return tuple(source.path for source in files) + ((pin.path,) if pin else ())

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,13 @@ def test_nothing_is_remembered_at_first(world: World) -> None:
 def test_what_is_written_is_read_again(world: World) -> None:
     written = update_state(
         world.environment,
-        lambda state: replace(
-            state.switch_to("a", now=0).switch_to("b", now=0, until=9.5),
-            projects={"/p": {"dbtool.toml": "0"}},
-            pins={"/p/.dbtool-profile": "1"},
+        lambda state: (
+            state.switch_to("a", now=0)
+            .switch_to("b", now=0, until=9.5)
+            .replaced(
+                projects={"/p": {"dbtool.toml": "0"}},
+                pins={"/p/.dbtool-profile": "1"},
+            )
         ),
     )
     assert world.read_state() == written
@@ -165,7 +167,7 @@ def test_a_lock_that_stays_taken_is_an_error(world: World, monkeypatch: pytest.M
 
 
 def _add_pin(number: int, state: State) -> State:
-    return replace(state, pins={**state.pins, str(number): "x"})
+    return state.replaced(pins={**state.pins, str(number): "x"})
 
 
 def test_threads_that_write_at_once_lose_nothing_and_readers_never_see_half(world: World) -> None:
@@ -197,7 +199,6 @@ def test_threads_that_write_at_once_lose_nothing_and_readers_never_see_half(worl
 
 _WRITER = """
 import io, sys
-from dataclasses import replace
 from pathlib import Path
 from dbtool.environment import Environment
 from dbtool.profiles import update_state
@@ -207,7 +208,7 @@ environment = Environment(
     stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.StringIO(),
 )
 for number in range(10):
-    update_state(environment, lambda s: replace(s, pins={**s.pins, f"{sys.argv[2]}-{number}": "x"}))
+    update_state(environment, lambda s: s.replaced(pins={**s.pins, f"{sys.argv[2]}-{number}": "x"}))
 """
 
 

@@ -1,0 +1,62 @@
+"""Frozen values that cost next to nothing to import.
+
+The standard library's dataclasses bring inspect, ast and dis along, which takes as long as starting
+Python. What `dbtool current` and completion load on their way is a `Record`; anything else is a dataclass.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing, too, is only needed by those who check types
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options):
+        """Stand in for typing's mark, which does nothing when a program runs."""
+        return lambda class_: class_
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Record:
+    """A value of the fields that its class annotates; what the class assigns to one is its default.
+
+    Fields that `_concealed` names stay out of its repr.
+    """
+
+    _fields: ClassVar[tuple[str, ...]] = ()
+    _concealed: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, *, kw_only: bool = True) -> None:
+        cls._fields = tuple(name for name in cls.__annotations__ if not name.startswith("_"))
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        values = {**dict(zip(self._fields, positional, strict=False)), **named}
+        unknown = values.keys() - set(self._fields)
+        missing = [name for name in self._fields if name not in values and not hasattr(type(self), name)]
+        if unknown or missing or len(positional) + len(named) > len(values):
+            wrong = ", ".join([*missing, *sorted(unknown)]) or "one given twice"
+            raise TypeError(f"{type(self).__name__}: wrong fields: {wrong}")
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self._fields if name not in self._concealed)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self._fields)
+
+    def replaced(self, **changes: Any) -> Self:
+        """Return the same value with some fields changed."""
+        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changes})
