@@ -163,14 +163,17 @@ class Results:
             self._output.flush()
 
     def finish(self) -> None:
-        """Print what was kept for the end of the run; raises UsageError where the chosen result set never came."""
-        if isinstance(self._selection.which, int) and self._selection.which > self._count:
-            raise UsageError(f"--result {self._selection.which}: there were {self._count} result sets")
+        """Print what was kept for the end of the run."""
         self._writer.flush()
         if self._last is not None:
             self._last.seek(0)
             while chunk := self._last.read(_COPIED):
                 self._output.write(chunk)
+
+    def require_chosen(self) -> None:
+        """Raise UsageError if the result set that was chosen by its number never came."""
+        if isinstance(self._selection.which, int) and self._selection.which > self._count:
+            raise UsageError(f"--result {self._selection.which}: there were {self._count} result sets")
 
     def close(self) -> None:
         """Give the temporary file back."""

@@ -150,12 +150,11 @@ class Runner:
                 with source.open() as read:
                     self._run_all(read, source.name)
             self.results.finish()
+            # Inside, so that what went wrong, or is not as expected, is not committed.
+            self._raise_failures()
             self._usage.require_all_used()
-            # Inside, so that what does not meet them is not committed.
-            if not self.summary.failures:
-                self._check_expectations()
-        if self.summary.failures:
-            raise self.summary.failures[0]
+            self.results.require_chosen()
+            self._check_expectations()
 
     def _run_all(self, read: Reader, name: str) -> None:
         for statement in self._statements(read, name):
@@ -168,6 +167,13 @@ class Runner:
                     raise
                 self.summary.failures.append(error)
                 self.reporter.statement_failed(error)
+
+    def _raise_failures(self) -> None:
+        """End a run that kept going with its first failure, each having been reported when it happened."""
+        if self.summary.failures:
+            first, total = self.summary.failures[0], len(self.summary.failures)
+            first.args = (f"{total} statement{'s' if total > 1 else ''} failed, the first of them: {first}",)
+            raise first
 
     def _statements(self, read: Reader, name: str) -> Iterator[Statement]:
         for statement in split(read, self.dialect, source=name):
