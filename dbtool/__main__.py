@@ -12,14 +12,29 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its status."""
-    from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
+    status = _answer_lightly()
+    if status is None:
+        from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
 
-    status = run(sys.argv[1:])
+        status = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             _flush(stream)
     # Nothing is left to close, and a thread that is stuck in a driver must not hold up the exit.
     os._exit(status)
+
+
+def _answer_lightly() -> int | None:
+    """Answer what stands in prompts without Typer, and return the exit status; None where the app has to."""
+    if sys.argv[1:2] not in (["current"], ["__complete"]):
+        return None
+    from dbtool.cli.light import answer  # noqa: PLC0415 - not for every command
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    try:
+        return answer(process_environment(), sys.argv[1:])
+    except Exception:
+        return None
 
 
 def _flush(stream: TextIO) -> None:

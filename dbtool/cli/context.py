@@ -24,7 +24,10 @@ def choose_profile(environment: Environment, console: Console, *, flag: str | No
     """
     catalog = load_catalog(environment, config=config)
     catalog.require_readable()
-    choice = choose(environment, catalog, read_state(environment), flag=flag)
+    state = read_state(environment)
+    if state.warning:
+        console.warn(state.warning)
+    choice = choose(environment, catalog, state, flag=flag)
     if choice.password_in_argument:
         _warn_of_password(console, choice.profile.host)
     return Chosen(catalog, choice)

@@ -39,7 +39,7 @@ def decide_read_only(environment: Environment, choice: Choice, request: WriteReq
 
 def _confirm(environment: Environment, choice: Choice, confirm: str | None) -> None:
     name = choice.profile.name
-    on_terminal = environment.stderr_is_terminal and _has_terminal()
+    on_terminal = can_ask(environment)
     if not on_terminal and choice.rule not in _NAMED:
         raise GuardError(
             f"profile {name!r} is protected and was chosen by {choice.rule.value} ({choice.source}): "
@@ -48,8 +48,13 @@ def _confirm(environment: Environment, choice: Choice, confirm: str | None) -> N
     if confirm is not None:
         if confirm != name:
             raise GuardError(f"--confirm {confirm!r} is not the name of the profile, which is {name!r}")
-    elif on_terminal and _ask(environment, name) != name:
+    elif on_terminal and ask_for_name(environment, name, "write to it") != name:
         raise GuardError(f"writing to the protected profile {name!r} was not confirmed")
+
+
+def can_ask(environment: Environment) -> bool:
+    """Say whether there is a person at a terminal, whatever the standard input is."""
+    return environment.stderr_is_terminal and _has_terminal()
 
 
 def _has_terminal() -> bool:
@@ -60,9 +65,9 @@ def _has_terminal() -> bool:
         return False
 
 
-def _ask(environment: Environment, name: str) -> str:
-    """Ask on the terminal itself: standard input may be the script."""
-    environment.stderr.write(f"{name} is protected. Type its name to write to it: ")
+def ask_for_name(environment: Environment, name: str, purpose: str) -> str:
+    """Ask for a protected profile's name on the terminal itself: standard input may be the script."""
+    environment.stderr.write(f"{name} is protected. Type its name to {purpose}: ")
     environment.stderr.flush()
     with _TERMINAL.open(encoding="utf-8", errors="replace") as terminal:
         return terminal.readline().strip()

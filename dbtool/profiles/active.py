@@ -17,6 +17,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.discover import Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.scope import Scope
+from dbtool.profiles.shell import SHELL_PROFILE, SHELL_UNTIL, read_shell_switch
 from dbtool.profiles.state import State, read_state
 from dbtool.records import Record
 
@@ -85,13 +86,17 @@ def current_name(
 
     It need not be a valid profile. Raises ProfileError when no rule names one.
     """
-    surroundings = Surroundings(environment=environment, config=config, clock=clock)
+    return find_current(Surroundings(environment=environment, config=config, clock=clock), flag=flag)
+
+
+def find_current(surroundings: Surroundings, *, flag: str | None = None) -> str:
+    """Return the name of the active profile as `current_name` does, for a caller with surroundings of its own."""
     for report in weigh(surroundings, flag=flag):
         if report.refusal:
             raise ProfileError(report.refusal)
         if report.shown:
             return report.shown
-    raise ProfileError(say_how_to_begin(environment, surroundings.sources))
+    raise ProfileError(say_how_to_begin(surroundings.environment, surroundings.sources))
 
 
 class Surroundings:
@@ -115,12 +120,18 @@ class Surroundings:
     @cached_property
     def sources(self) -> Sources:
         """Every file that counts."""
-        return self._sources or read_sources(self.environment, config=self._config, state=self._state)
+        return self._sources or read_sources(self.environment, config=self._config, state=self.state)
 
     @cached_property
     def state(self) -> State:
         """What is remembered between commands."""
         return self._state or read_state(self.environment)
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the state, if a rule had to look at it."""
+        state: State | None = self.__dict__.get("state")
+        return state.warning if state else None
 
     @property
     def pin(self) -> Pin | None:
@@ -131,11 +142,7 @@ class Surroundings:
 def weigh(surroundings: Surroundings, *, flag: str | None) -> Iterator[RuleReport]:
     """Yield what each rule says, in order; the first that says or refuses something decides."""
     yield _ask_flag(flag)
-    yield RuleReport(
-        rule=Rule.VARIABLE,
-        source="DBTOOL_PROFILE",
-        says=surroundings.environment.variables.get("DBTOOL_PROFILE") or None,
-    )
+    yield _ask_variables(surroundings)
     yield _ask_pin(surroundings)
     yield RuleReport(rule=Rule.SWITCHED, source="dbtool switch", says=surroundings.state.switched(surroundings.now))
     yield _ask_default(surroundings.sources)
@@ -160,6 +167,17 @@ def _ask_flag(flag: str | None) -> RuleReport:
     # An empty --profile is a script's unset variable: falling through would reach another database.
     refusal = "--profile is empty: name a profile, a URL or an SQLite file" if flag == "" else None
     return RuleReport(rule=Rule.FLAG, source="--profile", says=flag or None, refusal=refusal)
+
+
+def _ask_variables(surroundings: Surroundings) -> RuleReport:
+    """Ask DBTOOL_PROFILE, and those beside it in a shell that was switched for a time."""
+    try:
+        shell = read_shell_switch(surroundings.environment.variables)
+    except ValueError as error:
+        return RuleReport(rule=Rule.VARIABLE, source=SHELL_UNTIL, refusal=f"{SHELL_UNTIL}: {error}")
+    variable = shell.variable_at(surroundings.now)
+    said = surroundings.environment.variables.get(variable) if variable else None
+    return RuleReport(rule=Rule.VARIABLE, source=variable or SHELL_PROFILE, says=said)
 
 
 def _ask_pin(surroundings: Surroundings) -> RuleReport:

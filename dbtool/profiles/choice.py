@@ -28,6 +28,7 @@ from dbtool.profiles.state import State
 from dbtool.profiles.urls import parse_url
 from dbtool.profiles.values import convert
 
+_SWITCH_CURE = "switch to one that exists with `dbtool switch NAME`, or to none with `dbtool switch --unset`"
 _ARGUMENT_RULES = frozenset({Rule.FLAG, Rule.VARIABLE})
 
 
@@ -90,6 +91,8 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     except (ProfileError, ValueError) as error:
         if report.rule is Rule.FLAG and isinstance(error, ProfileError):
             raise
+        if report.rule is Rule.SWITCHED and said not in catalog.names():
+            raise ProfileError(f"{report.source}: {error}; {_SWITCH_CURE}") from None
         raise ProfileError(f"{report.source}: {error}") from None
     stands_open = profile.origin.scope is Scope.ARGUMENT and profile.password is not None
     return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)

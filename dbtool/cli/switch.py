@@ -1,0 +1,93 @@
+"""`dbtool switch` and `dbtool current`: their options, as Typer reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dbtool.cli import options
+
+SWITCH_EPILOG = """Examples:
+
+  dbtool switch staging
+
+  dbtool switch -
+
+  dbtool switch prod --for 15m
+
+  eval "$(dbtool switch prod --shell)"
+"""
+CURRENT_EPILOG = "Example:  dbtool current --explain"
+
+
+def switch(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|-]", help="Profile to make active; - for the one before.")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--for", metavar="DURATION", parser=options.parse_seconds, help="Fall back by itself after this long."
+        ),
+    ] = None,
+    shell: Annotated[
+        str | None,
+        typer.Option(
+            "--shell",
+            metavar="[bash|zsh|fish|powershell]",
+            is_flag=False,
+            flag_value="detect",
+            help="Print what eval needs to switch one shell only; the shell is told from SHELL.",
+        ),
+    ] = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Switch to no profile.")] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="NAME", help="Confirm by its name that a protected profile is to stay."),
+    ] = None,
+    config: options.Config = None,
+    format_name: options.FormatName = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Make a profile the active one for later commands.
+
+    Without a name, list the profiles with the active one marked; on a terminal, pick one.
+    """
+    from dbtool.cli.switching import Switcher, SwitchRequest  # noqa: PLC0415 - as every command's work
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    request = SwitchRequest.read(
+        name=name, seconds=seconds, shell=shell, unset=unset, confirm=confirm, config=config, format_name=format_name
+    )
+    Switcher(process_environment(), request).run()
+
+
+def current(
+    explain: Annotated[bool, typer.Option("--explain", help="Show what every rule says, and which one won.")] = False,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            "--prompt",
+            metavar="bash|zsh|plain",
+            help="Print the name in its profile's color, as a piece of a prompt.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    profile: options.Profile = None,
+    config: options.Config = None,
+    format_name: options.FormatName = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Print the active profile's name; exit status 2 when there is none."""
+    from dbtool.cli.currently import CurrentRequest, explain_current, print_current, print_segment  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    request = CurrentRequest(profile=profile, config=config, format_name=format_name)
+    environment = process_environment()
+    if explain:
+        explain_current(environment, request)
+    elif prompt is not None:
+        print_segment(environment, request, prompt)
+    else:
+        print_current(environment, request)

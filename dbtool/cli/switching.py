@@ -1,0 +1,207 @@
+"""What `dbtool switch` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from dbtool.cli.console import Console
+from dbtool.cli.currently import spell_time, warn_of_state
+from dbtool.cli.lines import write_text
+from dbtool.cli.shells import DETECT, SHELLS, Assignment, Shell, find_shell, render_script
+from dbtool.environment import Environment
+from dbtool.errors import GuardError, ProfileError, UsageError
+from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
+from dbtool.profiles.discover import PROFILE_NAME
+from dbtool.profiles.shell import (
+    SHELL_FALLBACK,
+    SHELL_PREVIOUS,
+    SHELL_PROFILE,
+    SHELL_UNTIL,
+    read_shell_switch,
+)
+
+_BACK = "-"
+_NOTHING = "-"
+"""What DBTOOL_PROFILE_PREVIOUS says where the shell had no profile of its own: no profile is called that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchRequest:
+    """What was asked for; `seconds` is how long the switch lasts, None for good."""
+
+    name: str | None = None
+    seconds: float | None = None
+    shell: str | None = None
+    unset: bool = False
+    confirm: str | None = None
+    config: str | None = None
+    format_name: str | None = None
+
+    @classmethod
+    def read(cls, *, name: str | None, shell: str | None, **others: object) -> Self:
+        """Return a request that makes sense; raises UsageError."""
+        if name is None and shell is not None and shell not in {DETECT, *SHELLS}:
+            # `--shell NAME`: what follows is the profile, and the shell is left to be told from SHELL.
+            name, shell = shell, DETECT
+        request = cls(name=name, shell=shell, **others)  # type: ignore[arg-type]
+        request.check()
+        return request
+
+    def check(self) -> None:
+        """Refuse what contradicts itself; raises UsageError."""
+        if self.unset and (self.name is not None or self.seconds is not None):
+            raise UsageError("--unset switches to no profile: it takes neither a name nor --for")
+        if self.seconds is not None and self.seconds < 1:
+            raise UsageError("--for has to be a second at least, as in --for 15m")
+        if self.name == "":
+            raise UsageError("the profile's name is empty")
+
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Say whether there is neither a profile to switch to nor --unset."""
+        return self.name is None and not self.unset
+
+
+class Switcher:
+    """One run of the command."""
+
+    def __init__(
+        self, environment: Environment, request: SwitchRequest, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._environment = environment
+        self._request = request
+        self._console = Console(environment)
+        self._now = clock()
+        self._state = read_state(environment)
+
+    def run(self) -> None:
+        """Switch, or list and let a person pick; raises DbtoolError."""
+        warn_of_state(self._environment, self._state.warning)
+        if self._request.asks_for_nothing and not self._pick():
+            return
+        if self._request.shell is not None:
+            self._switch_shell(find_shell(self._environment, self._request.shell))
+        else:
+            self._switch_for_all()
+
+    def _pick(self) -> bool:
+        """Let a person pick a profile, or list them where nobody can; say whether one was picked."""
+        from dbtool.cli.picking import can_pick, list_choices, pick  # noqa: PLC0415 - a name mostly is given
+
+        request = self._request
+        if can_pick(self._environment, captured=request.shell is not None) and request.format_name is None:
+            self._request = replace(request, name=pick(self._environment, self._catalog(), self._state))
+            return True
+        if request.shell is not None or request.seconds is not None:
+            raise UsageError("name a profile to switch to")
+        list_choices(self._environment, self._catalog(), self._state, format_name=request.format_name)
+        return False
+
+    def _catalog(self) -> Catalog:
+        return load_catalog(self._environment, config=self._request.config, state=self._state)
+
+    @property
+    def _until(self) -> float | None:
+        seconds = self._request.seconds
+        return None if seconds is None else self._now + seconds
+
+    def _switch_for_all(self) -> None:
+        name = None if self._request.unset else self._find_target(self._state.previous)
+        catalog = self._catalog()
+        if name is not None:
+            profile = catalog.get(name)
+            if profile.protected and self._until is None:
+                self._confirm(name)
+        until = self._until
+        after = update_state(self._environment, lambda state: state.switch_to(name, now=self._now, until=until))
+        if name is not None:
+            write_text(self._environment, f"{name}\n")
+        self._report(after, catalog)
+
+    def _find_target(self, previous: str | None) -> str:
+        name = self._request.name
+        if name != _BACK:
+            assert name is not None  # noqa: S101 - `run` has seen to it
+            return name
+        if previous is None:
+            raise ProfileError("there is no profile to go back to: nothing was switched before; name one")
+        return previous
+
+    def _confirm(self, name: str) -> None:
+        """Ask before a protected profile becomes what every terminal uses; raises GuardError."""
+        from dbtool.cli.guarding import ask_for_name, can_ask  # noqa: PLC0415 - only for these profiles
+
+        confirm = self._request.confirm
+        if confirm is None and can_ask(self._environment):
+            confirm = ask_for_name(self._environment, name, "make it the default of every terminal")
+            if confirm != name:
+                raise GuardError(f"switching to the protected profile {name!r} was not confirmed")
+        if confirm is None:
+            raise GuardError(
+                f"profile {name!r} is protected: to make it the lasting default add --confirm {name}, "
+                "or switch for a time (--for 15m) or in one shell (--shell)"
+            )
+        if confirm != name:
+            raise GuardError(f"--confirm {confirm!r} is not the name of the profile, which is {name!r}")
+
+    def _report(self, state: State, catalog: Catalog) -> None:
+        """Say for how long the switch lasts, and what hides it."""
+        switch = state.switch
+        if switch and switch.until is not None:
+            then = switch.fallback or "none"
+            self._console.note(f"until {spell_time(switch.until)}, then {then}")
+        reports = explain(self._environment, catalog, state, flag=None, clock=lambda: self._now)
+        decided = next((report for report in reports if report.says or report.refusal), None)
+        if decided is None or decided.rule is Rule.SWITCHED:
+            return
+        if switch is None:
+            self._console.note(f"now active: {decided.shown or 'none'} (by {decided.rule.value}: {decided.source})")
+        elif decided.refusal:
+            self._console.warn(f"the switch is hidden: {decided.refusal}")
+        elif decided.shown != switch.name:
+            self._console.warn(
+                f"the switch is hidden here: {decided.source} names {decided.shown}, and is stronger than a switch"
+            )
+
+    def _switch_shell(self, shell: Shell) -> None:
+        variables = self._environment.variables
+        name = None if self._request.unset else self._find_shell_target(variables.get(SHELL_PREVIOUS))
+        if name is not None:
+            self._catalog().get(name)
+        write_text(self._environment, render_script(shell, self._plan(name)))
+        if self._environment.stdout_is_terminal:
+            words = name if name is not None else "--unset"
+            self._console.warn(f"nothing is switched until the shell reads this: {shell.evaluate.format(words)}")
+        elif self._until is not None:
+            self._console.note(f"{name}, in this shell until {spell_time(self._until)}")
+
+    def _find_shell_target(self, previous: str | None) -> str | None:
+        if self._request.name == _BACK and previous == _NOTHING:
+            return None
+        if self._request.name == _BACK and previous is not None and not PROFILE_NAME.fullmatch(previous):
+            raise ProfileError(f"{SHELL_PREVIOUS} holds no profile's name: set {SHELL_PROFILE} yourself")
+        return self._find_target(previous)
+
+    def _plan(self, name: str | None) -> list[Assignment]:
+        """Return what a shell has to set, in an order in which nothing is overwritten before it is copied."""
+        variables = self._environment.variables
+        try:
+            before = read_shell_switch(variables)
+        except ValueError:
+            before = read_shell_switch({key: text for key, text in variables.items() if key != SHELL_UNTIL})
+        active = before.variable_at(self._now)
+        plan = []
+        if (variables[active] if active else None) != name:
+            plan.append(Assignment(variable=SHELL_PREVIOUS, copied=active, text=None if active else _NOTHING))
+        timed = self._until is not None and name is not None
+        if timed:
+            plan += [Assignment(variable=SHELL_FALLBACK, copied=before.lasting)]
+        plan += [Assignment(variable=SHELL_PROFILE, text=name)]
+        if timed and self._until is not None:
+            plan += [Assignment(variable=SHELL_UNTIL, text=f"{round(self._until)} {name}")]
+        else:
+            plan += [Assignment(variable=SHELL_UNTIL), Assignment(variable=SHELL_FALLBACK)]
+        return plan

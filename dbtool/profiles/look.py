@@ -1,0 +1,35 @@
+"""How a profile's name looks in a prompt, read without checking a profile."""
+
+from __future__ import annotations
+
+from dbtool.profiles.discover import Sources
+from dbtool.records import Record
+
+_COLOR, _PROTECTED, _EXTENDS = "color", "protected", "extends"
+
+
+class Look(Record):
+    """What a prompt shows besides a name."""
+
+    color: str | None = None
+    protected: bool = False
+
+
+def find_look(sources: Sources, name: str) -> Look:
+    """Return the look of a profile, inherited where it says nothing itself; a name without a profile has none."""
+    found: dict[str, object] = {}
+    files, seen = list(sources.files), set[str]()
+    while name not in seen:
+        seen.add(name)
+        # A profile may extend one of its own scope or of a weaker one; the strongest stand first.
+        start = next((number for number, file in enumerate(files) if name in file.profiles), None)
+        if start is None:
+            break
+        scope = files[start].scope
+        table = files[start].profiles[name]
+        files = [file for number, file in enumerate(files) if number >= start or file.scope is scope]
+        found = {**table, **found} if isinstance(table, dict) else found
+        name = str(table.get(_EXTENDS, name)) if isinstance(table, dict) else name
+    color = found.get(_COLOR)
+    # What is not plainly false is shown as protected: the profile is refused when it is used.
+    return Look(color=color if isinstance(color, str) else None, protected=found.get(_PROTECTED, False) is not False)
