@@ -141,10 +141,13 @@ class Worker:
 
         At `deadline` (on the worker's clock), on a signal, or when `glance`, which is called every
         now and then, returns a reason, the work is stopped and the reason raised. `running` gives
-        what to cancel. Raises what `work` raised.
+        what to cancel. A signal since the call before stops this one before it starts. Raises what
+        `work` raised.
         """
-        self._signal = None
         self.stop.clear()
+        if self._signal is not None:
+            number, self._signal = self._signal, None
+            raise _word_signal(number)
         job = _Job(work, threading.Event())
         self._jobs.put(job)
         while not job.done.is_set():
@@ -164,8 +167,7 @@ class Worker:
 
     def _reason(self, deadline: float | None, late: Callable[[], DbtoolError] | None) -> DbtoolError | None:
         if self._signal is not None:
-            name = signal.Signals(self._signal).name
-            return InterruptedByUserError(f"stopped by {name}", signal_number=self._signal)
+            return _word_signal(self._signal)
         if deadline is not None and self._clock() >= deadline:
             return late() if late is not None else TimedOutError("timed out")
         return None
@@ -201,8 +203,14 @@ class Worker:
     def _settle(self, job: _Job[_T]) -> _T:
         """Return the result or raise; a request to stop explains any failure that came after it."""
         reason = self.stop.reason
+        if reason is not None:
+            self._signal = None
         if reason is not None and (job.failure is not None or not job.done.is_set()):
             raise reason from job.failure
         if job.failure is not None:
             raise job.failure
         return job.result  # type: ignore[return-value] # set, as the job is done and has not failed
+
+
+def _word_signal(number: int) -> InterruptedByUserError:
+    return InterruptedByUserError(f"stopped by {signal.Signals(number).name}", signal_number=number)
