@@ -104,6 +104,7 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
         reader.give_back(rest)
         if rewritten.rows:
             sent += rewritten.rows
+            _require_utf8(rewritten.text)
             sink.write_block(Lane.COPY_TEXT, rewritten.text)
         if not rewritten.ended:
             needed = 4 + int.from_bytes(rest[:3], "little") if len(rest) > 4 else 5
@@ -116,6 +117,12 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
         # A row of 16 MB or more, which comes in several packets.
         sink.write_rows([_parse(packet, [("utf-8", Kind.TEXT)] * fields)])
         sent += 1
+
+
+def _require_utf8(text: bytes) -> None:
+    """Raise UnicodeDecodeError unless a block is UTF-8: the server hands a literal back as it was sent."""
+    if not text.isascii():
+        text.decode()
 
 
 def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, Kind]], limit: int | None) -> int:

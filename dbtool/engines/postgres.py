@@ -7,7 +7,7 @@ import math
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg2
@@ -28,12 +28,13 @@ from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
-from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows
+from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
-from dbtool.errors import ProfileError, UsageError
+from dbtool.errors import ProfileError, QueryError, UsageError
 from dbtool.pool import PooledPostgresqlDatabase
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
+from dbtool.statements import Statement
 
 _STATES = {
     driver.TRANSACTION_STATUS_IDLE: TransactionState.NONE,
@@ -90,11 +91,12 @@ class PostgresConnection:
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and not raw.info.ssl_in_use:
             self._warnings.append(plain_warning(target))
         self._prologue = _local_settings(raw, settings)
+        read_as_text(raw)
 
     @property
     def transaction(self) -> TransactionState:
         """The server's flag, which libpq keeps."""
-        return _STATES[self._raw.info.transaction_status]
+        return _STATES[self._raw.get_transaction_status()]
 
     @property
     def is_lost(self) -> bool:
@@ -109,6 +111,7 @@ class PostgresConnection:
     def run(self, request: Request, sink: Sink) -> Outcome:
         """Run one statement: by COPY where the server can, held by the driver where it cannot."""
         statement = request.statement
+        _refuse_nul(statement)
         rendered = self._render(request)
         try:
             if statement.copy_data is not None:
@@ -125,8 +128,7 @@ class PostgresConnection:
             ) from error
 
     def _run_query(self, request: Request, rendered: Rendered, sink: Sink) -> Outcome:
-        is_utf8 = self._raw.get_parameter_status("client_encoding") == "UTF8"
-        if is_utf8 and _may_be_copied(request):
+        if _may_be_copied(request) and self._raw.get_parameter_status("client_encoding") == "UTF8":
             in_transaction = self.transaction is not TransactionState.NONE
             if request.limit is None:
                 outcome = copy_rows(self._raw, rendered.text, sink, in_transaction=in_transaction)
@@ -153,12 +155,12 @@ class PostgresConnection:
         except ValueError as error:  # psycopg2's answer to a NUL character, which no PostgreSQL text can hold
             raise UsageError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
 
+    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None] | None:
+        """Return a transaction with `SET LOCAL` to run in, so that nothing stays on the session."""
+        return self._guard(words) if self._prologue else None
+
     @contextmanager
-    def guard(self, words: tuple[str, ...]) -> Iterator[None]:
-        """Run one statement inside a transaction with `SET LOCAL`, so that nothing stays on the session."""
-        if not self._prologue:
-            yield
-            return
+    def _guard(self, words: tuple[str, ...]) -> Iterator[None]:
         if self._dialect.controls_transaction(words) or self.transaction is not TransactionState.NONE:
             yield
             if self._dialect.controls_transaction(words) and self.transaction is TransactionState.OPEN:
@@ -193,8 +195,10 @@ class PostgresConnection:
         except psycopg2.Error as error:
             raise translate(error, guarded=self._settings.read_only, lost=self.is_lost) from error
 
-    def take_notices(self) -> list[str]:
+    def take_notices(self) -> Sequence[str]:
         """Return, and forget, the server's notices."""
+        if not self._raw.notices:
+            return ()
         taken = [notice.strip() for notice in self._raw.notices]
         self._raw.notices.clear()
         return taken
@@ -221,10 +225,20 @@ class PostgresConnection:
         )
 
 
+def _refuse_nul(statement: Statement) -> None:
+    """Refuse what libpq would cut off at its first NUL byte, and run without the rest."""
+    if b"\0" in statement.text:
+        place = statement.place(len(statement.text[: statement.text.index(b"\0")].decode("utf-8", "replace")))
+        raise QueryError(f"{place}: the SQL holds a NUL byte, which PostgreSQL cannot take", place=place)
+
+
+_WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
+
+
 def _may_be_copied(request: Request) -> bool:
     """Say whether COPY is worth trying; whether it works is for the server to decide."""
-    words = request.statement.words
-    return words[:1] in {("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)} or request.statement.text[:1] == b"("
+    statement = request.statement
+    return statement.words[:1] in _WORTH_COPYING or statement.text[:1] == b"("
 
 
 class Session(driver.connection):
@@ -242,7 +256,7 @@ class Session(driver.connection):
             with self.cursor() as cursor:
                 cursor.execute("SELECT pg_catalog.pg_backend_pid()")
                 row = cursor.fetchone()
-            self._direct = row is not None and row[0] == self.info.backend_pid
+            self._direct = row is not None and int(row[0]) == self.info.backend_pid
         return self._direct
 
 
