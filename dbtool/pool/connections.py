@@ -150,7 +150,8 @@ class ConnectionPool(Checkout):
         return max(pause, 0.01)
 
     def close_idle(self) -> None:
-        """Close every connection that nobody has."""
+        """Close every connection that nobody has, or that is being opened for nobody."""
+        self._spurn_spare()
         self._close_each(lambda lease: not lease.holder)
 
     def close_held(self, age: float) -> int:
@@ -160,7 +161,13 @@ class ConnectionPool(Checkout):
 
     def close_all(self) -> None:
         """Close every connection, under its borrower if it has one."""
+        self._spurn_spare()
         self._close_each(lambda _: True)
+
+    def _spurn_spare(self) -> None:
+        with self._ledger.lock:
+            for attempt in self._ledger.attempts:
+                attempt.is_unwanted = attempt.waiter is None
 
     def _close_each(self, chosen: Callable[[Lease], bool]) -> int:
         with self._ledger.lock:

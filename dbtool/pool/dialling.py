@@ -264,7 +264,8 @@ class Dialler:
         with self._ledger.lock:
             waiter = attempt.waiter
             self._finish(attempt)
-            is_current = self._register(lease)
+            is_wanted = bool(self._ledger.waiters) or not attempt.is_unwanted
+            is_current = is_wanted and self._register(lease)
             if is_current:
                 self._give(lease, waiter, now)
             planned = self.plan(now)

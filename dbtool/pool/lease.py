@@ -86,7 +86,7 @@ class Lease:
 class Attempt:
     """One connection being opened or asked by a helper thread; the pool's lock guards it."""
 
-    __slots__ = ("lease", "started_at", "waiter")
+    __slots__ = ("is_unwanted", "lease", "started_at", "waiter")
 
     def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
         self.waiter = waiter
@@ -94,6 +94,8 @@ class Attempt:
         self.lease = lease
         """A suspect to ask before another is opened."""
         self.started_at = started_at
+        self.is_unwanted = False
+        """What comes of it is closed, unless somebody waits by then: idle connections were to be closed."""
 
 
 def describe_caller() -> str:

@@ -314,6 +314,24 @@ class TestValidation:
         for borrower in again:
             borrower.finish()
 
+    @pytest.mark.parametrize("timeout", [None, 5])
+    def test_asks_each_of_the_others_once_after_one_died(self, make_pool: MakePool, timeout: float | None) -> None:
+        pool = make_pool(timeout=timeout)
+        borrowers = [Borrower(pool).start() for _ in range(3)]
+        for borrower in borrowers:
+            borrower.finish()
+        borrowers[-1].connection.is_dead = True
+
+        again = [Borrower(pool).start() for _ in range(2)]
+        asked = pool.stats().validated
+        for borrower in again:
+            borrower.finish()
+        with pool.connection_context():
+            pass
+
+        assert asked == pool.stats().validated == 2
+        assert pool.stats().created == 3
+
     def test_takes_the_one_used_last(self, make_pool: MakePool) -> None:
         pool = make_pool()
         first, second = Borrower(pool).start(), Borrower(pool).start()

@@ -96,6 +96,21 @@ class TestWithAServerThatAnswers:
         assert pool.connect()
         assert server.opened == 1
 
+    def test_a_connect_that_comes_after_all_was_closed_is_closed_too(
+        self, make_pool: MakePool, server: StubServer
+    ) -> None:
+        gate = Gate(server)
+        pool = make_pool(max_connections=1, timeout=0.02)
+        with pytest.raises(ConnectionFailedError):
+            pool.connect()
+        pool.close_all()
+
+        gate.open()
+
+        assert wait_until(lambda: server.opened == 1 and pool.stats().opening == 0)
+        assert wait_until(lambda: not server.open)
+        assert pool.stats().total == 0
+
     def test_a_newcomer_relies_on_a_connect_under_way_for_nobody(self, make_pool: MakePool, server: StubServer) -> None:
         gate = Gate(server)
         pool = make_pool(max_connections=4, timeout=0.02)

@@ -11,7 +11,7 @@ import pytest
 
 from dbtool.pool import PoolTimeout
 from tests.pool.conftest import MakePool
-from tests.pool.stub import Borrower, Call, DbtoolPool, StubServer, take_connection, wait_until
+from tests.pool.stub import Borrower, Call, DbtoolPool, StubServer, take_connection, wait_for_waiters, wait_until
 
 
 class TestThreads:
@@ -95,6 +95,24 @@ class TestTasks:
         async def main() -> bool:
             await asyncio.create_task(forget())
             return bool(pool.connect())
+
+        assert asyncio.run(main()) is True
+
+    def test_give_to_a_thread_that_waits_what_they_forgot(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=1, timeout=5)
+
+        async def forget(waiting: list[Call]) -> None:
+            pool.connect()
+            waiting.append(Call(pool.connect))
+            await asyncio.to_thread(wait_for_waiters, pool, 1)
+
+        async def main() -> bool:
+            waiting: list[Call] = []
+            task = asyncio.create_task(forget(waiting))
+            await task
+            is_served = await asyncio.to_thread(waiting[0].is_done)
+            assert task.done(), "the task object is still there"
+            return is_served
 
         assert asyncio.run(main()) is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 
 import pytest
@@ -116,10 +117,11 @@ class TestWarmth:
 
     def test_is_kept_up_as_connections_go_out(self, make_pool: MakePool) -> None:
         pool = make_pool(min_idle=2)
-        borrowers = [Borrower(pool).start() for _ in range(3)]
-
-        assert wait_until(lambda: pool.stats().idle == 2)
-        assert pool.stats().total == 5
+        borrowers = []
+        for count in range(1, 4):
+            borrowers.append(Borrower(pool).start())
+            assert wait_until(lambda: pool.stats().idle == 2)
+            assert pool.stats().total == count + 2
         for borrower in borrowers:
             borrower.finish()
 
@@ -154,6 +156,10 @@ class TestWarmth:
         assert first in server.open
 
 
+def _has_reclaimed(pool: DbtoolPool) -> bool:
+    return pool.stats().reclaimed == 1
+
+
 class TestOrphans:
     """A thread that ends without returning its connection."""
 
@@ -182,6 +188,8 @@ class TestOrphans:
             Call(pool.connect).result()
 
             assert pool.connect()
+            assert wait_until(functools.partial(_has_reclaimed, pool))
+            assert (pool.stats().in_use, pool.stats().idle) == (1, 0)
             assert server.opened == opened + 1
 
     def test_has_it_settled_though_nobody_asks(self, make_pool: MakePool, server: StubServer) -> None:
