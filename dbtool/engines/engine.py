@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dbtool.dialects import Dialect
 from dbtool.errors import DbtoolError
@@ -39,8 +39,8 @@ class SessionSettings:
     application_name: str = "dbtool"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+# One of each is made for every statement of a dump, where a dataclass would cost more than sending a row.
+class Request(NamedTuple):
     """One statement to run; `limit` is the number of rows wanted at most, per result set."""
 
     statement: Statement
@@ -48,8 +48,7 @@ class Request:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a statement did: rows sent to the sink, rows affected, and result sets begun."""
 
     rows: int = 0
@@ -95,8 +94,11 @@ class DriverConnection(Protocol):
         cancelled on the server.
         """
 
-    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None]:
-        """Enclose one statement in whatever keeps it read-only and within its timeout."""
+    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None] | None:
+        """Return what to run a statement inside, so that it stays read-only and within its timeout; None for nothing.
+
+        `words` are the statement's leading words.
+        """
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -107,7 +109,7 @@ class DriverConnection(Protocol):
     def rollback(self) -> None:
         """Roll back what is open, if anything is."""
 
-    def take_notices(self) -> list[str]:
+    def take_notices(self) -> Sequence[str]:
         """Return, and forget, what the server has said besides its results."""
 
     def cancel(self, timeout: float) -> None:

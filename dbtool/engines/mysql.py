@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pymysql
@@ -188,10 +187,8 @@ class MySQLConnection:
         except pymysql.MySQLError as error:
             raise translate(error) from error
 
-    @contextmanager
-    def guard(self, words: tuple[str, ...]) -> Iterator[None]:  # noqa: ARG002 - the engines share one signature
+    def guard(self, words: tuple[str, ...]) -> None:
         """Need nothing: the session was made read-only when it was set up."""
-        yield
 
     def begin(self) -> None:
         """Open a transaction."""

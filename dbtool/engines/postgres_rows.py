@@ -63,6 +63,11 @@ _HEADER = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')
 _AS_TEXT = driver.new_type(tuple(driver.string_types), "DBTOOL_TEXT", lambda value, _cursor: value)
 
 
+def read_as_text(raw: driver.connection) -> None:
+    """Switch the driver's casters off for a connection: every value comes as the server's own text."""
+    driver.register_type(_AS_TEXT, raw)
+
+
 def copy_rows(raw: driver.connection, text: bytes, sink: Sink, *, in_transaction: bool) -> Outcome | None:
     """Stream a query's rows through COPY; None when it cannot be copied, and nothing was done.
 
@@ -118,7 +123,6 @@ def _describe(cursor: driver.cursor, text: bytes, *, in_transaction: bool) -> li
 def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, in_transaction: bool) -> Outcome | None:
     """Read at most `limit` rows through a cursor; None when the query has none, and nothing was done."""
     with raw.cursor() as cursor:
-        driver.register_type(_AS_TEXT, cursor)
         cursor.execute(_SAVE if in_transaction else "BEGIN")
         try:
             _execute(cursor, _DECLARE, text, b"")
@@ -154,7 +158,6 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
 def hold_rows(raw: driver.connection, text: bytes, sink: Sink) -> Outcome:
     """Run a statement as it is; its rows, if any, are held by the driver until they are written."""
     with raw.cursor() as cursor:
-        driver.register_type(_AS_TEXT, cursor)
         cursor.execute(text)
         tag = (cursor.statusmessage or "").rstrip("0123456789 ")
         if cursor.description is None:

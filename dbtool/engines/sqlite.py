@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class SqliteConnection:
         self._dialect = dialect
         self._target = target
         self._settings = settings
+        self._cursor = raw.cursor()
         self._deadline: float | None = None
 
     @property
@@ -73,21 +74,23 @@ class SqliteConnection:
     def run(self, request: Request, sink: Sink) -> Outcome:
         """Run one statement; rows are read in batches as the sink takes them."""
         statement = request.statement
-        parameters = _bindings(request, self._dialect)
-        cursor = self._raw.cursor()
+        cursor = self._cursor
         self._start_clock()
         try:
-            cursor.execute(_decode(statement), parameters)
+            cursor.execute(_decode(statement), _bindings(request, self._dialect))
             if cursor.description is None:
                 return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=statement.words[0])
             return self._send_rows(cursor, request, sink)
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
             raise self._translate(error, statement) from error
-        finally:
-            self._deadline = None
-            cursor.close()
 
     def _send_rows(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
+        # A result that is not read to its end would keep its statement open in a cursor that is used again.
+        self._cursor = self._raw.cursor()
+        with closing(cursor):
+            return self._send_all(cursor, request, sink)
+
+    def _send_all(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
         sink.begin([Column(description[0], Kind.DYNAMIC) for description in cursor.description])
         sent, limit = 0, request.limit
         while rows := cursor.fetchmany(_BATCH if limit is None else min(_BATCH, limit - sent)):
@@ -124,10 +127,8 @@ class SqliteConnection:
             )
         return QueryError(text, code=code, place=place)
 
-    @contextmanager
-    def guard(self, words: tuple[str, ...]) -> Iterator[None]:  # noqa: ARG002 - the engines share one signature
+    def guard(self, words: tuple[str, ...]) -> None:
         """Need nothing: the file was opened read-only."""
-        yield
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -148,9 +149,9 @@ class SqliteConnection:
         except sqlite3.Error as error:
             raise self._translate(error, None) from error
 
-    def take_notices(self) -> list[str]:
+    def take_notices(self) -> Sequence[str]:
         """SQLite says nothing besides its results."""
-        return []
+        return ()
 
     def cancel(self, timeout: float) -> None:  # noqa: ARG002 - the engines share one signature
         """Interrupt the running statement."""

@@ -29,6 +29,8 @@ from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
 
+_MOST_NOTICES = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -134,6 +136,7 @@ class Runner:
     summary: Summary = field(default_factory=Summary)
     _usage: Usage = field(init=False)
     _in_flight: bool = field(default=False, init=False)
+    _notices: int = field(default=0, init=False)
     _opened_at: Place | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -157,8 +160,9 @@ class Runner:
             self._check_expectations()
 
     def _run_all(self, read: Reader, name: str) -> None:
-        for statement in self._statements(read, name):
+        for statement in split(read, self.dialect, source=name):
             try:
+                self.stop.check()
                 self.run_statement(statement)
             except (ConnectionLostError, UsageError):
                 raise
@@ -175,18 +179,15 @@ class Runner:
             first.args = (f"{total} statement{'s' if total > 1 else ''} failed, the first of them: {first}",)
             raise first
 
-    def _statements(self, read: Reader, name: str) -> Iterator[Statement]:
-        for statement in split(read, self.dialect, source=name):
-            self.stop.check()
-            yield statement
-            self.stop.check()
-
     def run_statement(self, statement: Statement) -> None:
         """Run one statement and account for it."""
-        self._usage.note(statement)
-        _refuse_transaction_control(statement, self.dialect, self.options)
+        options = self.options
+        if options.parameters is not None:
+            self._usage.note(statement)
+        if options.in_one_transaction:
+            _refuse_transaction_control(statement, self.dialect, options)
         self.results.expect(muted=is_housekeeping(statement))
-        request = Request(statement=statement, parameters=self.options.parameters, limit=self.results.fetch_limit)
+        request = Request(statement, options.parameters, self.results.fetch_limit)
         started = self.clock()
         before = self.connection.transaction
         try:
@@ -212,7 +213,10 @@ class Runner:
     def _send(self, request: Request) -> Outcome:
         self._in_flight = True
         try:
-            with self.connection.guard(request.statement.words):
+            guard = self.connection.guard(request.statement.words)
+            if guard is None:
+                return self.connection.run(request, self.results)
+            with guard:
                 return self.connection.run(request, self.results)
         finally:
             self._in_flight = False
@@ -220,17 +224,24 @@ class Runner:
     def _account(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
         if outcome.result_sets == 1:
             self.results.note_rows(outcome.rows)
-        self.results.flush()
-        self.summary.statements += 1
-        self.summary.rows += outcome.rows
-        self.summary.affected += outcome.affected or 0
-        self.summary.last_affected = outcome.affected
+        if outcome.result_sets:
+            self.results.flush()
+        summary = self.summary
+        summary.statements += 1
+        summary.rows += outcome.rows
+        summary.affected += outcome.affected or 0
+        summary.last_affected = outcome.affected
         self.reporter.statement_done(statement, outcome, seconds)
 
     def _pass_notices(self) -> None:
-        if not self.connection.is_lost and self.stop.reason is None:
-            for notice in self.connection.take_notices():
-                self.reporter.notice(notice)
+        """Pass on what the server said; a dump that is warned of at every row is not asked about each."""
+        if self._notices >= _MOST_NOTICES or self.connection.is_lost or self.stop.reason is not None:
+            return
+        for notice in self.connection.take_notices():
+            self.reporter.notice(notice)
+            self._notices += 1
+        if self._notices >= _MOST_NOTICES:
+            self.reporter.notice(f"the server has more to say: notices beyond the first {_MOST_NOTICES} are left out")
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
         """Add to an error that stands at a `:name`, by its place or by its text, how a value is given."""
