@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dbtool.cli import options
+from dbtool.cli import options, profile_edit
 
-app = typer.Typer(help="List, show, check and trust profiles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, show, check, change and trust profiles.", no_args_is_help=True, rich_markup_mode=None)
 
 _Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Profiles to check.")]
 
@@ -86,3 +86,6 @@ def trust(_debug: options.Debug = False) -> None:
     from dbtool.process import process_environment  # noqa: PLC0415
 
     trust_files(process_environment())
+
+
+profile_edit.register(app)

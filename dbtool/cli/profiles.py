@@ -157,3 +157,12 @@ def trust_files(environment: Environment) -> None:
     """Trust the project's files as they are, and name them."""
     trusted = trust_project(environment, load_catalog(environment))
     print_listing(environment, text_columns("trusted"), [(str(path),) for path in trusted], format_name="value")
+
+
+def print_schema(environment: Environment) -> None:
+    """Print the JSON Schema of a profile file."""
+    import json  # noqa: PLC0415 - the only use of it
+
+    from dbtool.profiles.json_schema import make_schema  # noqa: PLC0415
+
+    environment.stdout.write(json.dumps(make_schema(), indent=2, ensure_ascii=False).encode() + b"\n")

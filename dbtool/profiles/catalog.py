@@ -155,7 +155,11 @@ def load_catalog(environment: Environment, *, config: str | None = None, state: 
 
     Raises ProfileError when a file or directory that was named does not exist.
     """
-    sources = read_sources(environment, config=config, state=state)
+    return check_sources(read_sources(environment, config=config, state=state), environment)
+
+
+def check_sources(sources: Sources, environment: Environment) -> Catalog:
+    """Check every profile in files that were read."""
     readable = (source for source in sources.files if source.table is not None)
     return Catalog(sources, {source.path: check_file(source, sources, environment.home) for source in readable})
 

@@ -11,9 +11,10 @@ import re
 KeyPath = tuple[str, ...]
 
 _STRING = r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'"
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rf"(?P<comment>#[^\n]*)|(?P<string>{_STRING})|(?P<mark>[\[\]{{}}=\n])|(?P<bare>[^\s\[\]{{}}=,.#\"']+)", re.DOTALL
 )
+"""One token of a TOML file; what it does not match is white space, a dot or a comma."""
 
 
 def locate(text: str) -> dict[KeyPath, int]:
@@ -34,12 +35,12 @@ class _Scan:
 
     def run(self) -> dict[KeyPath, int]:
         line = 1
-        for token in _TOKEN.finditer(self.text):
+        for token in TOKEN.finditer(self.text):
             kind, written = token.lastgroup, token.group()
             if kind == "mark":
                 self._take_mark(written, line)
             elif kind in {"bare", "string"} and not self.in_value:
-                self.path.append(_unquote(written))
+                self.path.append(unquote(written))
             line += written.count("\n")
         return self.lines
 
@@ -75,7 +76,8 @@ class _Scan:
             self.lines.setdefault(path[:length], line)
 
 
-def _unquote(written: str) -> str:
+def unquote(written: str) -> str:
+    """Return the name that one part of a key spells."""
     if written[0] == "'":
         return written[1:-1]
     if written[0] == '"':

@@ -29,16 +29,12 @@ def read_option_file(path: Path, engine: str) -> dict[str, str]:
 
     Raises ProfileError, also for an option that dbtool does not have.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ProfileError(f"option_file {path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise ProfileError(f"option_file {path}: is not UTF-8 text") from None
     values: dict[str, str] = {}
-    for number, name, value in _read_options(path, text, _GROUPS[engine]):
+    for number, group, name, value in read_options(path):
+        if group not in _GROUPS[engine]:
+            continue
         try:
-            said = _translate_option(name, value)
+            said = translate_option(name, value)
         except ValueError as error:
             raise ProfileError(f"{path}:{number}: {error}") from None
         # A bare `ssl` beside a stronger word does not take it back.
@@ -46,17 +42,24 @@ def read_option_file(path: Path, engine: str) -> dict[str, str]:
     return values
 
 
-def _read_options(path: Path, text: str, groups: tuple[str, ...]) -> Iterator[tuple[int, str, str | None]]:
-    group = None
+def read_options(path: Path) -> Iterator[tuple[int, str, str, str | None]]:
+    """Yield line, group, name and value of every option in a file. Raises ProfileError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ProfileError(f"option_file {path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ProfileError(f"option_file {path}: is not UTF-8 text") from None
+    group = ""
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("!"):
             raise ProfileError(f"{path}:{number}: {stripped.split()[0]} is not followed: name that file as option_file")
         if stripped.startswith("["):
             group = stripped.partition("]")[0][1:].strip()
-        elif stripped and stripped[0] not in "#;" and group in groups:
+        elif stripped and stripped[0] not in "#;":
             name, equals, value = stripped.partition("=")
-            yield number, _normalize(name), _unquote(value.strip()) if equals else None
+            yield number, group, _normalize(name), _unquote(value.strip()) if equals else None
 
 
 def _normalize(name: str) -> str:
@@ -79,7 +82,8 @@ def _count_backslashes(value: str, end: int) -> int:
     return end - len(value[:end].rstrip("\\"))
 
 
-def _translate_option(name: str, value: str | None) -> dict[str, str]:
+def translate_option(name: str, value: str | None) -> dict[str, str]:
+    """Return the profile key and value that an option stands for, or nothing. Raises ValueError."""
     if name in _FLAGS and value in {None, "1", "on", "true"}:
         return {"tls": _FLAGS[name]}
     # dbtool always speaks utf8mb4, so that this common line has nothing left to say.

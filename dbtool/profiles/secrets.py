@@ -171,6 +171,26 @@ def _ask_keyring(secret: KeyringSecret, context: Context) -> str:
     return value
 
 
+def keep_in_keyring(entry: str, text: str, deadline: Deadline) -> None:
+    """Put a secret into the platform's keyring, in place of what the entry holds. Raises SecretError."""
+    service, _, user = entry.rpartition("/")
+
+    def keep() -> bool:
+        import keyring  # noqa: PLC0415 - for the reason above
+
+        keyring.set_password(service, user, text)
+        return True
+
+    try:
+        _wait_for(keep, deadline, "the keyring")
+    except ImportError as error:
+        raise SecretError("the keyring package is missing: pip install 'dbtool[keyring]'") from error
+    except (SecretError, TimedOutError):
+        raise
+    except Exception as error:
+        raise SecretError(f"the keyring does not take the password: {type(error).__name__}: {error}") from error
+
+
 def _wait_for(work: Callable[[], T], deadline: Deadline, what: str) -> T:
     """Run something that may hang in a thread that is left behind if it does."""
     limit = deadline.limit(SECRET_LIMIT)

@@ -15,19 +15,19 @@ _KEYS = {**LIBPQ_KEYS, "passfile": "passfile"}
 
 def read_service(name: str, environment: Environment) -> dict[str, str]:
     """Return what a service entry says, still as text. Raises ProfileError, also for a key dbtool has not."""
-    files = [path for path in _list_files(environment) if path.is_file()]
+    files = [path for path in list_service_files(environment) if path.is_file()]
     known: set[str] = set()
     for path in files:
-        entries = _read_file(path)
+        entries = read_entries(path)
         if name in entries:
             return _translate_entry(path, entries[name])
         known |= entries.keys()
     if not files:
-        raise ProfileError(f"service {name!r}: there is no {_list_files(environment)[0]}")
+        raise ProfileError(f"service {name!r}: there is no {list_service_files(environment)[0]}")
     raise ProfileError(f"service {name!r}: is not in {' or '.join(map(str, files))}{suggest(name, known)}")
 
 
-def _list_files(environment: Environment) -> list[Path]:
+def list_service_files(environment: Environment) -> list[Path]:
     """Return where libpq looks, in its order."""
     own = environment.variables.get("PGSERVICEFILE")
     system = environment.variables.get("PGSYSCONFDIR")
@@ -35,8 +35,8 @@ def _list_files(environment: Environment) -> list[Path]:
     return [first, *([Path(system) / "pg_service.conf"] if system else [])]
 
 
-def _read_file(path: Path) -> dict[str, list[tuple[int, str]]]:
-    """Return the numbered lines of each entry."""
+def read_entries(path: Path) -> dict[str, list[tuple[int, str]]]:
+    """Return the numbered lines of each entry. Raises ProfileError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,0 +1,84 @@
+"""What `dbtool profile edit` does: an editor on a copy, which replaces the file once nothing is wrong with it."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from dbtool.cli.committing import note_trust
+from dbtool.cli.console import Console
+from dbtool.cli.questions import Questions, can_ask
+from dbtool.cli.reporting import count
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError, UsageError
+from dbtool.profiles.catalog import Catalog
+from dbtool.profiles.destinations import Where, choose_file, find_holder, open_catalog
+from dbtool.profiles.editing import Change, find_problems, save
+from dbtool.profiles.files import Source
+
+_EDITOR = "vi"
+
+
+def edit(environment: Environment, name: str | None, where: Where) -> None:
+    """Edit the file that holds a profile, or the one that new profiles go to; raises DbtoolError."""
+    console = Console(environment)
+    catalog = open_catalog(environment, where)
+    if name is None:
+        source = choose_file(environment, catalog, where, readable=False)
+    else:
+        source = find_holder(environment, catalog, name, where)
+    # Not beside the file: there, other commands would take an unfinished copy for profiles.
+    directory = Path(tempfile.mkdtemp(prefix="dbtool-edit-"))
+    draft = directory / source.path.name
+    draft.write_bytes(source.content)
+    draft.chmod(0o600)
+    _edit_until_right(environment, console, catalog, source, draft)
+    draft.unlink()
+    directory.rmdir()
+
+
+def _edit_until_right(
+    environment: Environment, console: Console, catalog: Catalog, source: Source, draft: Path
+) -> None:
+    while True:
+        _run_editor(environment, draft)
+        content = draft.read_bytes()
+        if content == source.content:
+            console.note(f"nothing was changed in {source.path}")
+            return
+        problems = _list_problems(environment, catalog, source, content)
+        if not problems:
+            break
+        for problem in problems:
+            console.error(problem)
+        if not (can_ask(environment) and Questions(environment, console).confirm("Edit again?", default=True)):
+            raise ProfileError(
+                f"{count(len(problems), 'problem')}: {source.path} is left as it was; your text is in {draft}"
+            )
+    save(Change(catalog=catalog, source=source, text=content.decode("utf-8-sig")))
+    console.note(f"changed {source.path}")
+    note_trust(environment, console, source, *source.profiles)
+
+
+def _list_problems(environment: Environment, catalog: Catalog, source: Source, content: bytes) -> list[str]:
+    try:
+        change = Change(catalog=catalog, source=source, text=content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return [f"{source.path}: is not UTF-8"]
+    return [str(problem) for problem in find_problems(environment, change, whole_file=True)]
+
+
+def _run_editor(environment: Environment, path: Path) -> None:
+    """Run $VISUAL or $EDITOR on a file, to its end. Raises UsageError where that fails."""
+    variables = environment.variables
+    written = variables.get("VISUAL") or variables.get("EDITOR") or _EDITOR
+    try:
+        command = shlex.split(written)
+        status = subprocess.run([*command, str(path)], check=False, env=dict(variables)).returncode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"the editor {written!r} cannot be run: {reason}: set VISUAL or EDITOR") from None
+    if status:
+        raise UsageError(f"the editor {written!r} ended with status {status}: nothing was changed")

@@ -1,0 +1,60 @@
+"""A profile's settings as they are typed: text that becomes what a file would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dbtool.errors import UsageError
+from dbtool.profiles.problems import suggest
+from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
+from dbtool.profiles.values import convert
+
+_POOL = "pool."
+
+
+def read_setting(name: str, text: str) -> Any:
+    """Return the value of a key as a file spells it. Raises ValueError, also for one that the key does not take."""
+    key = POOL_KEYS[name.removeprefix(_POOL)] if name.startswith(_POOL) else PROFILE_KEYS[name]
+    value = _read(key, text)
+    convert(key, value)
+    return value
+
+
+def read_settings(written: Iterable[str]) -> dict[str, Any]:
+    """Return what KEY=VALUE arguments say, a pool's keys below `pool`. Raises UsageError."""
+    settings: dict[str, Any] = {}
+    known = [name for name in PROFILE_KEYS if name != "pool"] + [_POOL + name for name in POOL_KEYS]
+    for argument in written:
+        name, equals, text = argument.partition("=")
+        if not equals:
+            raise UsageError(f"--set {name!r}: write KEY=VALUE")
+        if name not in known:
+            raise UsageError(f"--set {name!r}: is not a key that dbtool knows{suggest(name, known)}")
+        if name in {"password", "url"}:
+            raise UsageError(f"--set {name}: use --url, and one of the --password options")
+        try:
+            _put(settings, name, read_setting(name, text))
+        except ValueError as error:
+            raise UsageError(f"--set {name}: {error}") from None
+    return settings
+
+
+def _put(settings: dict[str, Any], name: str, value: Any) -> None:
+    """Keep a value; a list grows with each argument."""
+    if name.startswith(_POOL):
+        settings.setdefault("pool", {})[name.removeprefix(_POOL)] = value
+    elif isinstance(value, list):
+        settings[name] = settings.get(name, []) + value
+    else:
+        settings[name] = value
+
+
+def _read(key: Key, text: str) -> Any:
+    if key.kind is Kind.TEXTS:
+        return [text]
+    if key.kind is Kind.INTEGER and text.isascii() and text.isdigit():
+        return int(text)
+    if key.kind is Kind.BOOLEAN and text in {"true", "false"}:
+        return text == "true"
+    return text

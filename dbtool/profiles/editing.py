@@ -1,0 +1,145 @@
+"""Change a profile file: whether the change may stand, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.profiles.catalog import Catalog, check_sources
+from dbtool.profiles.discover import Sources
+from dbtool.profiles.files import Source, parse_source
+from dbtool.profiles.paths import MEMORY
+from dbtool.profiles.problems import Problem
+from dbtool.profiles.references import find_fault, has_reference
+from dbtool.profiles.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.state import State, read_state, update_state
+from dbtool.profiles.writing import replace_file
+
+_LINE = re.compile(r":\d+")
+_ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """New text for one file, and all files as they were before."""
+
+    catalog: Catalog
+    source: Source
+    text: str = field(repr=False)
+
+    @property
+    def content(self) -> bytes:
+        """The new text as bytes; a byte order mark stays if there was one."""
+        mark = b"\xef\xbb\xbf" if self.source.content.startswith(b"\xef\xbb\xbf") else b""
+        return mark + self.text.encode()
+
+
+def find_problems(environment: Environment, change: Change, *, whole_file: bool = False) -> tuple[Problem, ...]:
+    """Return what a change would break anywhere; with `whole_file` also what was wrong in its file before."""
+    known = {_identify(problem) for problem in _trusting(environment, change.catalog.sources).problems}
+    problems = _after(environment, change).problems
+    return tuple(
+        problem
+        for problem in problems
+        if _identify(problem) not in known or (whole_file and problem.file == change.source.path)
+    )
+
+
+def save(change: Change) -> None:
+    """Write a change that was found to be right. Raises ProfileError."""
+    before = change.source.content if change.source.path.exists() else None
+    replace_file(change.source.path, before=before, after=change.content)
+
+
+def find_extenders(catalog: Catalog, source: Source, name: str) -> tuple[str, ...]:
+    """Return the profiles that extend one, as `name (file)`; a namesake that another scope keeps does not count."""
+    if any(name in other.profiles for other in catalog.sources.files if other is not source):
+        return ()
+    return tuple(
+        f"{other} ({file.path})"
+        for file in catalog.sources.files
+        for other, table in file.profiles.items()
+        if isinstance(table, dict) and table.get("extends") == name
+    )
+
+
+def follow_rename(environment: Environment, old: str, new: str) -> bool:
+    """Let the switched and the previous profile follow a new name; say whether one of them did."""
+
+    def rename(name: str | None) -> str | None:
+        return new if name == old else name
+
+    def change(state: State) -> State:
+        switch = state.switch
+        if switch is not None:
+            switch = switch.replaced(name=rename(switch.name), fallback=rename(switch.fallback))
+        return state.replaced(switch=switch, previous=rename(state.previous))
+
+    state = read_state(environment)
+    names = {state.previous, *((state.switch.name, state.switch.fallback) if state.switch else ())}
+    if old not in names:
+        return False
+    update_state(environment, change)
+    return True
+
+
+def relocate_paths(values: Mapping[str, Any], *, home: Path, to: Path) -> dict[str, Any]:
+    """Return the paths of a profile that mean something else once its file stands in the directory `to`."""
+    if home == to:
+        return {}
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if (
+            key in PROFILE_KEYS
+            and PROFILE_KEYS[key].kind is Kind.PATH
+            and isinstance(value, str)
+            and _is_relative(value)
+        ):
+            changes[key] = str(home / value)
+    secret = values.get("password")
+    if isinstance(secret, dict) and isinstance(secret.get("file"), str) and _is_relative(secret["file"]):
+        changes["password"] = {"file": str(home / secret["file"])}
+    return changes
+
+
+def is_clear(password: Any) -> bool:
+    """Say whether a password stands in a file in the clear: neither a reference nor made of variables alone."""
+    return isinstance(password, str) and not _ONLY_REFERENCES.fullmatch(password)
+
+
+def quote_literal(text: str) -> str:
+    """Return how a file spells text that holds no reference."""
+    return text.replace("${", "$${")
+
+
+def keep_references(text: str) -> str:
+    """Return how a file spells text whose `${VAR}` are meant; what only looks like one is quoted."""
+    return quote_literal(text) if has_reference(text) and find_fault(text) else text
+
+
+def _is_relative(text: str) -> bool:
+    return text != MEMORY and not text.startswith(("~", "${", "/")) and not Path(text).is_absolute()
+
+
+def _after(environment: Environment, change: Change) -> Catalog:
+    """Return every profile as it would be after a change."""
+    before = change.catalog.sources
+    source = parse_source(change.source.path, change.source.scope, change.content)
+    files = [source if file.path == source.path else file for file in before.files]
+    if source not in files:
+        files.insert(next((number for number, file in enumerate(files) if file.scope is source.scope), 0), source)
+    return _trusting(environment, before.replaced(files=tuple(files)))
+
+
+def _trusting(environment: Environment, sources: Sources) -> Catalog:
+    """Check files as their owner means them: who writes to a project's file will have to trust it again anyway."""
+    return check_sources(sources.replaced(project_trusted=True), environment)
+
+
+def _identify(problem: Problem) -> tuple[Path, str | None, str | None, str]:
+    """Return what a problem has left of itself once lines have moved."""
+    return problem.file, problem.profile, problem.key, _LINE.sub("", problem.message)

@@ -1,0 +1,160 @@
+"""What an import finds, and the names and values that a profile file gives it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.foreign import translate
+from dbtool.profiles.references import find_fault, has_reference
+from dbtool.profiles.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.values import convert
+
+_NO_WORD = re.compile(r"[^\w-]+")
+_NAME_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """One setting that a profile cannot have, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One profile as another tool describes it."""
+
+    name: str
+    place: str
+    """The file and line, or what else it was read from."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """As a profile file spells them, without the password."""
+    password: str | None = field(default=None, repr=False)
+    """In the clear, as the other tool has it; a reference is among the values."""
+    password_stays: str | None = None
+    """Why the password need not be copied."""
+    left_out: tuple[LeftOut, ...] = ()
+    problem: str | None = None
+    """Why nothing of it can be imported."""
+
+    def renamed(self, name: str) -> Found:
+        """Return the same under another name."""
+        return replace(self, name=name)
+
+
+@dataclass(slots=True, kw_only=True)
+class Gathering:
+    """One profile in the making: settings are taken one by one, and those that do not fit are kept with the reason."""
+
+    name: str
+    place: str
+    environment: Environment
+    references: bool = False
+    """A `${VAR}` means here what it means in a profile."""
+    values: dict[str, Any] = field(default_factory=dict)
+    password: str | None = field(default=None, repr=False)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def translate(self, settings: Iterable[tuple[str, Any]], names: Mapping[str, str]) -> None:
+        """Take settings under another tool's names."""
+        for name, value in settings:
+            try:
+                key, text = translate(name, _spell_foreign(value), names)
+            except ValueError as error:
+                self.refuse(name, error)
+            else:
+                self.take(name, key, text)
+
+    def take(self, name: str, key: str, value: Any) -> None:
+        """Take one setting as a profile's key; `name` is what the other tool calls it."""
+        if key == "password":
+            self._take_password(value)
+            return
+        if value in ("", None):
+            return
+        if key not in PROFILE_KEYS:
+            self.leave_out(name, "dbtool has no such setting")
+            return
+        spelled = self._spell(key, value)
+        try:
+            convert(PROFILE_KEYS[key], spelled)
+        except ValueError as error:
+            self.leave_out(name, str(error))
+        else:
+            self.values[key] = spelled
+
+    def leave_out(self, what: str, why: str) -> None:
+        """Say that something is not imported."""
+        self.left_out.append(LeftOut(what=what, why=why))
+
+    def refuse(self, name: str, error: ValueError) -> None:
+        """Say why a setting has no meaning here, without the list of those that have."""
+        unknown = "is not a setting" in str(error)
+        self.leave_out(name, "dbtool has no such setting" if unknown else str(error).removeprefix(f"{name}: "))
+
+    def finish(self, *, password_stays: str | None = None) -> Found:
+        """Return what was gathered."""
+        return Found(
+            name=self.name,
+            place=self.place,
+            values=self.values,
+            password=self.password,
+            password_stays=password_stays,
+            left_out=tuple(self.left_out),
+        )
+
+    def _take_password(self, value: str) -> None:
+        if not value:
+            return
+        if self.references and re.fullmatch(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+", value):
+            self.values["password"] = value
+        else:
+            self.password = value
+
+    def _spell(self, key: str, value: Any) -> Any:
+        kind = PROFILE_KEYS[key].kind
+        if kind is Kind.INTEGER and isinstance(value, str) and value.isascii() and value.isdigit():
+            return int(value)
+        if not isinstance(value, str):
+            return value
+        if kind is Kind.DURATION:
+            return f"{value}s" if value.isascii() and value.isdigit() else value
+        text = value if self.references and not find_fault(value) else value.replace("${", "$${")
+        if kind is Kind.PATH:
+            return self._spell_path(text)
+        return text
+
+    def _spell_path(self, text: str) -> str:
+        """Make a path absolute: another tool starts it at the directory that it is run in."""
+        if text.startswith(("~", "@", ":memory:")) or has_reference(text):
+            return text
+        return str(self.environment.working_directory / text)
+
+
+def _spell_foreign(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def make_name(*parts: str | None) -> str:
+    """Return a profile's name made of other names."""
+    joined = "-".join(part for part in parts if part)
+    return _NO_WORD.sub("-", joined).strip("-_")[:_NAME_LIMIT] or "imported"
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text. Raises ProfileError."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ProfileError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path} is not UTF-8 text") from None

@@ -1,0 +1,43 @@
+"""libpq's ~/.pgpass: each line that names a server is a profile, whose password can stay where it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbtool.environment import Environment
+from dbtool.profiles.importing.found import Found, Gathering, make_name, read_text
+
+_FIELD = re.compile(r"((?:\\.|[^:\\])*)(?::|$)")
+_KEYS = ("host", "port", "database", "user", "password")
+
+
+def list_files(environment: Environment) -> list[Path]:
+    """Return where libpq looks."""
+    own = environment.variables.get("PGPASSFILE")
+    return [environment.working_directory / own if own else environment.home / ".pgpass"]
+
+
+def read(path: Path, environment: Environment) -> Iterator[Found]:
+    """Yield a profile for every line. Raises ProfileError."""
+    is_used = any(os.path.realpath(place) == os.path.realpath(path) for place in list_files(environment))
+    stays = f"{path} still says it when a connection opens" if is_used else None
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            yield _read_line(f"{path}:{number}", line, environment, stays)
+
+
+def _read_line(place: str, line: str, environment: Environment, stays: str | None) -> Found:
+    fields = [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)[:5]]
+    said = {key: value for key, value in zip(_KEYS, fields, strict=False) if value != "*"}
+    if len(fields) < len(_KEYS):
+        return Found(name=make_name(said.get("host")), place=place, problem="is no host:port:database:user:password")
+    if "host" not in said:
+        return Found(name=make_name(said.get("database"), said.get("user")), place=place, problem="names no host")
+    name = make_name(said["host"].lstrip("/"), said.get("database"), said.get("user"))
+    gathering = Gathering(name=name, place=place, environment=environment)
+    gathering.values["engine"] = "postgresql"
+    gathering.translate(said.items(), {key: key for key in _KEYS})
+    return gathering.finish(password_stays=stays)

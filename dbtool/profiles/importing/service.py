@@ -1,0 +1,27 @@
+"""libpq's pg_service.conf: each entry is a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbtool.environment import Environment
+from dbtool.profiles.foreign import LIBPQ_KEYS
+from dbtool.profiles.importing.found import Found, Gathering, make_name
+from dbtool.profiles.service import list_service_files, read_entries
+
+
+def list_files(environment: Environment) -> list[Path]:
+    """Return where libpq looks."""
+    return list_service_files(environment)
+
+
+def read(path: Path, environment: Environment) -> Iterator[Found]:
+    """Yield every entry. Raises ProfileError."""
+    for entry, lines in read_entries(path).items():
+        place = f"{path}:{lines[0][0] - 1}" if lines else str(path)
+        gathering = Gathering(name=make_name(entry), place=place, environment=environment)
+        gathering.values["engine"] = "postgresql"
+        pairs = [line.partition("=") for _, line in lines]
+        gathering.translate(((name.strip(), value.strip()) for name, _, value in pairs), LIBPQ_KEYS)
+        yield gathering.finish()

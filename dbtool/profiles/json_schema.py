@@ -1,0 +1,158 @@
+"""A JSON Schema (draft 2020-12) of a profile file, for editors; made of the same tables as the validation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from dbtool.dialects import DIALECTS
+from dbtool.durations import format_duration
+from dbtool.profiles.model import PoolSettings, Profile
+from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, Kind
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_NAME = r"^\w[\w-]{0,63}$"
+_DURATION = r"^\s*(?:\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?\s*(?:[uUµ][sS]|[mM][sS]|[sSmMhHdD])\s*)+)\s*$"
+_REFERENCE = r"^(?:[^$]|\$(?!\{)|\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\})*$"
+"""Text in which every `${` opens a reference or is doubled."""
+_LITERAL = r"^(?!.*\$\{)"
+
+_Schema = dict[str, Any]
+
+
+def make_schema() -> _Schema:
+    """Return the schema as JSON's own types."""
+    return {
+        "$schema": _DRAFT,
+        "title": "dbtool profiles",
+        "type": "object",
+        "properties": {
+            "default": _describe(TOP_KEYS["default"]),
+            "profiles": {
+                "description": TOP_KEYS["profiles"].description,
+                "type": "object",
+                "propertyNames": {"pattern": _NAME},
+                "additionalProperties": {"$ref": "#/$defs/profile"},
+            },
+        },
+        "additionalProperties": False,
+        "$defs": {"profile": _make_profile(), "pool": _make_pool(), "secret": _make_secret()},
+    }
+
+
+def _make_profile() -> _Schema:
+    defaults = {field.name: field.default for field in dataclasses.fields(Profile)}
+    properties = {key.name: _describe(key, defaults.get(key.name)) for key in PROFILE_KEYS.values()}
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "dependentSchemas": {
+            "url": _forbid(key.name for key in PROFILE_KEYS.values() if key.in_url),
+            "socket": _forbid(["host"]),
+        },
+        "allOf": [_require_engine_keys(engine) for engine in DIALECTS],
+    }
+
+
+def _require_engine_keys(engine: str) -> _Schema:
+    """Return the rule that a profile of one engine has none of the keys that only others know."""
+    foreign = (key.name for key in PROFILE_KEYS.values() if engine not in key.engines)
+    return {"if": {"properties": {"engine": {"const": engine}}, "required": ["engine"]}, "then": _forbid(foreign)}
+
+
+def _forbid(names: Iterable[str]) -> _Schema:
+    return {"properties": dict.fromkeys(names, False)}
+
+
+def _make_pool() -> _Schema:
+    defaults = {field.name: field.default for field in dataclasses.fields(PoolSettings)}
+    properties = {key.name: _describe(key, defaults[key.name]) for key in POOL_KEYS.values()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _make_secret() -> _Schema:
+    places = {key.name: _describe(key) for key in SECRET_KEYS.values()}
+    places["command"]["minItems"] = 1
+    places["keyring"]["pattern"] = "^.+/[^/]+$"
+    table = {
+        "type": "object",
+        "properties": places,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {"oneOf": [{"type": "string", "pattern": _REFERENCE}, table]}
+
+
+def _describe(key: Key, default: Any = None) -> _Schema:
+    """Return what an editor needs to know of one key."""
+    described = {"description": key.description, **_KINDS[key.kind](key)}
+    spelled = _spell_default(key, default)
+    return described if spelled is None else {**described, "default": spelled}
+
+
+def _spell_default(key: Key, default: Any) -> Any:
+    if default in (None, ()) or default is dataclasses.MISSING or dataclasses.is_dataclass(default):
+        return None
+    if key.kind is Kind.DURATION:
+        return format_duration(default)
+    return default.value if isinstance(default, Enum) else default
+
+
+def _text(key: Key) -> _Schema:
+    return {"type": "string", "minLength": 1, "pattern": _REFERENCE if key.references else _LITERAL}
+
+
+def _host(key: Key) -> _Schema:
+    return {**_text(key), "not": {"pattern": "^[/@]"}}
+
+
+def _name(_key: Key) -> _Schema:
+    return {"type": "string", "pattern": _NAME}
+
+
+def _choice(key: Key) -> _Schema:
+    return {"enum": list(key.choices)}
+
+
+def _integer(key: Key) -> _Schema:
+    bounds = {"minimum": key.least, "maximum": key.most}
+    return {"type": "integer", **{name: bound for name, bound in bounds.items() if bound is not None}}
+
+
+def _boolean(_key: Key) -> _Schema:
+    return {"type": "boolean"}
+
+
+def _duration(_key: Key) -> _Schema:
+    return {"type": "string", "pattern": _DURATION}
+
+
+def _texts(key: Key) -> _Schema:
+    return {"type": "array", "items": _text(key)}
+
+
+def _secret(_key: Key) -> _Schema:
+    return {"$ref": "#/$defs/secret"}
+
+
+def _table(key: Key) -> _Schema:
+    return {"$ref": f"#/$defs/{key.name}"}
+
+
+_KINDS: Mapping[Kind, Callable[[Key], _Schema]] = {
+    Kind.TEXT: _text,
+    Kind.HOST: _host,
+    Kind.PATH: _text,
+    Kind.NAME: _name,
+    Kind.CHOICE: _choice,
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.DURATION: _duration,
+    Kind.TEXTS: _texts,
+    Kind.SECRET: _secret,
+    Kind.TABLE: _table,
+}
