@@ -120,7 +120,7 @@ class TestWarmth:
         borrowers = []
         for count in range(1, 4):
             borrowers.append(Borrower(pool).start())
-            assert wait_until(lambda: pool.stats().idle == 2)
+            assert wait_until(lambda: pool.stats().idle == 2, 0.5)
             assert pool.stats().total == count + 2
         for borrower in borrowers:
             borrower.finish()
