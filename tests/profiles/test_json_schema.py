@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import tomli
+import tomlkit
+
+from dbtool.profiles.json_schema import make_schema
+from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from tests.profiles.world import World
+
+EXAMPLES = Path(__file__).parents[2] / "profiles"
+VALIDATOR = jsonschema.Draft202012Validator(make_schema())
+
+VALID: dict[Kind, list[Any]] = {
+    Kind.TEXT: ["x", "${A}", "a${B:-c}d", "$${x", "$x"],
+    Kind.HOST: ["h", "${H}"],
+    Kind.PATH: ["x", "~/x", "${A}/x"],
+    Kind.NAME: ["base"],
+    Kind.CHOICE: [],
+    Kind.INTEGER: [1, 3],
+    Kind.BOOLEAN: [True, False],
+    Kind.DURATION: ["30s", "1h30m", "1.5 s", "250 MS", "5", "10us"],
+    Kind.TEXTS: [[], ["a", "b"]],
+    Kind.SECRET: ["x", "", {"env": "A"}, {"file": "~/x"}, {"command": ["a", "b"]}, {"keyring": "a/b"}],
+    Kind.TABLE: [],
+}
+INVALID: dict[Kind, list[Any]] = {
+    Kind.TEXT: ["", 1, True, ["a"], "${", "${}", "a${1}"],
+    Kind.HOST: ["", 7, "/run", "@abstract"],
+    Kind.PATH: ["", 7],
+    Kind.NAME: ["", "a.b", "a b", 1],
+    Kind.CHOICE: ["", "other", 1],
+    Kind.INTEGER: [-1, "1", 1.5, True],
+    Kind.BOOLEAN: ["true", 1],
+    Kind.DURATION: [30, "30 parsecs", "", "s", "-1s"],
+    Kind.TEXTS: ["a", [1], [""]],
+    Kind.SECRET: [
+        1,
+        {},
+        {"other": "x"},
+        {"env": "A", "file": "b"},
+        {"command": []},
+        {"command": "a"},
+        {"keyring": "a"},
+    ],
+    Kind.TABLE: ["x", 1],
+}
+KEYS = [(key.name, key) for key in PROFILE_KEYS.values()] + [(f"pool.{key.name}", key) for key in POOL_KEYS.values()]
+CASES = [
+    (name, key.engines[0], value, is_valid)
+    for name, key in KEYS
+    for values, is_valid in ((VALID[key.kind] + list(key.choices), True), (INVALID[key.kind], False))
+    for value in values
+    if name not in {"engine", "url", "path"}
+]
+
+
+def make_profile(name: str, engine: str, value: Any) -> dict[str, Any]:
+    profile: dict[str, Any] = {"engine": engine, **({"path": "x.db"} if engine == "sqlite" else {})}
+    if name.startswith("pool."):
+        return {**profile, "pool": {name.removeprefix("pool."): value}}
+    return {**profile, name: value}
+
+
+def is_loaded(world: World, document: dict[str, Any]) -> bool:
+    world.write_user(tomlkit.dumps(document))
+    return not world.load().problems
+
+
+@pytest.mark.parametrize(("name", "engine", "value", "is_valid"), CASES)
+def test_the_schema_and_the_validation_agree_on_every_key(
+    world: World, name: str, engine: str, value: Any, is_valid: bool
+) -> None:
+    base = {"engine": engine, **({"path": "x"} if engine == "sqlite" else {})}
+    document = {"profiles": {"base": base, "it": make_profile(name, engine, value)}}
+    assert VALIDATOR.is_valid(document) == is_valid
+    assert is_loaded(world, document) == is_valid
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {"engine": "sqlite", "path": "x", "host": "h"},
+        {"engine": "postgresql", "path": "x"},
+        {"engine": "mysql", "service": "s"},
+        {"engine": "mysql", "host": "h", "socket": "/s"},
+        {"url": "mysql://h/d", "host": "h"},
+        {"engine": "mysql", "hots": "h"},
+        {"engine": "mysql", "pool": {"size": 1}},
+        {"engine": "orakel"},
+    ],
+)
+def test_what_keys_forbid_each_other_is_refused_by_both(world: World, profile: dict[str, Any]) -> None:
+    document = {"profiles": {"it": profile}}
+    assert not VALIDATOR.is_valid(document)
+    assert not is_loaded(world, document)
+
+
+@pytest.mark.parametrize(
+    "document", [{"defualt": "a"}, {"profiles": {"a b": {"engine": "mysql"}}}, {"profiles": 1}, {"profiles": {"a": 1}}]
+)
+def test_the_top_of_a_file_is_checked(document: dict[str, Any]) -> None:
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_example_profiles_match_the_schema(path: Path) -> None:
+    VALIDATOR.validate(tomli.loads(path.read_text()))
+
+
+def test_the_schema_is_one_of_its_draft_and_describes_every_key() -> None:
+    schema = make_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    properties = schema["$defs"]["profile"]["properties"]
+    assert properties.keys() == PROFILE_KEYS.keys()
+    assert all(described["description"] for described in properties.values())
+    assert properties["connect_timeout"]["default"] == "10s"
+    assert properties["tls"]["default"] == "prefer"
+    assert json.loads(json.dumps(schema)) == schema
