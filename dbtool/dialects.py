@@ -47,6 +47,10 @@ class Lexical(Record):
     refused_commands: Mapping[str, str] = MappingProxyType({})
     """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
 
+    def __hash__(self) -> int:
+        # The mapping has no hash, and each client has rules of its own.
+        return hash(self.client)
+
 
 class Dialect(Record):
     """One engine, as far as it is known without its driver."""
