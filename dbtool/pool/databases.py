@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
@@ -112,7 +113,7 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             changes["stale_timeout"] = playhouse.pool.make_int(stale_timeout)
         if timeout is not None:
             changes["timeout"] = read_timeout(timeout)
-        self._pool.replace_options(self._pool.options.replaced(**changes))
+        self._pool.replace_options(replace(self._pool.options, **changes))
         self._pool.begin_anew()
 
     @property

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-
-from dbtool.records import Record
 
 if TYPE_CHECKING:
     from dbtool.pool.queue import Waiter
@@ -24,7 +23,8 @@ class Health(Enum):
     DEAD = "dead"
 
 
-class Driver(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
     """What the pool can do with a connection beyond opening and closing it; None where nothing can be done."""
 
     look: Callable[[Any], Health] | None = None

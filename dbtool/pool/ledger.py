@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Event, Lock
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from dbtool.durations import format_duration
 from dbtool.pool.lease import OBSOLETE, RETIRED, Attempt, Driver, Lease, describe_thread
 from dbtool.pool.queue import Waiter, WaitingQueue
 from dbtool.pool.stats import PoolStats
-from dbtool.records import Record
 
 
 class Backend(Protocol):
@@ -37,7 +37,8 @@ class Backend(Protocol):
         """Say whether trying again cannot help."""
 
 
-class PoolOptions(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolOptions:
     """How a pool behaves; times in seconds."""
 
     max_connections: int | None = 20
@@ -57,7 +58,8 @@ class PoolOptions(Record):
         return self.max_connections or float("inf")
 
 
-class Failure(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
     """The last attempt to open a connection failed, and none has succeeded since."""
 
     error: Exception

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
-
-from dbtool.records import Record
 
 _logger = logging.getLogger(__name__)
 _Detail = TypeVar("_Detail")
 
 
-class PoolStats(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStats:
     """The pool at one moment (gauges), and since it was made (counters); times in seconds."""
 
     max_connections: int | None
