@@ -25,8 +25,8 @@ def main() -> None:
 
 
 def _answer_lightly() -> int | None:
-    """Answer what stands in prompts without Typer, and return the exit status; None where the app has to."""
-    if sys.argv[1:2] not in (["current"], ["__complete"]):
+    """Answer what is asked at every prompt without Typer, and return the status; None where the app has to."""
+    if sys.argv[1:2] not in (["current"], ["switch"], ["__complete"]):
         return None
     from dbtool.cli.light import answer  # noqa: PLC0415 - not for every command
     from dbtool.process import process_environment  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class Conversation:
                 self._run(statement)
         except LineAbortedError:
             return False
+        except InterruptedByUserError:
+            raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
             if self.session.connection.is_lost:
                 raise
@@ -90,7 +93,9 @@ class Conversation:
             self.worker.call(run, running=runner.running)
         except ReaderGoneError:
             return  # the pager was left
-        except InterruptedByUserError:
+        except InterruptedByUserError as error:
+            if error.signal_number != signal.SIGINT or self.worker.stuck:
+                raise
             self.console.note("cancelled")
         if results.has_more:
             self.console.note(f"there are more rows: cut at --limit {self.rows.wanted.limit}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import FormattedText
@@ -10,6 +13,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.output import create_output
 
 from dbtool.environment import Environment
+from dbtool.errors import InterruptedByUserError
 from dbtool.profiles.model import Profile
 
 _CONTINUED = "-> "
@@ -41,7 +45,8 @@ class LinePrompt:
             if is_pending():
                 message = _CONTINUED.rjust(len(message))
             try:
-                line = self._session.prompt(FormattedText([(self._style, message)]))
+                with self._ends_at_sigterm():
+                    line = self._session.prompt(FormattedText([(self._style, message)]))
             except EOFError:
                 return b""
             except KeyboardInterrupt as error:
@@ -49,6 +54,22 @@ class LinePrompt:
             return line.encode("utf-8", "surrogateescape") + b"\n"
 
         return read
+
+    @contextmanager
+    def _ends_at_sigterm(self) -> Iterator[None]:
+        """Let SIGTERM end the line editor, which leaves the terminal as it was; raises InterruptedByUserError."""
+        app = self._session.app
+
+        def leave(number: int, _frame: FrameType | None) -> None:
+            if app.loop is not None:
+                reason = InterruptedByUserError("stopped by SIGTERM", signal_number=number)
+                app.loop.call_soon_threadsafe(lambda: app.exit(exception=reason))
+
+        previous = signal.signal(signal.SIGTERM, leave)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)
 
 
 def _open_history(environment: Environment) -> History:

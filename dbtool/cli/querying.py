@@ -56,10 +56,11 @@ class Query:
     def run(self) -> None:
         """Run the request; raises DbtoolError."""
         request = self._request
+        # Before signals become requests to the worker: a question on the terminal ends at Ctrl-C by itself.
+        chosen = choose_profile(self._environment, self._console, flag=request.profile, config=request.config)
+        read_only = decide_read_only(self._environment, chosen.choice, request.writing)
         try:
             with self._worker.signals(self._tidy):
-                chosen = choose_profile(self._environment, self._console, flag=request.profile, config=request.config)
-                read_only = decide_read_only(self._environment, chosen.choice, request.writing)
                 if request.sources:
                     self._run_sources(chosen.choice, read_only=read_only)
                 else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dbtool.errors import one_line
+from dbtool.errors import UsageError, one_line
 from dbtool.profiles.look import Look
+from dbtool.records import Record
 
 _CODES = {
     "black": 30,
@@ -15,16 +16,35 @@ _CODES = {
     "cyan": 36,
     "white": 37,
 }
-# What tells each line editor that an escape sequence takes no room; a prompt of unknown width wraps wrongly.
-_MARKS = {"bash": ("\x01", "\x02"), "zsh": ("%{", "%}"), "plain": ("", "")}
-PROMPT_SHELLS = frozenset(_MARKS)
 
 
-def render_segment(name: str, look: Look, shell: str) -> str:
+class Marks(Record):
+    """What tells a line editor that an escape sequence takes no room: a prompt of unknown width wraps wrongly."""
+
+    begin: str = ""
+    end: str = ""
+    percent: str = "%"
+    """How a percent sign is spelled."""
+
+
+_MARKS = {
+    "bash": Marks(begin="\x01", end="\x02"),
+    "zsh": Marks(begin="%{", end="%}", percent="%%"),
+    "plain": Marks(),
+}
+
+
+def find_marks(shell: str) -> Marks:
+    """Return the marks of a shell; raises UsageError."""
+    if shell not in _MARKS:
+        raise UsageError(f"--prompt {shell!r}: write {', '.join(_MARKS)}")
+    return _MARKS[shell]
+
+
+def render_segment(name: str, look: Look, marks: Marks) -> str:
     """Return a name in its profile's color, bold red where it is protected."""
-    shown = one_line(name).replace("%", "%%") if shell == "zsh" else one_line(name)
+    shown = one_line(name).replace("%", marks.percent)
     code = "1;31" if look.protected else _CODES.get(look.color or "")
     if code is None:
         return shown
-    begin, end = _MARKS[shell]
-    return f"{begin}\x1b[{code}m{end}{shown}{begin}\x1b[0m{end}"
+    return f"{marks.begin}\x1b[{code}m{marks.end}{shown}{marks.begin}\x1b[0m{marks.end}"

@@ -80,14 +80,15 @@ def current(
     _debug: options.Debug = False,
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
-    from dbtool.cli.currently import CurrentRequest, explain_current, print_current, print_segment  # noqa: PLC0415
+    from dbtool.cli.light import print_current, print_segment  # noqa: PLC0415 - as every command's work
     from dbtool.process import process_environment  # noqa: PLC0415
 
-    request = CurrentRequest(profile=profile, config=config, format_name=format_name)
     environment = process_environment()
     if explain:
-        explain_current(environment, request)
+        from dbtool.cli.explaining import explain_current  # noqa: PLC0415 - reads every profile
+
+        explain_current(environment, flag=profile, config=config, format_name=format_name)
     elif prompt is not None:
-        print_segment(environment, request, prompt)
+        raise typer.Exit(print_segment(environment, prompt, flag=profile, config=config))
     else:
-        print_current(environment, request)
+        print_current(environment, flag=profile, config=config)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from dbtool.cli.clock import spell_time
 from dbtool.cli.console import Console
-from dbtool.cli.currently import spell_time, warn_of_state
 from dbtool.cli.lines import write_text
 from dbtool.cli.shells import DETECT, SHELLS, Assignment, Shell, find_shell, render_script
 from dbtool.environment import Environment
@@ -41,7 +41,7 @@ class SwitchRequest:
     format_name: str | None = None
 
     @classmethod
-    def read(cls, *, name: str | None, shell: str | None, **others: object) -> Self:
+    def read(cls, *, name: str | None, shell: str | None = None, **others: object) -> Self:
         """Return a request that makes sense; raises UsageError."""
         if name is None and shell is not None and shell not in {DETECT, *SHELLS}:
             # `--shell NAME`: what follows is the profile, and the shell is left to be told from SHELL.
@@ -79,7 +79,8 @@ class Switcher:
 
     def run(self) -> None:
         """Switch, or list and let a person pick; raises DbtoolError."""
-        warn_of_state(self._environment, self._state.warning)
+        if self._state.warning:
+            self._console.warn(self._state.warning)
         if self._request.asks_for_nothing and not self._pick():
             return
         if self._request.shell is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any
 
 from pymysql.constants import CR, ER
 
@@ -86,9 +85,15 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     if isinstance(error, DbtoolError):
         return error
     where = target.socket or f"{target.host}:{target.port or 3306}"
-    cause: Any = getattr(error, "original_exception", error)
-    transient = number_of(error) in _MAY_PASS and not isinstance(cause, ssl.SSLError)
+    transient = number_of(error) in _MAY_PASS and not _is_about_tls(error)
     number = f" [{number_of(error)}]" if number_of(error) else ""
     return ConnectionFailedError(
         f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}", transient=transient
     )
+
+
+def _is_about_tls(error: BaseException | None) -> bool:
+    """Say whether TLS failed: PyMySQL gives every failure of the network one number, and chains its cause."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
