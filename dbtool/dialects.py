@@ -7,12 +7,12 @@ statements commit by themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from dbtool.records import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lexical:
+
+class Lexical(Record):
     """How SQL text is cut into tokens; the splitter and the parameter scanner share it."""
 
     backslash_escapes: bool = False
@@ -44,12 +44,15 @@ class Lexical:
     """The native client, whose commands are the ones below."""
     ignored_commands: frozenset[str] = frozenset()
     """Client commands that a dump tool writes and that need no action."""
-    refused_commands: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    refused_commands: Mapping[str, str] = MappingProxyType({})
     """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
 
+    def __hash__(self) -> int:
+        # The mapping has no hash, and each client has rules of its own.
+        return hash(self.client)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+
+class Dialect(Record):
     """One engine, as far as it is known without its driver."""
 
     name: str
@@ -258,11 +261,10 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "sqlite": _SQLITE,
         "postgresql": _POSTGRESQL,
         "mysql": _MYSQL,
-        "mariadb": replace(
-            _MYSQL,
+        "mariadb": _MYSQL.replaced(
             name="mariadb",
             title="MariaDB",
-            lexical=replace(_MYSQL.lexical, executable_comments=(b"/*!", b"/*M!"), client="mariadb"),
+            lexical=_MYSQL.lexical.replaced(executable_comments=(b"/*!", b"/*M!"), client="mariadb"),
             url_schemes=("mariadb", "mariadb+pymysql"),
             extra="mysql",
         ),

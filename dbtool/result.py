@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
+
+from dbtool.records import Record
 
 Value: TypeAlias = str | bytes | int | float | None
 """One cell: the server's own text, raw bytes, or (SQLite alone) a number. None is NULL."""
@@ -33,8 +34,7 @@ class Kind(Enum):
 NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record, kw_only=False):
     """One column of a result set; names may repeat."""
 
     name: str

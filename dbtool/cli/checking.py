@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from dbtool.cli.connecting import Connector, Limits
@@ -20,6 +19,7 @@ from dbtool.errors import DbtoolError, InterruptedByUserError, ProfileError, Usa
 from dbtool.process import prepare_process
 from dbtool.profiles import Catalog, load_catalog
 from dbtool.profiles.model import Profile
+from dbtool.records import Record
 from dbtool.result import Column, Kind, Row
 from dbtool.run.session import Session
 from dbtool.run.worker import Worker
@@ -27,8 +27,7 @@ from dbtool.run.worker import Worker
 _JUNIT = "junit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRequest:
+class CheckRequest(Record):
     """Which profiles to check, and how to report."""
 
     names: tuple[str, ...] = ()
@@ -37,8 +36,7 @@ class CheckRequest:
     format_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """What one check found; times in seconds."""
 
     name: str

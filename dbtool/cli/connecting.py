@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 
 from dbtool.cli.console import Console
 from dbtool.engines.engine import SessionSettings
@@ -11,6 +10,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ConnectionFailedError, DbtoolError, TimedOutError
 from dbtool.profiles import resolve
 from dbtool.profiles.model import Profile, Target
+from dbtool.records import Record
 from dbtool.run.session import Session, open_session, open_with_patience
 from dbtool.run.worker import Worker
 
@@ -18,8 +18,7 @@ _GRACE = 0.5
 """Seconds that a driver gets beyond connect_timeout to say itself what went wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Record):
     """How long a command may take as a whole, and how long it waits for a server; seconds.
 
     `started` is on the monotonic clock.
@@ -27,7 +26,7 @@ class Limits:
 
     timeout: float | None = None
     wait: float = 0.0
-    started: float = field(default_factory=time.monotonic)
+    started: float
 
     @property
     def deadline(self) -> float | None:
@@ -39,8 +38,7 @@ class Limits:
         return TimedOutError(f"timed out: --timeout {self.timeout:g} s is over")
 
 
-@dataclass(frozen=True, slots=True)
-class Connector:
+class Connector(Record, kw_only=False):
     """Opens sessions for one command. Belongs to the main thread."""
 
     environment: Environment

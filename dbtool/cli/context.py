@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dbtool.cli.console import Console
 from dbtool.environment import Environment
 from dbtool.profiles import Catalog, Choice, choose, load_catalog, read_state
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Record, kw_only=False):
     """The profile that a command is to use, how it was chosen, and from which catalog."""
 
     catalog: Catalog

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import GuardError
 from dbtool.profiles import Choice, Rule
+from dbtool.records import Record
 
 _TERMINAL = Path("/dev/tty")
 _NAMED = frozenset({Rule.FLAG, Rule.VARIABLE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteRequest:
+class WriteRequest(Record):
     """What the caller said about writing: `--write`, and `--confirm NAME`."""
 
     write: bool = False

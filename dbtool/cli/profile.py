@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -62,7 +63,9 @@ def check(
     from dbtool.process import process_environment  # noqa: PLC0415
 
     request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
-    status = check_profiles(process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0))
+    status = check_profiles(
+        process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())
+    )
     if status:
         raise typer.Exit(status)
 

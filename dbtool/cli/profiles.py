@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from enum import Enum
 from typing import Any
 
@@ -89,12 +88,12 @@ def _list_settings(profile: Profile) -> list[tuple[str, Any]]:
     settings: list[tuple[str, Any]] = []
     known = DIALECTS[profile.engine].keys
     foreign = frozenset().union(*(dialect.keys for dialect in DIALECTS.values())) - known
-    for field in dataclasses.fields(profile):
-        value = getattr(profile, field.name)
+    for name in Profile.field_names():
+        value = getattr(profile, name)
         if isinstance(value, PoolSettings):
-            settings += [(f"pool.{inner.name}", getattr(value, inner.name)) for inner in dataclasses.fields(value)]
-        elif field.name in PROFILE_KEYS and field.name not in foreign:
-            settings.append((field.name, value))
+            settings += [(f"pool.{inner}", getattr(value, inner)) for inner in PoolSettings.field_names()]
+        elif name in PROFILE_KEYS and name not in foreign:
+            settings.append((name, value))
     return settings
 
 

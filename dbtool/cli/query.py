@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -179,4 +180,4 @@ def query(
         stats=stats,
         quiet=quiet,
     )
-    Query(environment, request, Limits(timeout=timeout, wait=wait or 0.0)).run()
+    Query(environment, request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())).run()

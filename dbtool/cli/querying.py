@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
@@ -20,6 +19,7 @@ from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
+from dbtool.records import Record
 from dbtool.run.outputs import ResultOutput
 from dbtool.run.results import Results, Selection
 from dbtool.run.runner import Runner, RunOptions, check_sources
@@ -28,8 +28,7 @@ from dbtool.run.sources import Source, look_into
 from dbtool.run.worker import Worker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryRequest:
+class QueryRequest(Record):
     """One `dbtool query`, as it was asked for; no sources ask for the prompt."""
 
     profile: str | None = None

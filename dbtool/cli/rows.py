@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbtool.cli.console import uses_color
@@ -14,6 +13,7 @@ from dbtool.cli.pager import TerminalOutput
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FORMATS, Format, FormatOptions, Writer, format_for_suffix
+from dbtool.records import Record
 from dbtool.run.outputs import ResultOutput, StreamOutput, open_file_output, watch_reader
 from dbtool.run.results import Results, Wanted
 from dbtool.run.spooling import SpooledStream
@@ -23,8 +23,7 @@ _PATIENCE = 1.0
 """Seconds without progress after which a reader counts as stalled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowsRequest:
+class RowsRequest(Record):
     """What was asked for about the rows: `--format`, `-o`, `--result`, `--limit` and their like."""
 
     format_name: str | None = None
@@ -107,4 +106,4 @@ def make_writer(environment: Environment, request: RowsRequest, format_: Format,
 
 def _terminal_options(environment: Environment, request: RowsRequest) -> FormatOptions:
     on_terminal = request.goes_to_terminal(environment)
-    return replace(request.options, terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal))
+    return request.options.replaced(terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from dbtool.dialects import Dialect
 from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
+from dbtool.records import Record
 from dbtool.result import Sink
 from dbtool.statements import Statement
 
@@ -28,8 +28,7 @@ class TransactionState(Enum):
     """Open, but an error has doomed it (PostgreSQL)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSettings:
+class SessionSettings(Record):
     """What a session is set up with, beyond its target; times in seconds."""
 
     read_only: bool = False
@@ -58,8 +57,7 @@ class Outcome(NamedTuple):
     """The server's word for what was done ("INSERT", "CREATE TABLE"), for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerFacts:
+class ServerFacts(Record):
     """What `profile check` reports about a server."""
 
     version: str
@@ -125,8 +123,7 @@ class DriverConnection(Protocol):
         """Ask the server about itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class Engine(Record):
     """The driver half of an engine, as one record."""
 
     dialect: Dialect

@@ -11,7 +11,8 @@ Protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_qu
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+
+from dbtool.records import Record
 
 _NULL, _FIELD, _ROW, _DELETED = 0xFC, 0xFD, 0xFE, 0xFF
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
@@ -81,8 +82,7 @@ class BlockReader:
             self._start = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(Record, kw_only=False):
     """A block as COPY text, and what of it was not rows: `rest` begins at a packet's first byte."""
 
     text: bytes

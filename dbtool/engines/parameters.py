@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import Parameters, ParameterValue, Request
 from dbtool.statements import find_parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A statement's text as it is sent; `splices` are (start, end, original start, original end) in bytes."""
 
     text: bytes

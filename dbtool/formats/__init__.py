@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
 from dbtool.formats.writer import FormatOptions, JsonNumbers, Output, Writer
+from dbtool.records import Record
 
 __all__ = ["FORMATS", "Format", "FormatOptions", "JsonNumbers", "Output", "Writer", "format_for_suffix"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(Record):
     """One format."""
 
     name: str

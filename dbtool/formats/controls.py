@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from dbtool.formats import copytext
 from dbtool.formats.writer import Output, Writer
@@ -78,7 +77,7 @@ class SafeWriter:
     def begin(self, columns: Sequence[Column]) -> None:
         """Start a result set."""
         self._count = len(columns)
-        self._writer.begin([replace(column, name=escape_controls(column.name)) for column in columns])
+        self._writer.begin([column.replaced(name=escape_controls(column.name)) for column in columns])
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import cast
 
+from dbtool.records import Record
 from dbtool.result import Row, Value
 
 _NUMBER_TYPES = frozenset({int, float})
@@ -30,8 +30,7 @@ def transpose(rows: Sequence[Row]) -> list[tuple[Value, ...]]:
     return list(zip(*rows, strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
+class Spelling(Record):
     """How one format writes one cell.
 
     `spell` writes a text that is not NULL. `is_plain` may say of many texts glued together that

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from dbtool.errors import UsageError
 from dbtool.formats import copytext
+from dbtool.records import Record
 from dbtool.result import Column, Lane, Row, Sink
 
 
@@ -28,8 +28,7 @@ class JsonNumbers(Enum):
     """Integers beyond 2^53 and all decimals as strings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormatOptions:
+class FormatOptions(Record):
     """What can be chosen about a format; each writer reads what concerns it."""
 
     header: bool = True

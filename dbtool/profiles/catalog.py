@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State
 from dbtool.profiles.validate import CheckedFile, check_file
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileFile:
+class ProfileFile(Record):
     """One file that was read; `problem` says why nothing in it can be used."""
 
     path: Path
@@ -29,8 +28,7 @@ class ProfileFile:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Record):
     """One row of `profile list`; a base that is not meant to be opened may have no engine."""
 
     name: str

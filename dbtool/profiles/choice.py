@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,13 @@ from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State
 from dbtool.profiles.urls import parse_url
 from dbtool.profiles.values import convert
+from dbtool.records import Record
 
 _SWITCH_CURE = "switch to one that exists with `dbtool switch NAME`, or to none with `dbtool switch --unset`"
 _ARGUMENT_RULES = frozenset({Rule.FLAG, Rule.VARIABLE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Record):
     """The profile to use, and what said so."""
 
     profile: Profile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -43,7 +42,7 @@ def make_schema() -> _Schema:
 
 
 def _make_profile() -> _Schema:
-    defaults = {field.name: field.default for field in dataclasses.fields(Profile)}
+    defaults = {name: Profile.default_of(name) for name in Profile.field_names()}
     properties = {key.name: _describe(key, defaults.get(key.name)) for key in PROFILE_KEYS.values()}
     return {
         "type": "object",
@@ -68,7 +67,7 @@ def _forbid(names: Iterable[str]) -> _Schema:
 
 
 def _make_pool() -> _Schema:
-    defaults = {field.name: field.default for field in dataclasses.fields(PoolSettings)}
+    defaults = {name: PoolSettings.default_of(name) for name in PoolSettings.field_names()}
     properties = {key.name: _describe(key, defaults[key.name]) for key in POOL_KEYS.values()}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -95,7 +94,7 @@ def _describe(key: Key, default: Any = None) -> _Schema:
 
 
 def _spell_default(key: Key, default: Any) -> Any:
-    if default in (None, ()) or default is dataclasses.MISSING or dataclasses.is_dataclass(default):
+    if default in (None, ()) or isinstance(default, PoolSettings):
         return None
     if key.kind is Kind.DURATION:
         return format_duration(default)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from dbtool.dialects import DIALECTS
 from dbtool.profiles.model import Origin, PoolSettings, Profile
@@ -13,14 +12,14 @@ from dbtool.profiles.relocate import relocate
 from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.validate import Draft, Setting
+from dbtool.records import Record
 
 _STRENGTH = (Scope.EXPLICIT, Scope.PROJECT, Scope.USER)
 _ENGINE_KEYS = frozenset().union(*(dialect.keys for dialect in DIALECTS.values()))
 _EXCLUSIVE = {"host": "socket", "socket": "host"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
+class Merged(Record):
     """One profile with what it extends, and all that is wrong with it."""
 
     draft: Draft

@@ -6,12 +6,12 @@ when a connection opens, never earlier and never written back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
 from dbtool.profiles.scope import Scope
+from dbtool.records import Record
 
 __all__ = [
     "CommandSecret",
@@ -31,8 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, kw_only=False):
     """Where a profile or a key is written; the line counts from 1 (0 for an argument)."""
 
     file: Path
@@ -60,36 +59,33 @@ class Reset(Enum):
     SESSION = "session"
 
 
-@dataclass(frozen=True, slots=True)
-class PlainSecret:
+class PlainSecret(Record, kw_only=False):
     """A secret written into the profile; it may hold `${VAR}` references."""
 
-    text: str = field(repr=False)
+    _concealed = frozenset({"text"})
+
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentSecret:
+class EnvironmentSecret(Record, kw_only=False):
     """A secret in an environment variable."""
 
     variable: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileSecret:
+class FileSecret(Record, kw_only=False):
     """A secret in a file: its content without the last line break."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSecret:
+class CommandSecret(Record, kw_only=False):
     """A secret that a command prints; it is run without a shell."""
 
     arguments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyringSecret:
+class KeyringSecret(Record, kw_only=False):
     """A secret in the platform's keyring, as `service/user`."""
 
     entry: str
@@ -98,8 +94,7 @@ class KeyringSecret:
 Secret: TypeAlias = PlainSecret | EnvironmentSecret | FileSecret | CommandSecret | KeyringSecret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolSettings:
+class PoolSettings(Record):
     """A profile's pool; times in seconds."""
 
     max_connections: int = 10
@@ -110,8 +105,7 @@ class PoolSettings:
     reset: Reset = Reset.TRANSACTION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Common:
+class Common(Record):
     """What a profile and its target share; times in seconds, None where the server decides."""
 
     name: str
@@ -136,12 +130,13 @@ class Common:
         return self.protected or self.read_only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile(Common):
     """A valid profile as written. Strings may hold `${VAR}`; relative paths are relative to its file."""
 
+    _concealed = frozenset({"url", "password"})
+
     extends: str | None = None
-    url: str | None = field(default=None, repr=False)
+    url: str | None = None
     """Kept only where its variables decide what it says; any other URL has become the keys below."""
     stated: frozenset[str] = frozenset()
     """The keys that the profile or one that it extends spells out; the others are defaults."""
@@ -150,7 +145,7 @@ class Profile(Common):
     host: str | None = None
     socket: str | None = None
     user: str | None = None
-    password: Secret | None = field(default=None, repr=False)
+    password: Secret | None = None
     database: str | None = None
     path: str | None = None
     tls_ca: str | None = None
@@ -162,14 +157,15 @@ class Profile(Common):
     on_connect: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Target(Common):
     """A profile with every reference resolved: what an engine opens. Lives as long as its connection."""
+
+    _concealed = frozenset({"password", "on_connect"})
 
     host: str | None = None
     socket: str | None = None
     user: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     database: str | None = None
     path: str | None = None
     """Absolute, or `:memory:`."""
@@ -178,4 +174,4 @@ class Target(Common):
     tls_key: str | None = None
     passfile: str | None = None
     target_session_attrs: str | None = None
-    on_connect: tuple[str, ...] = field(default=(), repr=False)
+    on_connect: tuple[str, ...] = ()

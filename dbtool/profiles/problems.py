@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from dbtool.records import Record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+
+class Problem(Record):
     """One fault; the line counts from 1, 0 where the file as a whole is at fault."""
 
     file: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ def relocate(key: str, setting: Setting, *, to: Path) -> Setting:
     home = setting.file.parent
     if home == to or key not in PROFILE_KEYS:
         return setting
-    return replace(setting, value=_anchor_value(PROFILE_KEYS[key].kind, setting.value, home))
+    return setting.replaced(value=_anchor_value(PROFILE_KEYS[key].kind, setting.value, home))
 
 
 def _anchor_value(kind: Kind, value: Any, home: Path) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ NO_PASSFILE = f"{os.devnull}/none"
 _LOOPBACK = "127.0.0.1"
 _TEXT_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {Kind.TEXT, Kind.HOST})
 _PATH_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH)
-_DEFAULTS = {field.name: field.default for field in fields(Profile)}
+_DEFAULTS = {name: Profile.default_of(name) for name in Profile.field_names()}
 
 
 def resolve(
@@ -186,8 +185,8 @@ class _Resolution:
         return f"{self.profile.origin}: profile {self.profile.name!r}: {key}"
 
     def _build(self) -> Target:
-        common = {field.name: getattr(self.profile, field.name) for field in fields(Common)}
-        known = {field.name for field in fields(Target)}
+        common = {name: getattr(self.profile, name) for name in Common.field_names()}
+        known = set(Target.field_names())
         return Target(**common | {key: value for key, value in self.values.items() if key in known})
 
 

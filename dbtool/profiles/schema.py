@@ -6,12 +6,12 @@ Validation, `profile schema` and `profile edit` all read these tables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
 from dbtool.dialects import DIALECTS
 from dbtool.profiles.model import Reset, TlsLevel
+from dbtool.records import Record
 
 
 class Kind(Enum):
@@ -38,8 +38,7 @@ class Trust(Enum):
     NEVER = "nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(Record):
     """One key; `least` and `most` bound a number, or a duration in seconds."""
 
     name: str

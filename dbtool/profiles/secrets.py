@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from dbtool.profiles.model import (
     Secret,
 )
 from dbtool.profiles.paths import anchor
+from dbtool.records import Record
 
 T = TypeVar("T")
 
@@ -28,8 +28,7 @@ SECRET_LIMIT = 60.0
 _QUOTED_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(Record):
     """When a command has to be done; `at` is on the clock's scale, None for never."""
 
     at: float | None = None
@@ -49,14 +48,15 @@ class Deadline:
         return SecretError(f"{what} did not answer within {limit:.0f}s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Record):
     """What a secret is fetched with; `told` is what a command learns about the connection."""
+
+    _concealed = frozenset({"expand"})
 
     environment: Environment
     directory: Path
     """Where relative paths start and a command runs."""
-    expand: Callable[[str], str] = field(repr=False)
+    expand: Callable[[str], str]
     told: Mapping[str, str]
     deadline: Deadline
 

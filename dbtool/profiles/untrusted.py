@@ -6,7 +6,6 @@ run because somebody typed `dbtool query` in a clone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from dbtool.profiles.references import has_reference
 from dbtool.profiles.schema import Key, Kind, Trust
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.values import walk_strings
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustCheck:
+class TrustCheck(Record):
     """Finds what needs trust in one file of a project that has none."""
 
     source: Source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,22 @@ from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, TOP_KEYS, Key
 from dbtool.profiles.untrusted import TrustCheck
 from dbtool.profiles.urls import has_late_parts, parse_url
 from dbtool.profiles.values import convert
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Record):
     """One key's value as the model holds it, and where it is written."""
 
-    value: Any = field(repr=False)
+    _concealed = frozenset({"value"})
+
+    value: Any
     file: Path
     line: int
     owner: str
     """The profile whose table holds it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Record):
     """One profile's own table: the settings that are right, and what is wrong with the others."""
 
     name: str
@@ -41,8 +41,7 @@ class Draft:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedFile:
+class CheckedFile(Record):
     """One file's profiles, and the problems that are not one profile's."""
 
     drafts: tuple[Draft, ...] = ()
@@ -151,7 +150,7 @@ class _Checker:
             self._report("url", str(error))
             return
         # Without a value the key still hides the late URL of a profile that this one extends.
-        self.settings["url"] = setting if late else replace(setting, value=None)
+        self.settings["url"] = setting if late else setting.replaced(value=None)
         self._take_url({"engine": said["engine"]} if late and said else said, table)
 
     def _take_url(self, said: Mapping[str, Any], table: Mapping[str, Any]) -> None:

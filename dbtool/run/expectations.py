@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dbtool.errors import ExpectationError, UsageError
+from dbtool.records import Record
 
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "": operator.eq,
@@ -22,8 +22,7 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 _ROWS = re.compile(r"\s*(|==?|!=|>=?|<=?)\s*(\d+)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class RowsExpectation:
+class RowsExpectation(Record, kw_only=False):
     """A comparison that the number of rows has to pass."""
 
     text: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import IO
 
 from dbtool.errors import UsageError
 from dbtool.formats import Format, FormatOptions, Output, Writer, copytext
+from dbtool.records import Record
 from dbtool.result import Column, Lane, Row, Value
 from dbtool.run.outputs import ResultOutput
 
@@ -16,8 +16,7 @@ _IN_MEMORY = 1 << 20
 _COPIED = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Record, kw_only=False):
     """Which result sets are printed: all, the last one, none, or the one with a number (from 1)."""
 
     which: str | int = "all"
@@ -36,8 +35,7 @@ def parse_selection(text: str) -> Selection:
     raise UsageError(f"--result {text!r}: write all, last, none, or the number of a result set, from 1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Record):
     """What of the results is wanted: which sets, how many rows of each, and whether to keep the first value."""
 
     selection: Selection = Selection()

@@ -21,6 +21,7 @@ from dbtool.errors import (
     TimedOutError,
     UsageError,
 )
+from dbtool.records import Record
 from dbtool.run.binding import Usage
 from dbtool.run.classify import is_housekeeping, is_query
 from dbtool.run.expectations import RowsExpectation, check_value
@@ -32,8 +33,7 @@ from dbtool.statements import Statement, find_parameters, split
 _MOST_NOTICES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(Record):
     """How a script is run."""
 
     parameters: Parameters | None = None

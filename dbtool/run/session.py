@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from dbtool.databases import build_database
@@ -49,7 +49,7 @@ def open_session(target: Target, settings: SessionSettings) -> Session:
 
 def _for_one(target: Target) -> Target:
     """Return the target with a pool of one connection, which reports a failed attempt at once."""
-    return replace(target, pool=PoolSettings(max_connections=1, timeout=0.0))
+    return target.replaced(pool=PoolSettings(max_connections=1, timeout=0.0))
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -10,12 +10,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
+from dbtool.records import Record
 
 CHECKED_SIZE = 1 << 20
 """A regular file of up to this many bytes is looked through before it runs."""
@@ -26,8 +26,7 @@ Reader = Callable[[], bytes]
 """Returns the next bytes that have arrived, b"" at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Record):
     """One script: its name for messages, and one of three ways to read it."""
 
     name: str
@@ -104,7 +103,7 @@ def look_into(source: Source) -> Source:
     if _is_small_file(source.stream):
         return Source(name=source.name, content=source.stream.read())
     head = getattr(source.stream, "read1", source.stream.read)(_CHUNK)
-    return replace(source, head=head) if head else Source(name=source.name, content=b"")
+    return source.replaced(head=head) if head else Source(name=source.name, content=b"")
 
 
 def _is_small_file(stream: BinaryIO) -> bool:

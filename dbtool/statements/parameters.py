@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from dbtool.dialects import Dialect
+from dbtool.records import Record
 from dbtool.statements.lexer import cut_into_pieces
 
 # After a name, a number or a closing bracket a colon is an array's slice or a label; after another colon, a cast.
 _PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):([A-Za-z_\x80-\xff][\w\x80-\xff]*+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(Record):
     """One use of a parameter: its name, and the bytes from the colon up to its end."""
 
     name: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from dbtool.records import Record
 from dbtool.statements.patterns import Buffer, compile_match
 
 Seek: TypeAlias = Callable[[Buffer, int], tuple[int, bool]]
@@ -29,8 +29,7 @@ class Kind(Enum):
         return self in {Kind.STRING, Kind.NAME}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Record):
     """A kind of token that starts with `length` fixed bytes."""
 
     kind: Kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -51,7 +50,9 @@ def _commands() -> Iterator[str]:
     yield "### Commands\n"
     for name, command in commands():
         arguments = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
-        usage = " ".join([name, "[OPTIONS]", *(argument.make_metavar(typer.Context(command)) for argument in arguments)])
+        usage = " ".join(
+            [name, "[OPTIONS]", *(argument.make_metavar(typer.Context(command)) for argument in arguments)]
+        )
         yield f"#### `{usage}`\n"
         yield " ".join((command.help or "").split()) + "\n"
         options = [option for option in command.params if isinstance(option, TyperOption)]
@@ -79,13 +80,13 @@ def _statuses() -> Iterator[str]:
 
 def _profile_keys() -> Iterator[str]:
     yield "### Profile keys\n"
-    defaults = {field.name: field.default for field in dataclasses.fields(Profile)}
+    defaults = {name: Profile.default_of(name) for name in Profile.field_names()}
     yield from _table(
         ("Key", "Value", "Default", "Meaning"),
         [_describe_key(key, defaults.get(key.name)) for key in PROFILE_KEYS.values() if key.kind is not Kind.TABLE],
     )
     yield "#### In `[profiles.NAME.pool]`\n"
-    pool_defaults = {field.name: field.default for field in dataclasses.fields(PoolSettings)}
+    pool_defaults = {name: PoolSettings.default_of(name) for name in PoolSettings.field_names()}
     yield from _table(
         ("Key", "Value", "Default", "Meaning"),
         [_describe_key(key, pool_defaults.get(key.name)) for key in POOL_KEYS.values()],
@@ -99,7 +100,7 @@ def _describe_key(key: Key, default: object) -> tuple[str, str, str, str]:
 
 
 def _spell_default(key: Key, default: object) -> str:
-    if default in (None, (), dataclasses.MISSING):
+    if default in (None, ()):
         return ""
     if isinstance(default, bool):
         return str(default).lower()
