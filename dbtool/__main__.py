@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its status."""
+    if any("://" in argument for argument in sys.argv):
+        from dbtool.process_title import hide_passwords  # noqa: PLC0415 - a URL in an argument is rare
+
+        hide_passwords()
     status = _answer_lightly()
     if status is None:
         from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
