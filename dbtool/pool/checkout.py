@@ -80,18 +80,10 @@ class Checkout(ABC):
 
     def _acquire_slowly(self, lease: Lease | None, started: float, thread: int) -> Lease:
         timeout = self._ledger.options.timeout
-        if lease is not None:
-            with self._ledger.lock:
-                self._ledger.reused -= 1
         self._backend.collect_ended()
         if timeout is None:
-            lease = self._acquire_at_once(lease, thread)
-        else:
-            lease = self._acquire_by(started + timeout, lease, thread)
-        if lease.was_used:
-            with self._ledger.lock:
-                self._ledger.reused += 1
-        return lease
+            return self._acquire_at_once(lease, thread)
+        return self._acquire_by(started + timeout, lease, thread)
 
     def _judge(self, lease: Lease) -> tuple[Health, str]:
         """Judge an idle connection without a round trip; a dead or too old one has a reason to be closed."""
@@ -126,8 +118,14 @@ class Checkout(ABC):
         if health is _DOUBTFUL and self._dialler.is_answering(lease):
             lease.generation = generation
             return True
-        self._dialler.discard(lease, reason)
+        self._drop(lease, reason)
         return False
+
+    def _drop(self, lease: Lease, reason: str) -> None:
+        """Close a connection that was taken but cannot be used."""
+        with self._ledger.lock:
+            self._ledger.reused -= 1
+        self._dialler.discard(lease, reason)
 
     def _take_or_reserve(self, thread: int) -> Lease | None:
         """Take an idle connection, or reserve the place for a new one (None); raises if there is neither.
@@ -155,6 +153,7 @@ class Checkout(ABC):
         lease = self._ledger.idle.pop()
         lease.holder = thread
         lease.taken_at = self._clock()
+        self._ledger.reused += 1
         return lease
 
     def _acquire_by(self, deadline: float, lease: Lease | None, thread: int) -> Lease:
@@ -166,11 +165,11 @@ class Checkout(ABC):
             suspect, doomed = (lease, None) if health is _DOUBTFUL else (None, lease)
             try:
                 # Whoever was handed a dead connection keeps its turn.
-                step = self._queue_up(Waiter(thread), suspect, deadline, is_first=waiter is not None)
+                step = self._queue_up(Waiter(thread, self._clock()), suspect, deadline, is_first=waiter is not None)
             finally:
                 # Only now, for its place goes to the head of the queue.
                 if doomed is not None:
-                    self._dialler.discard(doomed, reason)
+                    self._drop(doomed, reason)
             if isinstance(step, Waiter):
                 waiter = step
                 lease = self._wait(waiter, deadline)
@@ -189,13 +188,14 @@ class Checkout(ABC):
         Returns a connection to judge instead if there is one, or None if the caller has to open one itself.
         """
         ledger = self._ledger
-        now = self._clock()
+        now = waiter.queued_at
         with ledger.lock:
             self._refusals.refuse_if_closed()
             if suspect is not None:
                 if suspect.epoch != ledger.epoch:
                     return suspect
                 suspect.holder = 0
+                ledger.reused -= 1
                 ledger.idle.append(suspect)
             elif ledger.idle and not ledger.waiters:
                 return self._take(waiter.thread)
@@ -243,16 +243,13 @@ class Checkout(ABC):
         return None
 
     def _wait(self, waiter: Waiter, deadline: float) -> Lease:
-        started = self._clock()
         try:
             while not waiter.wait(deadline - self._clock()):
                 if self._clock() >= deadline and self._withdraw(waiter):
-                    raise self._time_out(started)
+                    raise self._time_out(waiter.queued_at)
         except BaseException:
             self._give_up(waiter)
             raise
-        with self._ledger.lock:
-            self._ledger.wait_time += self._clock() - started
         if waiter.lease is None:
             raise waiter.error or self._refusals.make_closed()
         return waiter.lease

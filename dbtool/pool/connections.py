@@ -47,7 +47,7 @@ class ConnectionPool(Checkout):
     def replace_options(self, options: PoolOptions) -> None:
         """Behave differently from now on."""
         with self._ledger.lock:
-            self._ledger.options = options
+            self._ledger.replace_options(options)
 
     def stats(self) -> PoolStats:
         """Return the gauges and counters of this moment."""
@@ -55,6 +55,9 @@ class ConnectionPool(Checkout):
 
     def keep(self) -> None:
         """See to it that the housekeeping thread runs; what it is needed for must be under way."""
+        # A sweep that ends the thread has looked for what is under way, with the lock held.
+        if self._is_kept:
+            return
         with self._ledger.lock:
             is_kept, self._is_kept = self._is_kept, True
         if not is_kept and not start_upkeep(self, self.mailbox):

@@ -44,7 +44,7 @@ class Dialler:
         Pass the result to `start` once the lock is free.
         """
         ledger = self._ledger
-        if ledger.is_closed:
+        if ledger.is_closed or not (ledger.idle or ledger.attempts or ledger.has_room()):
             return []
         planned = [self._ask_idle(waiter, now) for waiter in self._waiters_without_attempt() if ledger.idle]
         if ledger.failure is not None:
@@ -60,8 +60,6 @@ class Dialler:
 
     def _waiters_without_attempt(self) -> list[Waiter]:
         ledger = self._ledger
-        if not ledger.waiters or not (ledger.idle or ledger.attempts or ledger.has_room()):
-            return []
         return [waiter for waiter in ledger.waiters if waiter.attempt is None]
 
     def _plan_prober(self, now: float) -> list[Attempt]:

@@ -52,11 +52,6 @@ class PoolOptions:
     is_traced: bool = False
     name: str | None = None
 
-    @property
-    def limit(self) -> float:
-        """The most connections that may exist."""
-        return self.max_connections or float("inf")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -78,6 +73,7 @@ class Ledger:
     def __init__(self, options: PoolOptions) -> None:
         self.lock = Lock()
         self.options = options
+        self.limit = options.max_connections or float("inf")
         self.leases: set[Lease] = set()
         self.idle: list[Lease] = []
         """A stack: the one used last goes out first, so that those in excess grow idle."""
@@ -98,9 +94,14 @@ class Ledger:
         self.wait_time = 0.0
         self.discarded: Counter[str] = Counter()
 
+    def replace_options(self, options: PoolOptions) -> None:
+        """Behave differently from now on."""
+        self.options = options
+        self.limit = options.max_connections or float("inf")
+
     def has_room(self) -> bool:
         """Say whether another connection may be opened."""
-        return len(self.leases) + self.opening < self.options.limit
+        return len(self.leases) + self.opening < self.limit
 
     def place(self, lease: Lease, now: float, *, is_checked: bool) -> None:
         """Hand a connection to whoever has waited longest, or put it aside."""
@@ -116,6 +117,8 @@ class Ledger:
         """Hand a connection to one waiter, who is out of the queue already."""
         lease.holder = waiter.thread
         lease.taken_at = now
+        self.wait_time += now - waiter.queued_at
+        self.reused += lease.was_used
         self.release_attempt(waiter)
         waiter.grant(lease, is_checked=is_checked)
 

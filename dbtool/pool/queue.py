@@ -16,9 +16,10 @@ class Waiter:
     Whoever holds the pool's lock and has taken the waiter out of the queue grants or rejects it, once.
     """
 
-    __slots__ = ("_ready", "attempt", "error", "is_checked", "lease", "thread")
+    __slots__ = ("_ready", "attempt", "error", "is_checked", "lease", "queued_at", "thread")
 
-    def __init__(self, thread: int) -> None:
+    def __init__(self, thread: int, queued_at: float = 0.0) -> None:
+        self.queued_at = queued_at
         self.thread = thread
         self._ready = Lock()
         self._ready.acquire()

@@ -28,7 +28,7 @@ class Refusals:
         """Make the error that says whether the pool is full or the server out of reach."""
         with self._ledger.lock:
             failure = self._ledger.failure
-            is_full = len(self._ledger.leases) >= self._ledger.options.limit
+            is_full = len(self._ledger.leases) >= self._ledger.limit
             is_empty = not self._ledger.leases
         text = f"{reason}: {self._ledger.describe(self._clock)}"
         if failure is not None and not is_full:

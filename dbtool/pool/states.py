@@ -79,6 +79,8 @@ class States:
 
     def abandon_ended(self) -> None:
         """Leave to the pool what ended tasks have; their own callbacks may come a little later."""
+        if not self.tasks:
+            return
         for task, state in list(self.tasks.items()):
             if task.done():
                 state.abandon()

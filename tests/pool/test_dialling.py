@@ -163,6 +163,7 @@ class TestWithAServerThatIsAway:
         pool = make_pool(max_connections=8, timeout=5)
         calls = [Call(pool.connect) for _ in range(8)]
         wait_for_waiters(pool, 8)
+        assert wait_until(lambda: pool.stats().opening == 1)
         gate = Gate(server)
         gate.wait_for(1)
         time.sleep(0.1)

@@ -62,6 +62,21 @@ def test_counts_what_went_from_hand_to_hand(make_pool: MakePool) -> None:
     assert stats.wait_time > 0
 
 
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_counts_no_dead_connection_as_used_again(make_pool: MakePool, timeout: float | None) -> None:
+    pool = make_pool(max_connections=2, timeout=timeout)
+    borrowers = [Borrower(pool).start() for _ in range(2)]
+    for borrower in borrowers:
+        borrower.finish()
+    borrowers[1].connection.is_dead = True
+    for _ in range(2):
+        with pool.connection_context():
+            pass
+
+    stats = pool.stats()
+    assert (stats.created, stats.reused, stats.validated) == (2, 2, 1)
+
+
 def test_cannot_be_changed(make_pool: MakePool) -> None:
     stats = make_pool().stats()
 
