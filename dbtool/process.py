@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbtool.environment import Environment
+from dbtool.errors import UsageError
 
 TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
@@ -27,21 +28,28 @@ _CRYPTOGRAPHY = "cryptography"
 
 
 def process_environment() -> Environment:
-    """Return this process's surroundings."""
+    """Return this process's surroundings; raises UsageError where it has no working directory."""
     config_directory, state_directory = _find_directories(sys.platform)
     return Environment(
         variables=dict(os.environ),
-        working_directory=Path.cwd(),
+        working_directory=_find_working_directory(),
         home=Path.home(),
         config_directory=config_directory,
         state_directory=state_directory,
         stdin=_binary(sys.stdin, 0, "rb"),
         stdout=_binary(sys.stdout, 1, "wb"),
-        stderr=sys.stderr,
+        stderr=sys.stderr or Path(os.devnull).open("w", encoding="utf-8"),
         stdin_is_terminal=_is_terminal(sys.stdin),
         stdout_is_terminal=_is_terminal(sys.stdout),
         stderr_is_terminal=_is_terminal(sys.stderr),
     )
+
+
+def _find_working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(f"the working directory cannot be used: {error.strerror}") from error
 
 
 def _find_directories(platform: str) -> tuple[Path, Path]:

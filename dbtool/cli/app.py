@@ -48,24 +48,29 @@ def common(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit status; no error gets past it."""
-    debug = "--debug" in arguments
     try:
         result = app(list(arguments), standalone_mode=False)
     except ReaderGoneError:
         return ExitStatus.READER_GONE
     except DbtoolError as error:
-        if debug:
-            raise
+        _trace(error, arguments)
         return _fail(str(error), status_of(error))
     except typer.Abort:
         return ExitStatus.INTERRUPTED
     except KeyboardInterrupt:
         return _fail("stopped by SIGINT", ExitStatus.INTERRUPTED)
     except Exception as error:
-        if debug:
-            raise
+        _trace(error, arguments)
         return _fail_unexpectedly(error)
     return result if isinstance(result, int) else ExitStatus.DONE
+
+
+def _trace(error: Exception, arguments: Sequence[str]) -> None:
+    """Show with --debug where an error came from; the status stays what it is."""
+    if "--debug" in arguments:
+        from traceback import format_exception  # noqa: PLC0415 - for this option alone
+
+        sys.stderr.write("".join(format_exception(error)))
 
 
 def _fail_unexpectedly(error: Exception) -> int:
@@ -89,6 +94,6 @@ def _fail(message: str, status: ExitStatus) -> int:
 
     try:
         Console(process_environment()).error(one_line(message))
-    except OSError:  # not even a working directory: say it plainly
+    except (OSError, DbtoolError):  # not even a working directory: say it plainly
         sys.stderr.write(f"dbtool: error: {one_line(message)}\n")
     return status
