@@ -117,7 +117,8 @@ class Ledger:
         """Hand a connection to one waiter, who is out of the queue already."""
         lease.holder = waiter.thread
         lease.taken_at = now
-        self.wait_time += now - waiter.queued_at
+        # The giver may have read the clock before the waiter did.
+        self.wait_time += max(now - waiter.queued_at, 0.0)
         self.reused += lease.was_used
         self.release_attempt(waiter)
         waiter.grant(lease, is_checked=is_checked)
