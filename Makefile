@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check servers bench clean
+.PHONY: help demo test check servers completions bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 # The demo is about the profiles in this checkout, whatever is set around it.
 unexport DBTOOL_CONFIG DBTOOL_PROFILE DBTOOL_FORMAT
@@ -37,8 +37,12 @@ check: $(VENV)/.tools ## the quick part: style, types, imports between the floor
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-servers: $(VENV)/.tools ## find PostgreSQL, MariaDB and PgBouncer for the tests, or fetch them into .cache
+servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for the tests, or fetch them into .cache
 	@$(BIN)/python -m tests.servers.provide
+	@$(BIN)/python -m tests.completions.shells
+
+completions: $(VENV)/.tools ## write the completion scripts anew
+	@$(BIN)/python -m tests.completions.generate
 
 bench: $(VENV)/.tools ## measure dbtool beside its peers
 	$(BIN)/python -m benchmarks

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from dbtool import __version__
-from dbtool.cli import profile, query, switch
+from dbtool.cli import completions, profile, query, switch
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 
@@ -26,8 +26,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(name="query", epilog=query.EPILOG)(query.query)
-app.command(name="switch", epilog=switch.SWITCH_EPILOG)(switch.switch)
+app.command(name="switch", cls=switch.SwitchCommand, epilog=switch.SWITCH_EPILOG)(switch.switch)
 app.command(name="current", epilog=switch.CURRENT_EPILOG)(switch.current)
+app.command(name="completions", epilog=completions.EPILOG)(completions.completions)
 app.add_typer(profile.app, name="profile")
 
 

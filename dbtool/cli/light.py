@@ -83,7 +83,7 @@ def print_segment(environment: Environment, shell: str, *, flag: str | None = No
 def _switch(environment: Environment, name: str) -> int:
     from dbtool.cli.switching import Switcher, SwitchRequest  # noqa: PLC0415 - not for every answer
 
-    Switcher(environment, SwitchRequest.read(name=name)).run()
+    Switcher(environment, SwitchRequest(name=name)).run()
     return 0
 
 

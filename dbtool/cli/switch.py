@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from dbtool.cli import options
 
@@ -19,6 +20,20 @@ SWITCH_EPILOG = """Examples:
   eval "$(dbtool switch prod --shell)"
 """
 CURRENT_EPILOG = "Example:  dbtool current --explain"
+
+
+class SwitchCommand(TyperCommand):
+    """Lets `--shell` stand without a value, which Typer's options cannot."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read the arguments, a `--shell` without a shell as one that asks to find out."""
+        from dbtool.cli.shells import SHELLS  # noqa: PLC0415 - not for `--help` of another command
+
+        spelled = [
+            f"{word}=detect" if word == "--shell" and following not in SHELLS else word
+            for word, following in zip(args, [*args[1:], ""], strict=True)
+        ]
+        return super().parse_args(ctx, spelled)
 
 
 def switch(
@@ -36,8 +51,6 @@ def switch(
         typer.Option(
             "--shell",
             metavar="[bash|zsh|fish|powershell]",
-            is_flag=False,
-            flag_value="detect",
             help="Print what eval needs to switch one shell only; the shell is told from SHELL.",
         ),
     ] = None,
@@ -57,7 +70,7 @@ def switch(
     from dbtool.cli.switching import Switcher, SwitchRequest  # noqa: PLC0415 - as every command's work
     from dbtool.process import process_environment  # noqa: PLC0415
 
-    request = SwitchRequest.read(
+    request = SwitchRequest(
         name=name, seconds=seconds, shell=shell, unset=unset, confirm=confirm, config=config, format_name=format_name
     )
     Switcher(process_environment(), request).run()

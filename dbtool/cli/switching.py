@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
 
 from dbtool.cli.clock import spell_time
 from dbtool.cli.console import Console
 from dbtool.cli.lines import write_text
-from dbtool.cli.shells import DETECT, SHELLS, Assignment, Shell, find_shell, render_script
+from dbtool.cli.shells import Assignment, Shell, find_shell, render_script
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
@@ -40,16 +39,6 @@ class SwitchRequest:
     config: str | None = None
     format_name: str | None = None
 
-    @classmethod
-    def read(cls, *, name: str | None, shell: str | None = None, **others: object) -> Self:
-        """Return a request that makes sense; raises UsageError."""
-        if name is None and shell is not None and shell not in {DETECT, *SHELLS}:
-            # `--shell NAME`: what follows is the profile, and the shell is left to be told from SHELL.
-            name, shell = shell, DETECT
-        request = cls(name=name, shell=shell, **others)  # type: ignore[arg-type]
-        request.check()
-        return request
-
     def check(self) -> None:
         """Refuse what contradicts itself; raises UsageError."""
         if self.unset and (self.name is not None or self.seconds is not None):
@@ -71,6 +60,7 @@ class Switcher:
     def __init__(
         self, environment: Environment, request: SwitchRequest, *, clock: Callable[[], float] = time.time
     ) -> None:
+        request.check()
         self._environment = environment
         self._request = request
         self._console = Console(environment)

@@ -134,7 +134,9 @@ def _version(directory: Path) -> int:
     return int(number[0]) if number else 0
 
 
-def _locate_by_formula(formula: str) -> Callable[[], Iterator[Location]]:
+def locate_by_formula(formula: str) -> Callable[[], Iterator[Location]]:
+    """Return what looks on PATH, in the system's directories and in Homebrew's."""
+
     def locate() -> Iterator[Location]:
         # A person's PATH often lacks the directories in which servers are installed.
         yield (*_on_path(), *_SYSTEM)
@@ -158,7 +160,7 @@ MARIADB = Product(
     programs=("mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump"),
     packages=("mariadb-server-core", "mariadb-client-core", "mariadb-client"),
     formula="mariadb",
-    locate=_locate_by_formula("mariadb"),
+    locate=locate_by_formula("mariadb"),
 )
 PGBOUNCER = Product(
     title="PgBouncer",
@@ -166,6 +168,6 @@ PGBOUNCER = Product(
     programs=("pgbouncer",),
     packages=("pgbouncer",),
     formula="pgbouncer",
-    locate=_locate_by_formula("pgbouncer"),
+    locate=locate_by_formula("pgbouncer"),
 )
 PRODUCTS = (POSTGRESQL, MARIADB, PGBOUNCER)

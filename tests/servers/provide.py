@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.servers.installations import (
@@ -32,9 +32,14 @@ _NEW_PACKAGE = re.compile(r"^Inst (\S+) \(", re.MULTILINE)
 
 
 def main() -> int:
-    """Provide every product; return 1 if one is missing still."""
+    """Provide every server; return 1 if one is missing still."""
+    return provide(PRODUCTS)
+
+
+def provide(products: Iterable[Product]) -> int:
+    """Provide some products; return 1 if one is missing still."""
     missing = False
-    for product in PRODUCTS:
+    for product in products:
         try:
             line = _provide(product)
         except ServerError as error:

@@ -1,0 +1,174 @@
+# bash completion for dbtool; generated, do not edit: dbtool completions bash
+
+_dbtool_profiles() {
+    DBTOOL_CONFIG=${1:-${DBTOOL_CONFIG-}} dbtool __complete profiles 2>/dev/null
+}
+
+_dbtool_is_command() {
+    case "$1" in
+        ' query') return 0 ;;
+        ' switch') return 0 ;;
+        ' current') return 0 ;;
+        ' completions') return 0 ;;
+        ' profile') return 0 ;;
+        ' profile list') return 0 ;;
+        ' profile show') return 0 ;;
+        ' profile check') return 0 ;;
+        ' profile path') return 0 ;;
+        ' profile trust') return 0 ;;
+        ' profile add') return 0 ;;
+        ' profile edit') return 0 ;;
+        ' profile copy') return 0 ;;
+        ' profile rename') return 0 ;;
+        ' profile remove') return 0 ;;
+        ' profile import') return 0 ;;
+        ' profile schema') return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+_dbtool_options() {
+    case "$1" in
+        '') echo '--version -h --help' ;;
+        ' query') echo '-f --file -v --param -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
+        ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
+        ' current') echo '--explain --prompt -p --profile --config -F --format --debug -h --help' ;;
+        ' completions') echo '--debug -h --help' ;;
+        ' profile') echo '-h --help' ;;
+        ' profile list') echo '--config -F --format --debug -h --help' ;;
+        ' profile show') echo '--config -F --format --debug -h --help' ;;
+        ' profile check') echo '--all --wait --timeout --config -F --format --debug -h --help' ;;
+        ' profile path') echo '--config -F --format --debug -h --help' ;;
+        ' profile trust') echo '--debug -h --help' ;;
+        ' profile add') echo '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help' ;;
+        ' profile edit') echo '--file --project --config --debug -h --help' ;;
+        ' profile copy') echo '--plain --file --project --config --debug -h --help' ;;
+        ' profile rename') echo '--file --project --config --debug -h --help' ;;
+        ' profile remove') echo '--yes --file --project --config --debug -h --help' ;;
+        ' profile import') echo '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help' ;;
+        ' profile schema') echo '--debug -h --help' ;;
+    esac
+}
+
+_dbtool_kind() {
+    case "$1 $2" in
+        ' ') echo 'words query switch current completions profile' ;;
+        ' query -f'|' query --file') echo 'files' ;;
+        ' query -v'|' query --param') echo 'anything' ;;
+        ' query --confirm') echo 'profiles' ;;
+        ' query -p'|' query --profile') echo 'profiles' ;;
+        ' query --config') echo 'files' ;;
+        ' query --wait') echo 'anything' ;;
+        ' query --timeout') echo 'anything' ;;
+        ' query --statement-timeout') echo 'anything' ;;
+        ' query -F'|' query --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' query -o'|' query --output') echo 'files' ;;
+        ' query -n'|' query --limit') echo 'anything' ;;
+        ' query --result') echo 'words all last none' ;;
+        ' query --null') echo 'anything' ;;
+        ' query --json-numbers') echo 'words digits string' ;;
+        ' query --expect-rows') echo 'anything' ;;
+        ' query --expect-value') echo 'anything' ;;
+        ' query ') echo 'anything' ;;
+        ' switch --for') echo 'anything' ;;
+        ' switch --shell') echo 'words bash zsh fish powershell' ;;
+        ' switch --confirm') echo 'profiles' ;;
+        ' switch --config') echo 'files' ;;
+        ' switch -F'|' switch --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' switch ') echo 'profiles' ;;
+        ' current --prompt') echo 'words bash zsh plain' ;;
+        ' current -p'|' current --profile') echo 'profiles' ;;
+        ' current --config') echo 'files' ;;
+        ' current -F'|' current --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' completions ') echo 'words bash zsh fish powershell' ;;
+        ' profile ') echo 'words list show check path trust add edit copy rename remove import schema' ;;
+        ' profile list --config') echo 'files' ;;
+        ' profile list -F'|' profile list --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' profile show --config') echo 'files' ;;
+        ' profile show -F'|' profile show --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' profile show ') echo 'profiles' ;;
+        ' profile check --wait') echo 'anything' ;;
+        ' profile check --timeout') echo 'anything' ;;
+        ' profile check --config') echo 'files' ;;
+        ' profile check -F'|' profile check --format') echo 'words table csv tsv json ndjson markdown vertical value junit' ;;
+        ' profile check ') echo 'profiles' ;;
+        ' profile path --config') echo 'files' ;;
+        ' profile path -F'|' profile path --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' profile add --url') echo 'anything' ;;
+        ' profile add --engine') echo 'words sqlite postgresql mysql mariadb' ;;
+        ' profile add --host') echo 'anything' ;;
+        ' profile add --port') echo 'anything' ;;
+        ' profile add --user') echo 'anything' ;;
+        ' profile add --database') echo 'anything' ;;
+        ' profile add --path') echo 'files' ;;
+        ' profile add --extends') echo 'profiles' ;;
+        ' profile add --tls') echo 'words disable prefer require verify-ca verify-full' ;;
+        ' profile add --color') echo 'words black red green yellow blue magenta cyan white' ;;
+        ' profile add --tag') echo 'anything' ;;
+        ' profile add --set') echo 'anything' ;;
+        ' profile add --password-env') echo 'anything' ;;
+        ' profile add --password-file') echo 'files' ;;
+        ' profile add --password-command') echo 'anything' ;;
+        ' profile add --file') echo 'files' ;;
+        ' profile add --config') echo 'files' ;;
+        ' profile add ') echo 'profiles' ;;
+        ' profile edit --file') echo 'files' ;;
+        ' profile edit --config') echo 'files' ;;
+        ' profile edit ') echo 'profiles' ;;
+        ' profile copy --file') echo 'files' ;;
+        ' profile copy --config') echo 'files' ;;
+        ' profile copy ') echo 'profiles' ;;
+        ' profile rename --file') echo 'files' ;;
+        ' profile rename --config') echo 'files' ;;
+        ' profile rename ') echo 'profiles' ;;
+        ' profile remove --file') echo 'files' ;;
+        ' profile remove --config') echo 'files' ;;
+        ' profile remove ') echo 'profiles' ;;
+        ' profile import --from') echo 'anything' ;;
+        ' profile import --only') echo 'anything' ;;
+        ' profile import --name') echo 'anything' ;;
+        ' profile import --file') echo 'files' ;;
+        ' profile import --config') echo 'files' ;;
+        ' profile import -F'|' profile import --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' profile import ') echo 'files' ;;
+    esac
+}
+
+_dbtool() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous='' command='' config='' word kind='' number
+    COMPREPLY=()
+    if ((COMP_CWORD > 0)); then previous=${COMP_WORDS[COMP_CWORD - 1]}; fi
+    # bash cuts --option=value into three words.
+    if [[ $current == '=' ]]; then
+        current=''
+    elif [[ $previous == '=' ]] && ((COMP_CWORD > 1)); then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    for ((number = 1; number < COMP_CWORD; number++)); do
+        word=${COMP_WORDS[number]}
+        if [[ $word == --config ]]; then
+            config=${COMP_WORDS[number + 1]}
+            if [[ $config == '=' ]]; then config=${COMP_WORDS[number + 2]-}; fi
+        elif [[ $word != -* ]] && _dbtool_is_command "$command $word"; then
+            command="$command $word"
+        fi
+    done
+    kind=$(_dbtool_kind "$command" "$previous")
+    if [[ -z $kind && $current == -* ]]; then
+        kind="words $(_dbtool_options "$command")"
+    elif [[ -z $kind ]]; then
+        kind=$(_dbtool_kind "$command" '')
+    fi
+    case $kind in
+        files) return ;;
+        profiles) word=$(_dbtool_profiles "$config") ;;
+        'words '*) word=${kind#words } ;;
+        *) word='' ;;
+    esac
+    # Without a name that fits, a profile may still be a file.
+    if [[ $kind != profiles ]]; then compopt +o default 2>/dev/null; fi
+    # Every word is made of letters, digits and dashes: nothing in it can be expanded.
+    COMPREPLY=($(compgen -W "$word" -- "$current"))
+}
+
+complete -o default -F _dbtool dbtool

@@ -1,0 +1,118 @@
+# PowerShell completion for dbtool; generated, do not edit: dbtool completions powershell
+
+Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $commands = @{
+        '' = @{
+            Own = 'words query switch current completions profile'
+            Options = '--version -h --help'
+            Values = @()
+        }
+        'query' = @{
+            Own = 'anything'
+            Options = '-f --file -v --param -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help'
+            Values = @('-f files', '--file files', '-v anything', '--param anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--expect-rows anything', '--expect-value anything')
+        }
+        'switch' = @{
+            Own = 'profiles'
+            Options = '--for --shell --unset --confirm --config -F --format --debug -h --help'
+            Values = @('--for anything', '--shell words bash zsh fish powershell', '--confirm profiles', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'current' = @{
+            Own = ''
+            Options = '--explain --prompt -p --profile --config -F --format --debug -h --help'
+            Values = @('--prompt words bash zsh plain', '-p profiles', '--profile profiles', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'completions' = @{
+            Own = 'words bash zsh fish powershell'
+            Options = '--debug -h --help'
+            Values = @()
+        }
+        'profile' = @{
+            Own = 'words list show check path trust add edit copy rename remove import schema'
+            Options = '-h --help'
+            Values = @()
+        }
+        'profile list' = @{
+            Own = ''
+            Options = '--config -F --format --debug -h --help'
+            Values = @('--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'profile show' = @{
+            Own = 'profiles'
+            Options = '--config -F --format --debug -h --help'
+            Values = @('--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'profile check' = @{
+            Own = 'profiles'
+            Options = '--all --wait --timeout --config -F --format --debug -h --help'
+            Values = @('--wait anything', '--timeout anything', '--config files', '-F words table csv tsv json ndjson markdown vertical value junit', '--format words table csv tsv json ndjson markdown vertical value junit')
+        }
+        'profile path' = @{
+            Own = ''
+            Options = '--config -F --format --debug -h --help'
+            Values = @('--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'profile trust' = @{
+            Own = ''
+            Options = '--debug -h --help'
+            Values = @()
+        }
+        'profile add' = @{
+            Own = 'profiles'
+            Options = '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help'
+            Values = @('--url anything', '--engine words sqlite postgresql mysql mariadb', '--host anything', '--port anything', '--user anything', '--database anything', '--path files', '--extends profiles', '--tls words disable prefer require verify-ca verify-full', '--color words black red green yellow blue magenta cyan white', '--tag anything', '--set anything', '--password-env anything', '--password-file files', '--password-command anything', '--file files', '--config files')
+        }
+        'profile edit' = @{
+            Own = 'profiles'
+            Options = '--file --project --config --debug -h --help'
+            Values = @('--file files', '--config files')
+        }
+        'profile copy' = @{
+            Own = 'profiles'
+            Options = '--plain --file --project --config --debug -h --help'
+            Values = @('--file files', '--config files')
+        }
+        'profile rename' = @{
+            Own = 'profiles'
+            Options = '--file --project --config --debug -h --help'
+            Values = @('--file files', '--config files')
+        }
+        'profile remove' = @{
+            Own = 'profiles'
+            Options = '--yes --file --project --config --debug -h --help'
+            Values = @('--file files', '--config files')
+        }
+        'profile import' = @{
+            Own = 'files'
+            Options = '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help'
+            Values = @('--from anything', '--only anything', '--name anything', '--file files', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'profile schema' = @{
+            Own = ''
+            Options = '--debug -h --help'
+            Values = @()
+        }
+    }
+    $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
+        Select-Object -Skip 1 | ForEach-Object { $_.Extent.Text })
+    $path = ''
+    foreach ($word in $words) {
+        $longer = "$path $word".Trim()
+        if ($commands.ContainsKey($longer)) { $path = $longer }
+    }
+    $command = $commands[$path]
+    $previous = if ($words.Count) { $words[-1] } else { '' }
+    $value = @($command.Values | Where-Object { $_.StartsWith("$previous ", [StringComparison]::Ordinal) })[0]
+    $kind = if ($value) { $value.Substring($previous.Length + 1) }
+        elseif ($wordToComplete.StartsWith('-')) { 'words ' + $command.Options }
+        else { $command.Own }
+    # Nothing returned leaves it to PowerShell, which completes files.
+    $candidates = @(switch -Wildcard -CaseSensitive ($kind) {
+        'profiles' { dbtool __complete profiles 2>$null }
+        'words *' { $kind.Substring(6).Split(' ') }
+    })
+    $candidates | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {
+        [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+    }
+}

@@ -1,0 +1,29 @@
+"""`dbtool completions`: its arguments, as Typer reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dbtool.cli import options
+
+EPILOG = """Examples:
+
+  eval "$(dbtool completions bash)"
+
+  dbtool completions fish > ~/.config/fish/completions/dbtool.fish
+"""
+
+
+def completions(
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish|powershell", help="Shell to print the script for.")],
+    _debug: options.Debug = False,
+) -> None:
+    """Print the script that completes dbtool's commands, options and profiles in a shell."""
+    from dbtool.cli.app import app  # noqa: PLC0415 - this command is a part of it
+    from dbtool.cli.completion import render_completions  # noqa: PLC0415 - as every command's work
+    from dbtool.cli.lines import write_text  # noqa: PLC0415
+    from dbtool.process import process_environment  # noqa: PLC0415
+
+    write_text(process_environment(), render_completions(typer.main.get_command(app), shell))
