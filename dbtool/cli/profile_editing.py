@@ -59,8 +59,9 @@ def add(environment: Environment, request: AddRequest) -> None:
             "say where the database is: --url, or --engine with --host, --database or --path, or --extends"
         )
     values, given = _take_url(values)
-    if questions is not None and given is None and password.is_silent and values.get("engine") != "sqlite":
+    if questions is not None and password.is_silent and values.get("engine") != "sqlite":
         password = ask_password(questions)
+        given = None if password.is_silent else given
     plan = plan_password(environment, console, name, password, given=given)
     if plan.written is not None:
         values["password"] = plan.written

@@ -18,11 +18,8 @@ class Questions:
     """Asks a person; Ctrl-C and Ctrl-D end the command with nothing written."""
 
     def __init__(self, environment: Environment, console: Console) -> None:
-        from prompt_toolkit import PromptSession  # noqa: PLC0415 - slow, and most commands ask nothing
-        from prompt_toolkit.output import create_output  # noqa: PLC0415
-
+        self._environment = environment
         self._console = console
-        self._session: PromptSession[str] = PromptSession(output=create_output(stdout=environment.stderr))
 
     def ask(
         self,
@@ -32,18 +29,19 @@ class Questions:
         choices: Sequence[str] = (),
         check: Callable[[str], object] | None = None,
     ) -> str:
-        """Return an answer that `check` accepts, `default` for an empty one; it raises ValueError otherwise."""
-        from prompt_toolkit.completion import WordCompleter  # noqa: PLC0415
+        """Return an answer that `check` accepts, `default` for an empty one; it raises ValueError otherwise.
 
-        shown = f"{label} [{default}]: " if default else f"{label}: "
-        completer = WordCompleter(list(choices)) if choices else None
+        The beginning of one of the choices stands for it.
+        """
         while True:
+            answer = self._read(f"{label} [{default}]: " if default else f"{label}: ")
+            likely = [choice for choice in choices if answer and choice.startswith(answer)]
+            if len(likely) == 1:
+                answer = likely[0]
+            if not answer:
+                return default
             try:
-                answer = self._session.prompt(shown, completer=completer).strip() or default
-            except EOFError:
-                raise KeyboardInterrupt from None
-            try:
-                if check is not None and answer:
+                if check is not None:
                     check(answer)
             except ValueError as error:
                 self._console.warn(str(error))
@@ -57,7 +55,6 @@ class Questions:
 
         try:
             with warnings.catch_warnings():
-                # The terminal keeps showing what is typed: prompt_toolkit does so on a dumb one too.
                 warnings.simplefilter("error", getpass.GetPassWarning)
                 return getpass.getpass(f"{label}: ")
         except EOFError:
@@ -67,10 +64,18 @@ class Questions:
 
     def confirm(self, label: str, *, default: bool = False) -> bool:
         """Return a yes or a no."""
-        answer = self.ask(label, default="Y/n" if default else "y/N", check=_check_yes_or_no)
-        return default if answer in {"Y/n", "y/N"} else answer.lower() in {"y", "yes"}
+        answer = self.ask(f"{label} [{'Y/n' if default else 'y/N'}]", check=_check_yes_or_no)
+        return answer.lower() in {"y", "yes"} if answer else default
+
+    def _read(self, prompt: str) -> str:
+        self._environment.stderr.write(prompt)
+        self._environment.stderr.flush()
+        line = self._environment.stdin.readline()
+        if not line:
+            raise KeyboardInterrupt
+        return line.decode("utf-8", "replace").strip()
 
 
 def _check_yes_or_no(answer: str) -> None:
-    if answer not in {"Y/n", "y/N"} and answer.lower() not in {"y", "yes", "n", "no"}:
+    if answer.lower() not in {"y", "yes", "n", "no"}:
         raise ValueError("answer y or n")
