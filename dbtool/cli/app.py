@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from dbtool import __version__
-from dbtool.cli import completions, profile, query, switch
 from dbtool.cli.exits import ExitStatus, status_of
+from dbtool.cli.lazy import Builder, LazyGroup, build_from, build_group
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 
 _ISSUES = "https://github.com/dbtool/dbtool/issues"
 
+_COMMANDS: Mapping[str, Builder] = {
+    "query": partial(build_from, "dbtool.cli.query"),
+    "switch": partial(build_from, "dbtool.cli.switch"),
+    "current": partial(build_from, "dbtool.cli.switch", "current_app"),
+    "profile": partial(build_from, "dbtool.cli.profile"),
+    "completions": partial(build_from, "dbtool.cli.completions"),
+}
+"""The commands, in the order in which help lists them; each is imported once it is named."""
+
 app = typer.Typer(
     name="dbtool",
-    cls=TyperGroup,
+    cls=LazyGroup,
     help="A database toolbox: named profiles, exact output, honest exit statuses.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(name="query", epilog=query.EPILOG)(query.query)
-app.command(name="switch", cls=switch.SwitchCommand, epilog=switch.SWITCH_EPILOG)(switch.switch)
-app.command(name="current", epilog=switch.CURRENT_EPILOG)(switch.current)
-app.command(name="completions", epilog=completions.EPILOG)(completions.completions)
-app.add_typer(profile.app, name="profile")
 
 
 def _show_version(wanted: bool) -> None:
@@ -47,10 +51,17 @@ def common(
     """Hold what stands before a command."""
 
 
+def build() -> LazyGroup:
+    """Return dbtool's commands, each of them still to be built."""
+    group = build_group(app)
+    group.add_builders(_COMMANDS)
+    return group
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit status; no error gets past it."""
     try:
-        result = app(list(arguments), standalone_mode=False)
+        result = build()(list(arguments), standalone_mode=False)
     except ReaderGoneError:
         return ExitStatus.READER_GONE
     except DbtoolError as error:

@@ -21,9 +21,13 @@ def completions(
     _debug: options.Debug = False,
 ) -> None:
     """Print the script that completes dbtool's commands, options and profiles in a shell."""
-    from dbtool.cli.app import app  # noqa: PLC0415 - this command is a part of it
+    from dbtool.cli.app import build  # noqa: PLC0415 - this command is a part of it
     from dbtool.cli.completion import render_completions  # noqa: PLC0415 - as every command's work
     from dbtool.cli.lines import write_text  # noqa: PLC0415
     from dbtool.process import process_environment  # noqa: PLC0415
 
-    write_text(process_environment(), render_completions(typer.main.get_command(app), shell))
+    write_text(process_environment(), render_completions(build(), shell))
+
+
+app = typer.Typer(add_completion=False)
+app.command(name="completions", epilog=EPILOG)(completions)

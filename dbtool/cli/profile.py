@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from dbtool.cli import options, profile_edit
+from dbtool.cli.lazy import LazyGroup
 
-app = typer.Typer(help="List, show, check, change and trust profiles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=LazyGroup, help="List, show, check, change and trust profiles.", no_args_is_help=True)
 
 _Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Profiles to check.")]
 

@@ -181,3 +181,7 @@ def query(
         quiet=quiet,
     )
     Query(environment, request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())).run()
+
+
+app = typer.Typer(add_completion=False)
+app.command(name="query", epilog=EPILOG)(query)

@@ -105,3 +105,10 @@ def current(
         raise typer.Exit(print_segment(environment, prompt, flag=profile, config=config))
     else:
         print_current(environment, flag=profile, config=config)
+
+
+app = typer.Typer(add_completion=False)
+app.command(name="switch", cls=SwitchCommand, epilog=SWITCH_EPILOG)(switch)
+
+current_app = typer.Typer(add_completion=False)
+current_app.command(name="current", epilog=CURRENT_EPILOG)(current)

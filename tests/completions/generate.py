@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
-from dbtool.cli.app import app
+from dbtool.cli.app import build
 from dbtool.cli.completion import FILES, render_completions
 
 DIRECTORY = Path(__file__).parents[2] / "completions"
@@ -14,7 +12,7 @@ DIRECTORY = Path(__file__).parents[2] / "completions"
 
 def render_all() -> dict[str, str]:
     """Return every script by the name of its file."""
-    command = typer.main.get_command(app)
+    command = build()
     return {file: render_completions(command, shell) for shell, file in FILES.items()}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from dbtool.cli.app import app
+from dbtool.cli.app import build
 from dbtool.cli.exits import ExitStatus
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
@@ -35,7 +35,7 @@ def read_committed() -> str:
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:
     """Yield every command with its full name."""
-    yield from _walk("dbtool", typer.main.get_command(app))
+    yield from _walk("dbtool", build())
 
 
 def _walk(name: str, command: object) -> Iterator[tuple[str, TyperCommand]]:
