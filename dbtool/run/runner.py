@@ -83,15 +83,17 @@ def check_sources(
     stream follows that may still use it.
     """
     usage = Usage(options.parameters, dialect)
-    statements = {source.name: _split_content(source, dialect) for source in sources if source.content is not None}
-    for statement in chain.from_iterable(statements.values()):
+    checked = [(source, _split_content(source, dialect)) for source in sources if source.content is not None]
+    statements = list(chain.from_iterable(found for _source, found in checked))
+    for statement in statements:
         usage.note(statement)
         _refuse_transaction_control(statement, dialect, options)
     if one_result is not None:
-        _refuse_second_query(chain.from_iterable(statements.values()), one_result)
-    if len(statements) == len(sources):
+        _refuse_second_query(statements, one_result)
+    if len(checked) == len(sources):
         usage.require_all_used()
-    return [source for source in sources if source.content is None or statements[source.name]]
+    empty = [source for source, found in checked if not found]
+    return [source for source in sources if source not in empty]
 
 
 def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
@@ -167,10 +169,16 @@ class Runner:
             except (ConnectionLostError, UsageError):
                 raise
             except (QueryError, GuardError, TimedOutError) as error:
-                if not self.options.keep_going or self.stop.reason is not None or self.connection.is_lost:
+                if not self._may_go_on():
                     raise
                 self.summary.failures.append(error)
                 self.reporter.statement_failed(error)
+
+    def _may_go_on(self) -> bool:
+        """Say whether to run on after a failure; not where it took the one transaction along (a deadlock)."""
+        if not self.options.keep_going or self.stop.reason is not None or self.connection.is_lost:
+            return False
+        return not self.options.in_one_transaction or self.connection.transaction is not TransactionState.NONE
 
     def _raise_failures(self) -> None:
         """End a run that kept going with its first failure, each having been reported when it happened."""
