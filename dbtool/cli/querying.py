@@ -20,7 +20,7 @@ from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
 from dbtool.records import Record
-from dbtool.run.outputs import ResultOutput
+from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.results import Results, Selection
 from dbtool.run.runner import Runner, RunOptions, check_sources
 from dbtool.run.session import Session
@@ -70,7 +70,7 @@ class Query:
 
     def _tidy(self) -> None:
         """Leave no file that is not whole behind."""
-        if self._output is not None and self._request.rows.path is not None:
+        if isinstance(self._output, FileOutput):
             self._output.discard()
 
     def _run_sources(self, choice: Choice, *, read_only: bool) -> None:
@@ -97,14 +97,19 @@ class Query:
     def _writing(self, choice: Choice) -> Iterator[ResultOutput]:
         """Open the output before anything runs; it is whole at the end, or given up."""
         timed = self._request.statement_timeout or choice.profile.statement_timeout
-        output = open_output(self._environment, self._request.rows, spool_at_once=timed is not None)
+        # On the worker: a pipe without a reader cannot be opened, and waits for one.
+        output = self._worker.call(
+            lambda: open_output(self._environment, self._request.rows, spool_at_once=timed is not None),
+            deadline=self._limits.deadline,
+            late=self._limits.late,
+        )
         self._output = output
         try:
             yield output
             self._worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late)
         except BaseException as error:
             # A stream whose reader stalls, or is gone, would hold up the exit as well.
-            gives_way = self._request.rows.path is not None or not (self._worker.stuck or self._worker.was_stopped)
+            gives_way = isinstance(output, FileOutput) or not (self._worker.stuck or self._worker.was_stopped)
             if gives_way and not isinstance(error, ReaderGoneError):
                 output.discard()
             raise

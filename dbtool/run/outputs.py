@@ -43,6 +43,14 @@ def translate_output_error(error: OSError, name: str) -> OutputError:
     return OutputError(f"{name}: cannot be written: {error.strerror or error}")
 
 
+def write_all(stream: BinaryIO, data: bytes | bytearray) -> None:
+    """Write all of `data`: a raw file may take less at a time (a disk that fills up, a signal)."""
+    view = memoryview(data)
+    while view:
+        written = stream.write(view)
+        view = view[written or 0 :]
+
+
 class StreamOutput:
     """A stream that takes what it is given, in blocks; for regular files and devices."""
 
@@ -60,7 +68,7 @@ class StreamOutput:
     def _drain(self) -> None:
         data, self._buffer = self._buffer, bytearray()
         try:
-            self._stream.write(data)
+            write_all(self._stream, data)
         except OSError as error:
             raise translate_output_error(error, self._name) from error
 
@@ -80,6 +88,21 @@ class StreamOutput:
         """Write what is buffered, as far as that goes: a stream cannot take anything back."""
         with contextlib.suppress(OutputError):
             self.flush()
+
+
+class DeviceOutput(StreamOutput):
+    """A device or a pipe that was opened for the rows: its reader sees their end."""
+
+    def commit(self) -> None:
+        """Write what is buffered, and close it."""
+        self.flush()
+        self._stream.close()
+
+    def discard(self) -> None:
+        """Write what is buffered, as far as that goes, and close it."""
+        if not self._stream.closed:
+            super().discard()
+            self._stream.close()
 
 
 class FileOutput:
@@ -148,7 +171,7 @@ def open_file_output(path: Path) -> ResultOutput:
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return FileOutput(path)
     try:
-        return StreamOutput(path.open("wb", buffering=0), f"-o {path}")
+        return DeviceOutput(path.open("wb", buffering=0), f"-o {path}")
     except OSError as error:
         raise translate_output_error(error, f"-o {path}") from error
 

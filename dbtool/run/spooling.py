@@ -14,7 +14,7 @@ from collections import deque
 from typing import IO, BinaryIO
 
 from dbtool.errors import OutputError
-from dbtool.run.outputs import translate_output_error
+from dbtool.run.outputs import translate_output_error, write_all
 
 _CHUNK = 1 << 17
 
@@ -130,7 +130,7 @@ class SpooledStream:
     def _pump(self) -> None:
         try:
             while (data := self._next()) is not None:
-                self._write_all(data)
+                write_all(self._stream, data)
                 with self._changed:
                     self._taken += len(data)
                     self._changed.notify_all()
@@ -156,12 +156,6 @@ class SpooledStream:
         with self._changed:
             spool.start += len(data)
         return data
-
-    def _write_all(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = self._stream.write(view)
-            view = view[written or 0 :]
 
     def flush(self) -> None:
         """Hand on what is buffered."""
@@ -198,6 +192,6 @@ class SpooledStream:
         """Write the little that there is without a thread: no server waits any more."""
         data, self._small = bytes(self._small), bytearray()
         try:
-            self._write_all(data)
+            write_all(self._stream, data)
         except OSError as error:
             self._failure = translate_output_error(error, self._name)

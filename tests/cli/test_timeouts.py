@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_the_deadline_holds_for_a_reader_that_does_not_read(running: Running, tm
         # Its standard output is a pipe that is read only after it has ended.
         assert process.wait(timeout=5) == 4
         assert finish(process).err == _IS_OVER
+
+
+def test_the_deadline_holds_for_a_pipe_that_nobody_opens_or_reads_from(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    began = time.monotonic()
+    done = run_dbtool("query", "-p", "sqlite://:memory:", "--timeout", "700ms", "-o", "pipe", "select 1", cwd=tmp_path)
+    _assert_over(done, time.monotonic() - began)
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    much = "with recursive n(i) as (select 1 union all select i + 1 from n) select hex(zeroblob(999)) from n"
+    began = time.monotonic()
+    done = run_dbtool("query", "-p", "sqlite://:memory:", "--timeout", "700ms", "-o", "pipe", much, cwd=tmp_path)
+    os.close(reader)
+    _assert_over(done, time.monotonic() - began)
 
 
 def _profile(directory: Path, url: str) -> None:
