@@ -6,13 +6,14 @@ of every option to do so: 20 ms for commands that nobody has asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from copy import copy
 from functools import partial
 from importlib import import_module
 from typing import TypeAlias, cast
 
 import typer
+from typer._click.core import Command
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_command_from_info, get_command_name, get_group
 
@@ -32,12 +33,12 @@ class LazyGroup(TyperGroup):
         self._builders.update(builders)
 
     @property
-    def commands(self) -> dict[str, TyperCommand | TyperGroup]:  # type: ignore[override] # an attribute there
+    def commands(self) -> dict[str, Command]:
         """Every command, built."""
         return {name: self._build(name) for name in self._builders}
 
     @commands.setter
-    def commands(self, _given: object) -> None:
+    def commands(self, _given: MutableMapping[str, Command]) -> None:
         """Take none: the group's commands are those that it has builders for."""
 
     def _build(self, name: str) -> TyperCommand | TyperGroup:

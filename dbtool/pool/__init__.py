@@ -16,7 +16,8 @@ if TYPE_CHECKING:
         PooledSqliteDatabase,
     )
     from dbtool.pool.errors import MaxConnectionsExceeded, PoolClosedError, PoolTimeout, PoolUnreachableError
-    from dbtool.pool.stats import PoolEvents, PoolStats
+    from dbtool.pool.events import PoolEvents
+    from dbtool.pool.stats import PoolStats
 
 __all__ = [
     "MaxConnectionsExceeded",
@@ -34,7 +35,7 @@ __all__ = [
 _HOMES = {
     "MaxConnectionsExceeded": "errors",
     "PoolClosedError": "errors",
-    "PoolEvents": "stats",
+    "PoolEvents": "events",
     "PoolStats": "stats",
     "PoolTimeout": "errors",
     "PoolUnreachableError": "errors",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from weakref import ref
 
@@ -46,9 +45,9 @@ class PeeweeBackend:
         """Say what can be done with a connection."""
         driver = find_driver(connection)
         if self._has_own_check:
-            driver = replace(driver, look=self._look)
+            driver = driver.replaced(look=self._look)
         if self._has_own_reset:
-            driver = replace(driver, settle=self._settle)
+            driver = driver.replaced(settle=self._settle)
         return driver
 
     def _look(self, connection: Any) -> Health:

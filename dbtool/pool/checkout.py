@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from dbtool.durations import format_duration
 from dbtool.pool.dialling import Dialler
+from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import Health, Lease, describe_caller
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.queue import Waiter
 from dbtool.pool.refusals import Refusals
 from dbtool.pool.states import find_task
-from dbtool.pool.stats import PoolEvents, announce
 from dbtool.pool.upkeep import Mailbox
 
 _QUIET, _DOUBTFUL, _DEAD = Health.QUIET, Health.DOUBTFUL, Health.DEAD

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbtool.pool.checkout import Checkout
 from dbtool.pool.dialling import Dialler
+from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import RETIRED, Lease
 from dbtool.pool.ledger import Backend, Ledger, PoolOptions
 from dbtool.pool.refusals import Refusals
-from dbtool.pool.stats import PoolEvents, PoolStats, announce
 from dbtool.pool.upkeep import Mailbox, start_upkeep
+
+if TYPE_CHECKING:
+    from dbtool.pool.stats import PoolStats
 
 _OPENING_PAUSE = 1.0
 """How soon the housekeeping looks again for a connection that is not there yet."""

@@ -7,8 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import peewee
@@ -20,12 +19,15 @@ from dbtool.pool.bindings import Binding, manages_its_database
 from dbtool.pool.compatibility import PlayhouseNames, read_timeout
 from dbtool.pool.connections import ConnectionPool
 from dbtool.pool.drivers import find_driver
+from dbtool.pool.events import PoolEvents
 from dbtool.pool.failures import is_permanent
 from dbtool.pool.lease import Health
 from dbtool.pool.ledger import PoolOptions
 from dbtool.pool.memory import SharedMemory
 from dbtool.pool.states import State, States, ThreadStates, find_task
-from dbtool.pool.stats import PoolEvents, PoolStats
+
+if TYPE_CHECKING:
+    from dbtool.pool.stats import PoolStats
 
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             changes["stale_timeout"] = playhouse.pool.make_int(stale_timeout)
         if timeout is not None:
             changes["timeout"] = read_timeout(timeout)
-        self._pool.replace_options(replace(self._pool.options, **changes))
+        self._pool.replace_options(self._pool.options.replaced(**changes))
         self._pool.begin_anew()
 
     @property

@@ -12,10 +12,10 @@ from random import random
 from threading import Thread
 from time import sleep
 
+from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import RETIRED, Attempt, Lease
 from dbtool.pool.ledger import Backend, Failure, Ledger
 from dbtool.pool.queue import Waiter
-from dbtool.pool.stats import PoolEvents, announce
 
 _logger = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from dbtool.records import Record
 
 if TYPE_CHECKING:
     from dbtool.pool.queue import Waiter
@@ -23,8 +24,7 @@ class Health(Enum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
+class Driver(Record):
     """What the pool can do with a connection beyond opening and closing it; None where nothing can be done."""
 
     look: Callable[[Any], Health] | None = None

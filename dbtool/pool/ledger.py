@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event, Lock
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dbtool.durations import format_duration
 from dbtool.pool.lease import OBSOLETE, RETIRED, Attempt, Driver, Lease, describe_thread
 from dbtool.pool.queue import Waiter, WaitingQueue
-from dbtool.pool.stats import PoolStats
+from dbtool.records import Record
+
+if TYPE_CHECKING:
+    from dbtool.pool.stats import PoolStats
 
 
 class Backend(Protocol):
@@ -37,8 +39,7 @@ class Backend(Protocol):
         """Say whether trying again cannot help."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolOptions:
+class PoolOptions(Record):
     """How a pool behaves; times in seconds."""
 
     max_connections: int | None = 20
@@ -53,8 +54,7 @@ class PoolOptions:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Record):
     """The last attempt to open a connection failed, and none has succeeded since."""
 
     error: Exception
@@ -154,6 +154,8 @@ class Ledger:
 
     def count(self) -> PoolStats:
         """Return the gauges and counters of this moment."""
+        from dbtool.pool.stats import PoolStats  # noqa: PLC0415 - most pools are never asked
+
         with self.lock:
             return PoolStats(
                 max_connections=self.options.max_connections,

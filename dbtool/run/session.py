@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from dbtool.databases import build_database
@@ -17,14 +16,14 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
 
 
-@dataclass(slots=True)
 class Session:
     """An open connection of a profile. Every method belongs to the thread that opened it."""
 
-    target: Target
-    engine: Engine
-    connection: DriverConnection
-    _database: Any
+    def __init__(self, target: Target, engine: Engine, connection: DriverConnection, database: Any) -> None:
+        self.target = target
+        self.engine = engine
+        self.connection = connection
+        self._database = database
 
     def close(self) -> None:
         """Give the connection back, whatever state it is in, and close the pool."""

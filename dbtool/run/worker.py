@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -68,12 +67,12 @@ class StopRequest:
             raise self._reason
 
 
-@dataclass(slots=True)
 class _Job(Generic[_T]):
-    work: Callable[[], _T]
-    done: threading.Event
-    result: _T | None = None
-    failure: BaseException | None = field(default=None)
+    def __init__(self, work: Callable[[], _T]) -> None:
+        self.work = work
+        self.done = threading.Event()
+        self.result: _T | None = None
+        self.failure: BaseException | None = None
 
 
 class Worker:
@@ -148,7 +147,7 @@ class Worker:
         if self._signal is not None:
             number, self._signal = self._signal, None
             raise _word_signal(number)
-        job = _Job(work, threading.Event())
+        job = _Job(work)
         self._jobs.put(job)
         while not job.done.is_set():
             self._wake.wait(self._patience(deadline))

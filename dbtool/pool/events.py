@@ -1,0 +1,43 @@
+"""What a pool tells those who listen: its events, as they happen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+_logger = logging.getLogger(__name__)
+_Detail = TypeVar("_Detail")
+
+
+class PoolEvents(Protocol):
+    """What a user may hang logging or tracing on; called outside the pool's lock.
+
+    The thread is whichever caused the event. An exception is logged and goes no further.
+    """
+
+    def connected(self, seconds: float) -> None:
+        """Note that a connection was opened, and how long that took."""
+
+    def connect_failed(self, error: BaseException) -> None:
+        """Note that a connection could not be opened."""
+
+    def checked_out(self, waited: float) -> None:
+        """Note that a caller got a connection, and how long it waited."""
+
+    def checked_in(self, held: float) -> None:
+        """Note that a connection came back, and how long it was out."""
+
+    def discarded(self, reason: str) -> None:
+        """Note that a connection is closed for good."""
+
+    def timed_out(self, waited: float) -> None:
+        """Note that a caller got no connection before its deadline."""
+
+
+def announce(handler: Callable[[_Detail], None], detail: _Detail) -> None:
+    """Call an event's handler; what it raises must not cost anybody a connection."""
+    try:
+        handler(detail)
+    except Exception:
+        _logger.exception("a handler of pool events failed")
