@@ -82,16 +82,10 @@ def test_the_deadline_holds_for_a_reader_that_does_not_read(running: Running, tm
         assert finish(process).err == _IS_OVER
 
 
-def test_the_deadline_holds_for_a_pipe_that_nobody_opens_or_reads_from(tmp_path: Path) -> None:
+def test_the_deadline_holds_for_a_pipe_that_nobody_opens(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     began = time.monotonic()
     done = run_dbtool("query", "-p", "sqlite://:memory:", "--timeout", "700ms", "-o", "pipe", "select 1", cwd=tmp_path)
-    _assert_over(done, time.monotonic() - began)
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    much = "with recursive n(i) as (select 1 union all select i + 1 from n) select hex(zeroblob(999)) from n"
-    began = time.monotonic()
-    done = run_dbtool("query", "-p", "sqlite://:memory:", "--timeout", "700ms", "-o", "pipe", much, cwd=tmp_path)
-    os.close(reader)
     _assert_over(done, time.monotonic() - began)
 
 
