@@ -84,6 +84,12 @@ def test_what_is_no_ordinary_row_is_left_where_it_is(tail: bytes) -> None:
     assert (rewritten.text, rewritten.rows, bytes(rewritten.rest), rewritten.ended) == (b"a\tb\n", 1, tail, True)
 
 
+def test_a_row_that_has_arrived_whole_does_not_wait_for_more() -> None:
+    rewritten = rewrite_rows(bytearray(packet_of(["a"]) + packet_of([None])), 1)
+    assert (rewritten.text, rewritten.rows, bytes(rewritten.rest)) == (b"a\n\\N\n", 2, b"")
+    assert not rewritten.ended
+
+
 def test_a_row_that_has_not_arrived_whole_is_not_an_end() -> None:
     packet = packet_of(["abc", None])
     for size in range(len(packet)):
