@@ -34,9 +34,19 @@ def edit(environment: Environment, name: str | None, where: Where) -> None:
     draft = directory / source.path.name
     draft.write_bytes(source.content)
     draft.chmod(0o600)
-    _edit_until_right(environment, console, catalog, source, draft)
-    draft.unlink()
-    directory.rmdir()
+    try:
+        _edit_until_right(environment, console, catalog, source, draft)
+    except ProfileError as error:
+        raise ProfileError(f"{error}; your text is in {draft}") from error
+    except UsageError:
+        _discard(draft)
+        raise
+    _discard(draft)
+
+
+def _discard(draft: Path) -> None:
+    draft.unlink(missing_ok=True)
+    draft.parent.rmdir()
 
 
 def _edit_until_right(
@@ -54,9 +64,7 @@ def _edit_until_right(
         for problem in problems:
             console.error(problem)
         if not (can_ask(environment) and Questions(environment, console).confirm("Edit again?", default=True)):
-            raise ProfileError(
-                f"{count(len(problems), 'problem')}: {source.path} is left as it was; your text is in {draft}"
-            )
+            raise ProfileError(f"{count(len(problems), 'problem')}: {source.path} is left as it was")
     save(Change(catalog=catalog, source=source, text=content.decode("utf-8-sig")))
     console.note(f"changed {source.path}")
     note_trust(environment, console, source, *source.profiles)

@@ -37,6 +37,9 @@ class Shell:
     def __post_init__(self) -> None:
         self.work = self.home / "work"
         self.work.mkdir()
+        self.scratch = self.home / "scratch"
+        self.scratch.mkdir()
+        self.variables["TMPDIR"] = str(self.scratch)
         self.file = self.home / "config" / "dbtool" / "profiles.toml"
 
     @property
@@ -48,13 +51,14 @@ class Shell:
         self.file.write_text(text)
         return self.file
 
-    def run(self, *arguments: str, stdin: str = "") -> Completed:
+    def run(self, *arguments: str, stdin: str = "", below: str = "") -> Completed:
+        """Run in the working directory, or in one below it."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             input=stdin.encode(),
             capture_output=True,
             check=False,
-            cwd=self.work,
+            cwd=self.work / below,
             env=self.environment,
             timeout=SECONDS,
         )
@@ -126,8 +130,9 @@ def test_a_profile_is_added_by_options(shell: Shell) -> None:
 def test_a_path_means_what_it_means_in_the_working_directory(shell: Shell) -> None:
     assert shell.run("profile", "add", "mine", "--engine", "sqlite", "--path", "a.db").status == 0
     assert f'path = "{shell.work / "a.db"}"' in shell.file.read_text()
-    (shell.work / "dbtool.toml").touch()
-    shell.run("profile", "add", "ours", "--engine", "sqlite", "--path", "data/a.db", "--project")
+    (shell.work / "data").mkdir()
+    (shell.work / "dbtool.toml").write_text("[profiles]\n")
+    shell.run("profile", "add", "ours", "--engine", "sqlite", "--path", "a.db", "--project", below="data")
     assert 'path = "data/a.db"' in (shell.work / "dbtool.toml").read_text()
 
 
@@ -280,6 +285,16 @@ def test_an_editor_that_fails_changes_nothing(shell: Shell, editor: str) -> None
     done = shell.run("profile", "edit")
     assert (done.status, shell.file.exists()) == (2, False)
     assert editor in done.err
+    assert list(shell.scratch.iterdir()) == []
+
+
+def test_an_edit_that_comes_too_late_says_where_the_text_is(shell: Shell) -> None:
+    shell.write('[profiles.a]\nengine = "mysql"\n')
+    shell.set_editor(f'echo "# theirs" > {shell.file}; echo "port = 7" >> "$1"')
+    done = shell.run("profile", "edit")
+    assert (done.status, shell.file.read_text()) == (2, "# theirs\n")
+    assert "changed by somebody else" in done.err
+    assert Path(done.err.rpartition("your text is in ")[2].strip()).read_text().endswith("port = 7\n")
 
 
 def test_a_renamed_profile_stays_the_switched_one(shell: Shell) -> None:
@@ -314,6 +329,14 @@ def test_removing_asks_and_needs_yes_without_a_terminal(shell: Shell) -> None:
     assert shell.run_on_terminal("profile", "remove", "a", answers={"Type its name": "a"})[0] == 0
     assert shell.run_on_terminal("profile", "remove", "b", answers={"[y/N]: ": "y"})[0] == 0
     assert shell.file.read_text() == ""
+
+
+def test_a_protected_profile_asks_for_its_name_also_where_another_hides_it(shell: Shell) -> None:
+    text = shell.write('[profiles.a]\nengine = "mysql"\nprotected = true\n').read_text()
+    (shell.work / "dbtool.toml").write_text('[profiles.a]\nengine = "mysql"\n')
+    remove = ("profile", "remove", "a", "--file", str(shell.file))
+    assert shell.run_on_terminal(*remove, answers={"Type its name": "y"})[0] == 6
+    assert shell.file.read_text() == text
 
 
 def test_a_base_is_not_removed_from_under_those_that_extend_it(shell: Shell) -> None:

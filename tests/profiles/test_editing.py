@@ -107,6 +107,11 @@ def test_the_comment_that_opens_a_file_survives_its_first_profile() -> None:
     assert remove_profile('# Mine.\n[profiles.a]\nengine = "mysql"\n', "a") == "# Mine.\n"
 
 
+def test_a_comment_that_touches_the_next_profile_is_that_ones() -> None:
+    text = "[profiles.a]\nport = 1\n# About b.\n[profiles.b]\nport = 2\n"
+    assert remove_profile(text, "a") == text[text.index("# About b.") :]
+
+
 def test_a_copy_keeps_the_comments_inside_a_profile() -> None:
     text = copy_profile(TEXT, "a", onto=TEXT, new="d", changes={})
     assert text.startswith(TEXT)
@@ -233,6 +238,13 @@ def test_a_change_is_held_against_what_was_wrong_before(world: World) -> None:
     assert find_problems(world.environment, change) == ()
     found = find_problems(world.environment, change, whole_file=True)
     assert [(problem.profile, problem.key) for problem in found] == [("old", None), ("old", "engin")]
+
+
+def test_a_problem_that_only_moves_to_another_line_is_not_new(world: World) -> None:
+    text = '[profiles.a]\nengine = "mysql"\n'
+    world.write_user(text)
+    world.write(world.config / "profiles.d" / "more.toml", text)
+    assert find_problems(world.environment, make_change(world, "# one line more\n" + text)) == ()
 
 
 def test_every_problem_that_a_change_brings_is_found_also_in_other_files(world: World) -> None:
