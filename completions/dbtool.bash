@@ -9,7 +9,6 @@ _dbtool_is_command() {
         ' query') return 0 ;;
         ' switch') return 0 ;;
         ' current') return 0 ;;
-        ' completions') return 0 ;;
         ' profile') return 0 ;;
         ' profile list') return 0 ;;
         ' profile show') return 0 ;;
@@ -23,6 +22,7 @@ _dbtool_is_command() {
         ' profile remove') return 0 ;;
         ' profile import') return 0 ;;
         ' profile schema') return 0 ;;
+        ' completions') return 0 ;;
         *) return 1 ;;
     esac
 }
@@ -33,7 +33,6 @@ _dbtool_options() {
         ' query') echo '-f --file -v --param -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
         ' current') echo '--explain --prompt -p --profile --config -F --format --debug -h --help' ;;
-        ' completions') echo '--debug -h --help' ;;
         ' profile') echo '-h --help' ;;
         ' profile list') echo '--config -F --format --debug -h --help' ;;
         ' profile show') echo '--config -F --format --debug -h --help' ;;
@@ -47,12 +46,13 @@ _dbtool_options() {
         ' profile remove') echo '--yes --file --project --config --debug -h --help' ;;
         ' profile import') echo '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help' ;;
         ' profile schema') echo '--debug -h --help' ;;
+        ' completions') echo '--debug -h --help' ;;
     esac
 }
 
 _dbtool_kind() {
     case "$1 $2" in
-        ' ') echo 'words query switch current completions profile' ;;
+        ' ') echo 'words query switch current profile completions' ;;
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
         ' query --confirm') echo 'profiles' ;;
@@ -80,7 +80,6 @@ _dbtool_kind() {
         ' current -p'|' current --profile') echo 'profiles' ;;
         ' current --config') echo 'files' ;;
         ' current -F'|' current --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
-        ' completions ') echo 'words bash zsh fish powershell' ;;
         ' profile ') echo 'words list show check path trust add edit copy rename remove import schema' ;;
         ' profile list --config') echo 'files' ;;
         ' profile list -F'|' profile list --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
@@ -131,6 +130,7 @@ _dbtool_kind() {
         ' profile import --config') echo 'files' ;;
         ' profile import -F'|' profile import --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile import ') echo 'files' ;;
+        ' completions ') echo 'words bash zsh fish powershell' ;;
     esac
 }
 

@@ -4,7 +4,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
         '' = @{
-            Own = 'words query switch current completions profile'
+            Own = 'words query switch current profile completions'
             Options = '--version -h --help'
             Values = @()
         }
@@ -22,11 +22,6 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Own = ''
             Options = '--explain --prompt -p --profile --config -F --format --debug -h --help'
             Values = @('--prompt words bash zsh plain', '-p profiles', '--profile profiles', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
-        }
-        'completions' = @{
-            Own = 'words bash zsh fish powershell'
-            Options = '--debug -h --help'
-            Values = @()
         }
         'profile' = @{
             Own = 'words list show check path trust add edit copy rename remove import schema'
@@ -90,6 +85,11 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'profile schema' = @{
             Own = ''
+            Options = '--debug -h --help'
+            Values = @()
+        }
+        'completions' = @{
+            Own = 'words bash zsh fish powershell'
             Options = '--debug -h --help'
             Values = @()
         }

@@ -31,7 +31,7 @@ class SwitchCommand(TyperCommand):
 
         spelled = [
             f"{word}=detect" if word == "--shell" and following not in SHELLS else word
-            for word, following in zip(args, [*args[1:], ""], strict=True)
+            for word, following in zip(args, [*args, ""][1:], strict=True)
         ]
         return super().parse_args(ctx, spelled)
 
