@@ -7,7 +7,7 @@ from typing import Any
 
 from dbtool.cli.console import Console
 from dbtool.cli.listing import print_listing, text_columns
-from dbtool.cli.reporting import count
+from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.environment import Environment

@@ -10,8 +10,9 @@ from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.guarding import WriteRequest, decide_read_only
-from dbtool.cli.reporting import RunReporter, count
+from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, choose_format, make_results, open_output, watch_output
+from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.engines.engine import SessionSettings

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from dbtool.cli.console import Console
+from dbtool.cli.wording import count
 from dbtool.durations import format_duration
 from dbtool.engines.engine import Outcome
 from dbtool.environment import Environment
@@ -84,8 +85,3 @@ def describe(outcome: Outcome, statement: Statement) -> str:
         return count(outcome.rows, "row")
     tag = outcome.tag or " ".join(statement.words[:1])
     return tag if outcome.affected is None else f"{tag}: {count(outcome.affected, 'row')}"
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
