@@ -64,7 +64,7 @@ def _find_directories(platform: str) -> tuple[Path, Path]:
 
 def _xdg(variable: str, standard: str) -> Path:
     """Return a base directory; the specification has a relative one ignored."""
-    named = os.environ.get(variable, "").strip()
+    named = os.environ.get(variable, "")
     return Path(named) if Path(named).is_absolute() else Path.home() / standard
 
 
