@@ -10,7 +10,7 @@ from pathlib import Path
 from dbtool.cli.committing import note_trust
 from dbtool.cli.console import Console
 from dbtool.cli.questions import Questions, can_ask
-from dbtool.cli.reporting import count
+from dbtool.cli.wording import count
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
