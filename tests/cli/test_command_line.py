@@ -29,7 +29,6 @@ def test_the_help_of_every_command_shows_an_example(command: tuple[str, ...]) ->
     assert (done.status, done.err) == (0, "")
     assert "Example" in done.text
     assert "dbtool " + " ".join(command) in done.text
-    assert run_dbtool(*command, "-h").text == done.text
 
 
 def test_help_names_the_commands() -> None:
@@ -37,6 +36,7 @@ def test_help_names_the_commands() -> None:
     assert done.status == 0
     for command in ("query", "profile"):
         assert command in done.text
+    assert run_dbtool("-h").text == done.text
     bare = run_dbtool()
     assert "query" in bare.text + bare.err
 

@@ -70,8 +70,8 @@ def test_ctrl_c_cancels_a_statement_and_keeps_the_session(running: Running, tmp_
         terminal.wait_for("cancelled")
         terminal.wait_for(">")
         assert running.is_quiet()
-        terminal.enter("select count(*) + 41 as kept from mine;")
-        terminal.wait_for("41")
+        terminal.enter("select count(*) as kept from mine;")
+        terminal.wait_for("1 row (")
         terminal.wait_for(">")
         terminal.end_input()
         assert terminal.finish() == 0
