@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import CHECKOUT, COMMAND, profile_of, run_dbtool, surroundings
+from tests.cli.running import CHECKOUT, COMMAND, profile_of, surroundings
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
 pytestmark = pytest.mark.slow
@@ -85,9 +86,9 @@ def write_copy(path: Path) -> None:
 def test_memory_does_not_grow_with_the_script(any_database: DatabaseAddress | Path, tmp_path: Path) -> None:
     write_dump(tmp_path / "dump.sql")
     profile = profile_of(any_database)
-    assert run_dbtool("query", *profile, "CREATE TABLE t (n int, s text)").status == 0
+    execute(any_database, "CREATE TABLE t (n int, s text)")
     assert measure_peak("query", *profile, "-1", "-f", "dump.sql", home=tmp_path) < LIMIT
-    assert run_dbtool("query", *profile, "-F", "value", "SELECT count(*) FROM t").out == b"500000\n"
+    assert execute(any_database, "SELECT count(*) FROM t") == b"500000\n"
 
 
 def test_memory_does_not_grow_with_copied_data_on_standard_input(
@@ -95,6 +96,6 @@ def test_memory_does_not_grow_with_copied_data_on_standard_input(
 ) -> None:
     write_copy(tmp_path / "dump.sql")
     profile = profile_of(postgres_database)
-    assert run_dbtool("query", *profile, "CREATE TABLE t (n int, s text)").status == 0
+    execute(postgres_database, "CREATE TABLE t (n int, s text)")
     assert measure_peak("query", *profile, "-", home=tmp_path, stdin=tmp_path / "dump.sql") < LIMIT
-    assert run_dbtool("query", *profile, "-F", "value", "SELECT count(*) FROM t").out == b"300000\n"
+    assert execute(postgres_database, "SELECT count(*) FROM t") == b"300000\n"

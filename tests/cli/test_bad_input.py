@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Completed, profile_of, run_dbtool
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
@@ -123,18 +124,18 @@ def test_an_unterminated_quote_or_comment_is_named_with_its_line(
     line = sql[: len(sql) - len(sql.lstrip())].count("\n") + 1
     assert f"argument 2:{line}:" in done.err
     assert done.err.count("\n") == 1
-    assert run_dbtool("query", *profile_of(any_database), "create table t (a int)").status == 0
+    execute(any_database, "create table t (a int)")
 
 
 def test_a_nul_byte_cuts_no_statement_short(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    assert run_dbtool("query", *profile, "create table t (a int); insert into t values (1)").status == 0
+    execute(any_database, "create table t (a int); insert into t values (1)")
     done = run_dbtool("query", *profile, stdin=b"delete from t\n where a = 1 \0 and a = 2")
     assert done.status == 1
     assert "standard input:" in done.err
     if getattr(any_database, "scheme", "") != "mysql":
         assert_refused(done, 1, "standard input:2:14", "NUL")
-    assert run_dbtool("query", *profile, "-F", "value", "select count(*) from t").out == b"1\n"
+    assert execute(any_database, "select count(*) from t") == b"1\n"
 
 
 def test_1600_columns_pass_and_10000_get_the_servers_answer(any_database: DatabaseAddress | Path) -> None:

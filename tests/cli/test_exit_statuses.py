@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import MEMORY, profile_of, run_dbtool, start_dbtool, surroundings
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import HOST, find_free_port, wait_until
@@ -37,8 +38,7 @@ def test_the_first_failure_stops_the_run_whatever_the_source(kind: str, sqlite_d
     assert "nowhere" in done.err
     assert ("argument 3:1:1" if kind == "arguments" else ":3:1") in done.err
     assert done.err.count("\n") == 1
-    left = run_dbtool("query", *profile, "-F", "value", "select a from t")
-    assert (left.status, left.out) == (0, b"1\n")
+    assert execute(sqlite_database, "select a from t") == b"1\n"
 
 
 def test_a_failure_is_one_on_every_engine_and_names_its_place(any_database: DatabaseAddress | Path) -> None:
@@ -47,17 +47,16 @@ def test_a_failure_is_one_on_every_engine_and_names_its_place(any_database: Data
     assert (done.status, done.out) == (1, b"")
     assert "argument:3:" in done.err
     assert "nothing" in done.err
-    assert run_dbtool("query", *profile, "insert into t values (1)").status == 0
+    execute(any_database, "insert into t values (1)")
 
 
 def test_one_transaction_is_rolled_back_as_a_whole(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    assert run_dbtool("query", *profile, "create table t (a int)").status == 0
+    execute(any_database, "create table t (a int)")
     failed = run_dbtool("query", *profile, "-1", "insert into t values (1)", "insert into nowhere values (2)")
     assert failed.status == 1
     assert run_dbtool("query", *profile, "-1", "insert into t values (3)", "insert into t values (4)").status == 0
-    left = run_dbtool("query", *profile, "-F", "value", "select a from t order by a")
-    assert left.out == b"3\n4\n"
+    assert execute(any_database, "select a from t order by a") == b"3\n4\n"
 
 
 def test_a_run_that_keeps_going_still_tells(any_database: DatabaseAddress | Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import MEMORY, profile_of, run_dbtool
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
 TWO = "select 1 as a union all select 2"
@@ -13,21 +14,14 @@ TWO = "select 1 as a union all select 2"
 @pytest.mark.parametrize(
     ("sql", "options", "status"),
     [
-        (TWO, ["--expect-rows", "2"], 0),
         (TWO, ["--expect-rows", ">=1"], 0),
-        (TWO, ["--expect-rows", "!= 0"], 0),
         (TWO, ["--expect-rows", "<2"], 5),
         ("select 1 where 0", ["--expect-rows", "0"], 0),
-        ("select 1 where 0", ["--expect-rows", "1"], 5),
-        ("select 7", ["--expect-value", "7"], 0),
         ("select 7, 8", ["--expect-value", "7"], 0),
         ("select 7", ["--expect-value", "7.0"], 5),
         ("select null", ["--expect-value", ""], 5),
-        ("select ''", ["--expect-value", ""], 0),
         (TWO, ["--expect-value", "1"], 5),
-        ("select 1 where 0", ["--expect-value", "1"], 5),
         ("create table t (a); insert into t values (1), (2), (3)", ["--expect-rows", "3"], 0),
-        ("create table t (a); insert into t values (1), (2), (3)", ["--expect-rows", "2"], 5),
         ("select 1; select 7 where 1", ["--expect-value", "7", "--result", "none"], 0),
         (TWO, ["--expect-rows", "1", "-n", "1"], 5),
     ],
@@ -40,7 +34,7 @@ def test_the_last_result_is_held_to_what_is_expected(sql: str, options: list[str
 
 def test_what_is_not_as_expected_is_not_committed_in_one_transaction(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    assert run_dbtool("query", *profile, "create table t (a int); insert into t values (1), (2)").status == 0
+    execute(any_database, "create table t (a int); insert into t values (1), (2)")
     refused = run_dbtool("query", *profile, "-1", "delete from t", "--expect-rows", "1")
     assert refused.status == 5
     assert "expected 1 rows and got 2" in refused.err

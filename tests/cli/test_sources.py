@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import MEMORY, profile_of, run_dbtool, start_dbtool, surroundings
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
 VALUES = ("-F", "value", "--result", "all")
@@ -25,8 +26,11 @@ def test_files_run_in_the_order_in_which_they_are_named(sqlite_database: Path, t
     wrong = run_dbtool("query", *profile, "-f", "data.sql", "-f", "schema.sql", cwd=tmp_path)
     assert wrong.status == 1
     assert "schema.sql:1:1" in wrong.err
-    left = run_dbtool("query", *profile, "-F", "value", "select a from t order by rowid")
-    assert left.lines == ["from a pipe", "from the file", "from the file"]
+    assert execute(sqlite_database, "select a from t order by rowid").decode().splitlines() == [
+        "from a pipe",
+        "from the file",
+        "from the file",
+    ]
 
 
 def test_a_while_read_loop_keeps_its_input(sqlite_database: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,6 +131,7 @@ def render(
     return bytes(output.data)
 
 
-def select(session: Session, expressions: Sequence[str], format_name: str = "csv", **options: Any) -> bytes:
-    """Return the line of one row with these values."""
-    return render(session, f"SELECT {', '.join(expressions)}", format_name, header=False, **options)
+def execute(database: DatabaseAddress | Path, sql: str) -> bytes:
+    """Run a script on a session of its own, without a process: to arrange a test, or to see what it left behind."""
+    with open_on(database) as session:
+        return render(session, sql, "value")
