@@ -24,6 +24,7 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.sqlite_guard import refuse_ways_out
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,
@@ -117,7 +118,7 @@ class SqliteConnection:
         if code is not None:
             text += f" [{code}]"
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
-        if kind == "READONLY":
+        if kind in {"READONLY", "AUTH"}:
             return GuardError(f"{text} - the session is read-only: see --write")
         if kind == "INTERRUPT" and self._is_overdue():
             return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
@@ -242,11 +243,11 @@ def _build_database(target: Target, settings: SessionSettings) -> PooledSqliteDa
 
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
-    """Prepare a new connection: a guard that also holds where there is no file, and the profile's statements."""
-    if settings.read_only:
-        raw.execute("PRAGMA query_only = ON")
+    """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
     for statement in target.on_connect:
         raw.execute(statement)
+    if settings.read_only:
+        refuse_ways_out(raw)
 
 
 def build_engine(dialect: Dialect) -> Engine:

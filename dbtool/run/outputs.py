@@ -10,7 +10,6 @@ import errno
 import os
 import select
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -111,6 +110,8 @@ class FileOutput:
     def __init__(self, path: Path) -> None:
         self._path = Path(os.path.realpath(path))
         self._name = f"-o {path}"
+        import tempfile  # noqa: PLC0415 - brings random and more; most runs write to a stream
+
         try:
             if self._path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "is a directory")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from typing import IO
 
 from dbtool.errors import UsageError
 from dbtool.formats import Format, FormatOptions, Output, Writer, copytext
 from dbtool.records import Record
 from dbtool.result import Column, Lane, Row, Value
 from dbtool.run.outputs import ResultOutput
-
-_IN_MEMORY = 1 << 20
-_COPIED = 1 << 18
+from dbtool.run.spooling import KeptOutput
 
 
 class Selection(Record, kw_only=False):
@@ -64,7 +60,7 @@ class Results:
         self._limit = wanted.limit
         self._keep_value = wanted.keep_value
         self._muted = self._active = False
-        self._last: IO[bytes] | None = None
+        self._last: KeptOutput | None = None
         self._columns: Sequence[Column] = ()
         self._count = 0
         self._printed = 0
@@ -116,7 +112,7 @@ class Results:
         """Forget the result set before: only the last one is to be printed."""
         if self._last is not None:
             self._last.close()
-        self._last = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by close()
+        self._last = KeptOutput()
         self._writer = self._make_writer(self._last)
 
     def write_rows(self, rows: Sequence[Row]) -> None:
@@ -164,9 +160,7 @@ class Results:
         """Print what was kept for the end of the run."""
         self._writer.flush()
         if self._last is not None:
-            self._last.seek(0)
-            while chunk := self._last.read(_COPIED):
-                self._output.write(chunk)
+            self._last.copy_to(self._output)
 
     def require_chosen(self) -> None:
         """Raise UsageError if the result set that was chosen by its number never came."""

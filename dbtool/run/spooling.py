@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import threading
 from collections import deque
 from typing import IO, BinaryIO
 
 from dbtool.errors import OutputError
-from dbtool.run.outputs import translate_output_error, write_all
+from dbtool.run.outputs import ResultOutput, translate_output_error, write_all
 
 _CHUNK = 1 << 17
 
@@ -23,6 +22,8 @@ class DiskQueue:
     """Bytes in a temporary file, first in, first out; one thread adds, one takes, the owner locks `end` and `start`."""
 
     def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415 - few readers stall
+
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
         self.start = self.end = 0
 
@@ -42,6 +43,34 @@ class DiskQueue:
     def read(self, start: int, end: int) -> bytes:
         """Read from `start`, at most up to `end`."""
         return os.pread(self._file.fileno(), min(_CHUNK, end - start), start)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+
+class KeptOutput:
+    """Holds a result until it is known to be the one to print; a large one on disk."""
+
+    _IN_MEMORY = 1 << 20
+
+    def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415 - for `--result last` alone
+
+        self._file = tempfile.SpooledTemporaryFile(self._IN_MEMORY)  # noqa: SIM115 - closed by close()
+
+    def write(self, data: bytes, /) -> None:
+        """Take some bytes; raises OutputError when the disk is full."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise translate_output_error(error, "the temporary file for --result last") from error
+
+    def copy_to(self, output: ResultOutput) -> None:
+        """Write everything on to the real output."""
+        self._file.seek(0)
+        while chunk := self._file.read(_CHUNK):
+            output.write(chunk)
 
     def close(self) -> None:
         """Give the file back."""
