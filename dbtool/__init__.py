@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         ProfileError,
         QueryError,
     )
+    from dbtool.library import Databases
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ConnectionFailedError",
+    "Databases",
     "DbtoolError",
     "GuardError",
     "PoolTimeoutError",
@@ -53,4 +55,5 @@ def open_pool(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("dbtool.errors"), name)
+    home = "dbtool.library" if name == "Databases" else "dbtool.errors"
+    return getattr(import_module(home), name)

@@ -32,19 +32,25 @@ def open_pool(
     catalog = load_catalog(environment, config=config)
     catalog.require_readable()
     chosen = choose(environment, catalog, read_state(environment), flag=profile).profile
-    settings = SessionSettings(
-        read_only=_decide_read_only(chosen, write=write),
-        keeps_session=True,
-        statement_timeout=chosen.statement_timeout,
-    )
-    database = build_database(resolve(chosen, environment), settings)
+    database = open_profile(environment, chosen, write=write)
     try:
         yield database
     finally:
         database.shutdown(0.0)
 
 
-def _decide_read_only(profile: Profile, *, write: bool) -> bool:
+def open_profile(environment: Environment, profile: Profile, *, write: bool) -> Any:
+    """Return a peewee database with a profile's pool, its secrets resolved; nothing is connected yet."""
+    settings = SessionSettings(
+        read_only=is_read_only(profile, write=write),
+        keeps_session=True,
+        statement_timeout=profile.statement_timeout,
+    )
+    return build_database(resolve(profile, environment), settings)
+
+
+def is_read_only(profile: Profile, *, write: bool) -> bool:
+    """Say whether a profile's sessions only read; raises GuardError where `write` cannot be had."""
     if profile.read_only and write:
-        raise GuardError(f"profile {profile.name!r} is read_only ({profile.origin}): write=True cannot lift that")
+        raise GuardError(f"profile {profile.name!r} is read_only ({profile.origin}): write cannot lift that")
     return profile.guarded and not write

@@ -1,0 +1,81 @@
+"""What a pool's database adds for switching: rows remember where they were read.
+
+A query's SQL is written, and its rows become instances, with the query's own database as the current one,
+whenever that happens: a query may be read long after another profile has become current.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from dbtool.switching.places import Place, Stay
+
+_kinds: dict[tuple[type, type], type] = {}
+
+
+class SwitchedDatabase:
+    """A database of a `Databases`."""
+
+    place: Place
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        """Run a query, and see to it that its rows know where they are from."""
+        with Stay(self.place):
+            cursor = super().execute(query, *arguments, **options)  # type: ignore[misc]  # of a mixin's other half
+        if isinstance(query, peewee._ModelQueryHelper):  # noqa: SLF001  # the base of every query that makes instances
+            transform(query, TrackedQuery).read_at = self.place
+        return cursor
+
+    def create_tables(self, models: Any, **options: Any) -> None:
+        """Create the tables here, whatever is current."""
+        with Stay(self.place):
+            super().create_tables(models, **options)  # type: ignore[misc]
+
+    def drop_tables(self, models: Any, **options: Any) -> None:
+        """Drop the tables here, whatever is current."""
+        with Stay(self.place):
+            super().drop_tables(models, **options)  # type: ignore[misc]
+
+
+class TrackedQuery:
+    """A query whose rows know where they are from."""
+
+    read_at: Place
+
+    def _get_cursor_wrapper(self, cursor: Any) -> Any:
+        wrapper = super()._get_cursor_wrapper(cursor)  # type: ignore[misc]
+        transform(wrapper, TrackedRows).read_at = self.read_at
+        return wrapper
+
+
+class TrackedRows:
+    """Rows that become instances as if their database were still the current one."""
+
+    read_at: Place
+
+    def initialize(self) -> None:
+        """Work out the columns."""
+        with Stay(self.read_at):
+            super().initialize()  # type: ignore[misc]
+
+    def process_row(self, row: Any) -> Any:
+        """Turn a row into what the query asked for."""
+        with Stay(self.read_at):
+            return super().process_row(row)  # type: ignore[misc]
+
+
+def transform(thing: Any, mixin: type) -> Any:
+    """Put a mixin in front of an object's class, once; return the object."""
+    kind = type(thing)
+    if not issubclass(kind, mixin):
+        thing.__class__ = derive(kind, mixin)
+    return thing
+
+
+def derive(kind: type, mixin: type) -> type:
+    """Return the class with a mixin in front of it, the same one each time."""
+    if (kind, mixin) not in _kinds:
+        _kinds[kind, mixin] = type(kind.__name__, (mixin, kind), {"__module__": kind.__module__})
+    return _kinds[kind, mixin]
