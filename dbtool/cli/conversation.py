@@ -14,7 +14,8 @@ from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.profiles.model import Profile
-from dbtool.run.runner import Runner, RunOptions, require_no_open_transaction
+from dbtool.run.checking import RunOptions
+from dbtool.run.runner import Runner, require_no_open_transaction
 from dbtool.run.session import Session
 from dbtool.run.worker import Worker
 from dbtool.statements import Splitter, Statement

@@ -21,9 +21,10 @@ from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
 from dbtool.records import Record
+from dbtool.run.checking import RunOptions, check_sources
 from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.results import Results, Selection
-from dbtool.run.runner import Runner, RunOptions, check_sources
+from dbtool.run.runner import Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, look_into
 from dbtool.run.worker import Worker

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Protocol
 
 from dbtool.dialects import Dialect
-from dbtool.engines.engine import DriverConnection, Outcome, Parameters, Request, TransactionState
+from dbtool.engines.engine import DriverConnection, Outcome, Request, TransactionState
 from dbtool.errors import (
     ConnectionLostError,
     DbtoolError,
@@ -21,32 +20,16 @@ from dbtool.errors import (
     TimedOutError,
     UsageError,
 )
-from dbtool.records import Record
 from dbtool.run.binding import Usage
-from dbtool.run.classify import is_housekeeping, is_query
-from dbtool.run.expectations import RowsExpectation, check_value
+from dbtool.run.checking import RunOptions, refuse_transaction_control
+from dbtool.run.classify import is_housekeeping
+from dbtool.run.expectations import check_value
 from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
 
 _MOST_NOTICES = 100
-
-
-class RunOptions(Record):
-    """How a script is run."""
-
-    parameters: Parameters | None = None
-    single_transaction: bool = False
-    dry_run: bool = False
-    keep_going: bool = False
-    expect_rows: RowsExpectation | None = None
-    expect_value: str | None = None
-
-    @property
-    def in_one_transaction(self) -> bool:
-        """Say whether the run as a whole is one transaction."""
-        return self.single_transaction or self.dry_run
 
 
 class Reporter(Protocol):
@@ -71,57 +54,6 @@ class Summary:
     affected: int = 0
     last_affected: int | None = None
     failures: list[DbtoolError] = field(default_factory=list)
-
-
-def check_sources(
-    sources: Sequence[Source], dialect: Dialect, options: RunOptions, *, one_result: str | None
-) -> list[Source]:
-    """Look through what can be read twice, before any of it runs; return the sources that hold a statement.
-
-    `one_result` names the format if it holds a single result set and all are to be printed. Raises
-    UsageError, GuardError, QueryError. A parameter that nothing uses is an error here unless a
-    stream follows that may still use it.
-    """
-    usage = Usage(options.parameters, dialect)
-    checked = [(source, _split_content(source, dialect)) for source in sources if source.content is not None]
-    statements = list(chain.from_iterable(found for _source, found in checked))
-    for statement in statements:
-        usage.note(statement)
-        _refuse_transaction_control(statement, dialect, options)
-    if one_result is not None:
-        _refuse_second_query(statements, one_result)
-    if len(checked) == len(sources):
-        usage.require_all_used()
-    empty = [source for source, found in checked if not found]
-    return [source for source in sources if source not in empty]
-
-
-def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
-    with source.open() as read:
-        return list(split(read, dialect, source=source.name))
-
-
-def _refuse_second_query(statements: Iterable[Statement], format_name: str) -> None:
-    queries = [statement for statement in statements if is_query(statement)]
-    if len(queries) > 1:
-        raise UsageError(
-            f"{queries[1].place()}: a second query, and {format_name} holds one result set: choose one with "
-            "--result last or --result N, or a format that holds several (ndjson, table, markdown, vertical)"
-        )
-
-
-def _refuse_transaction_control(statement: Statement, dialect: Dialect, options: RunOptions) -> None:
-    """Refuse what would end the one transaction that the run is to be."""
-    if not options.in_one_transaction:
-        return
-    option = "--dry-run" if options.dry_run else "--single-transaction"
-    what = " ".join(statement.words[:2])
-    if dialect.controls_transaction(statement.words):
-        raise GuardError(f"{statement.place()}: {what}: {option} is one transaction, and the script controls its own")
-    if dialect.commits_unasked(statement.words):
-        raise GuardError(
-            f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -193,7 +125,7 @@ class Runner:
         if options.parameters is not None:
             self._usage.note(statement)
         if options.in_one_transaction:
-            _refuse_transaction_control(statement, self.dialect, options)
+            refuse_transaction_control(statement, self.dialect, options)
         self.results.expect(muted=is_housekeeping(statement))
         request = Request(statement, options.parameters, self.results.fetch_limit)
         started = self.clock()

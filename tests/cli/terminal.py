@@ -22,7 +22,10 @@ _SECONDS = 20.0
 _ROWS, _COLUMNS = 24, 80
 _SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()].|\x1b[=>78]|\r|\x07")
 # The new session takes the terminal that it was given as its own, so that /dev/tty is there.
-_TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+_TAKE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 class Terminal:

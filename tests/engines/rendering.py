@@ -13,8 +13,9 @@ from dbtool.errors import DbtoolError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import Origin, Target
 from dbtool.profiles.scope import Scope
+from dbtool.run.checking import RunOptions
 from dbtool.run.results import Results, Selection, Wanted
-from dbtool.run.runner import Runner, RunOptions
+from dbtool.run.runner import Runner
 from dbtool.run.session import Session, open_session
 from dbtool.run.sources import Source
 from dbtool.run.worker import StopRequest

@@ -12,8 +12,9 @@ from dbtool.engines.engine import DriverConnection, Outcome, Request, Transactio
 from dbtool.errors import ConnectionLostError, DbtoolError, GuardError, InterruptedByUserError, QueryError, UsageError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.result import Sink
+from dbtool.run.checking import RunOptions, check_sources
 from dbtool.run.results import Results
-from dbtool.run.runner import Runner, RunOptions, check_sources
+from dbtool.run.runner import Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, from_arguments, from_stream
 from dbtool.run.worker import StopRequest

@@ -1,0 +1,83 @@
+"""How a script is to be run, and what can be refused before any of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from dbtool.dialects import Dialect
+from dbtool.engines.engine import Parameters
+from dbtool.errors import GuardError, UsageError
+from dbtool.records import Record
+from dbtool.run.binding import Usage
+from dbtool.run.classify import is_query
+from dbtool.run.expectations import RowsExpectation
+from dbtool.run.sources import Source
+from dbtool.statements import Statement, split
+
+
+class RunOptions(Record):
+    """How a script is run."""
+
+    parameters: Parameters | None = None
+    single_transaction: bool = False
+    dry_run: bool = False
+    keep_going: bool = False
+    expect_rows: RowsExpectation | None = None
+    expect_value: str | None = None
+
+    @property
+    def in_one_transaction(self) -> bool:
+        """Say whether the run as a whole is one transaction."""
+        return self.single_transaction or self.dry_run
+
+
+def check_sources(
+    sources: Sequence[Source], dialect: Dialect, options: RunOptions, *, one_result: str | None
+) -> list[Source]:
+    """Look through what can be read twice, before any of it runs; return the sources that hold a statement.
+
+    `one_result` names the format if it holds a single result set and all are to be printed. Raises
+    UsageError, GuardError, QueryError. A parameter that nothing uses is an error here unless a
+    stream follows that may still use it.
+    """
+    usage = Usage(options.parameters, dialect)
+    checked = [(source, _split_content(source, dialect)) for source in sources if source.content is not None]
+    statements = list(chain.from_iterable(found for _source, found in checked))
+    for statement in statements:
+        usage.note(statement)
+        refuse_transaction_control(statement, dialect, options)
+    if one_result is not None:
+        _refuse_second_query(statements, one_result)
+    if len(checked) == len(sources):
+        usage.require_all_used()
+    empty = [source for source, found in checked if not found]
+    return [source for source in sources if source not in empty]
+
+
+def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
+    with source.open() as read:
+        return list(split(read, dialect, source=source.name))
+
+
+def _refuse_second_query(statements: Iterable[Statement], format_name: str) -> None:
+    queries = [statement for statement in statements if is_query(statement)]
+    if len(queries) > 1:
+        raise UsageError(
+            f"{queries[1].place()}: a second query, and {format_name} holds one result set: choose one with "
+            "--result last or --result N, or a format that holds several (ndjson, table, markdown, vertical)"
+        )
+
+
+def refuse_transaction_control(statement: Statement, dialect: Dialect, options: RunOptions) -> None:
+    """Refuse what would end the one transaction that the run is to be."""
+    if not options.in_one_transaction:
+        return
+    option = "--dry-run" if options.dry_run else "--single-transaction"
+    what = " ".join(statement.words[:2])
+    if dialect.controls_transaction(statement.words):
+        raise GuardError(f"{statement.place()}: {what}: {option} is one transaction, and the script controls its own")
+    if dialect.commits_unasked(statement.words):
+        raise GuardError(
+            f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
+        )
