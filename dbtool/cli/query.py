@@ -149,9 +149,9 @@ def query(
     from dbtool.formats import FormatOptions  # noqa: PLC0415
     from dbtool.process import process_environment  # noqa: PLC0415
     from dbtool.run.binding import parse_parameters  # noqa: PLC0415
+    from dbtool.run.checking import RunOptions  # noqa: PLC0415
     from dbtool.run.expectations import parse_rows_expectation  # noqa: PLC0415
     from dbtool.run.results import Wanted, parse_selection  # noqa: PLC0415
-    from dbtool.run.runner import RunOptions  # noqa: PLC0415
     from dbtool.run.sources import choose_sources  # noqa: PLC0415
 
     environment = process_environment()
