@@ -275,6 +275,8 @@ def _build_database(target: Target, settings: SessionSettings) -> PooledMySQLDat
         **arguments,
         **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
     )
+    # peewee's JSON fields are different on MariaDB, and go by what they are told.
+    database.mariadb = target.engine == "mariadb"
     # peewee takes a database without a name for one that is still to be named; a server needs none.
     database.deferred = False
     return database

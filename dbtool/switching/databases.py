@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from threading import Event
 from typing import Any, Self, TypeVar
 
 from dbtool.databases import is_read_only, open_profile
@@ -32,7 +33,7 @@ class Databases:
         self._write = frozenset(write)
         self._catalog: Once[None, Catalog] = Once()
         self._pools: Once[Profile, Any] = Once()
-        self._is_closed = False
+        self._closed = Event()
         self._places: dict[str, Place] = {}
         self._default = Place(self, lambda: self._find_profile(None), self._open)
         self.current = CurrentProxy(self._find_place)
@@ -73,7 +74,7 @@ class Databases:
 
         Returns whether every connection came back in time; one that comes back later is closed then.
         """
-        self._is_closed = True
+        self._closed.set()
         deadline = None if timeout is None else time.monotonic() + timeout
         are_back = [
             database.shutdown(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -112,12 +113,13 @@ class Databases:
         return catalog
 
     def _open(self, profile: Profile) -> Any:
-        database = self._pools.get(profile, lambda: self._build(profile))
-        # Asked after the pool is among those that a shutdown closes, and so one of the two sees the other.
-        if self._is_closed:
+        if not self._closed.is_set():
+            database = self._pools.get(profile, lambda: self._build(profile))
+            # Asked after the pool is among those that a shutdown closes, and so one of the two sees the other.
+            if not self._closed.is_set():
+                return database
             database.shutdown(0.0)
-            raise PoolClosedError(f"the pool of profile {profile.name!r} cannot open: its Databases was shut down")
-        return database
+        raise PoolClosedError(f"the pool of profile {profile.name!r} cannot open: its Databases was shut down")
 
     def _build(self, profile: Profile) -> Any:
         write = profile.name in self._write

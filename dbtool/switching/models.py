@@ -16,7 +16,7 @@ from dbtool.errors import GuardError
 from dbtool.pool.bindings import Binding, _Following
 from dbtool.switching.fields import follow_database
 from dbtool.switching.origins import TrackedQuery, derive, transform
-from dbtool.switching.places import Follower, Stay, find_innermost, find_place
+from dbtool.switching.places import Follower, Stay, find_origin, find_place
 
 
 class SwitchedMetadata(_Following):
@@ -73,10 +73,9 @@ class TrackedModel:
     """The profile that the instance was read from or saved to, None for a new one."""
 
     def __init__(self, *arguments: Any, **values: Any) -> None:
-        # peewee's mark of an instance that is made of a row.
-        if "__no_default__" in values:
-            place = find_innermost()
-            self._origin = None if place is None else place.name
+        origin = find_origin()
+        if origin is not None:
+            self._origin = origin
         super().__init__(*arguments, **values)
 
     @classmethod

@@ -6,11 +6,12 @@ whenever that happens: a query may be read long after another profile has become
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import peewee
 
-from dbtool.switching.places import Place, Stay
+from dbtool.switching.places import Place, Reading, Stay, find_place
 
 _kinds: dict[tuple[type, type], type] = {}
 
@@ -40,30 +41,60 @@ class SwitchedDatabase:
 
 
 class TrackedQuery:
-    """A query whose rows know where they are from."""
+    """A query whose rows know where they are from, and which passes its database on."""
 
-    read_at: Place
+    _database: Any
+    read_at: Place | None = None
+    """Where the query is being run, until its rows know."""
+
+    def prefetch(self, *subqueries: Any, **options: Any) -> Any:
+        """Read this and related rows, all from this query's database."""
+        place = find_place(self._database)
+        with nullcontext() if place is None else Stay(place):
+            return super().prefetch(*subqueries, **options)  # type: ignore[misc]
+
+    def union_all(self, other: Any) -> Any:
+        """Combine with another query, for this one's database."""
+        return super().union_all(other).bind(self._database)  # type: ignore[misc]
+
+    def union(self, other: Any) -> Any:
+        """Combine with another query, for this one's database."""
+        return super().union(other).bind(self._database)  # type: ignore[misc]
+
+    def intersect(self, other: Any) -> Any:
+        """Combine with another query, for this one's database."""
+        return super().intersect(other).bind(self._database)  # type: ignore[misc]
+
+    def except_(self, other: Any) -> Any:
+        """Combine with another query, for this one's database."""
+        return super().except_(other).bind(self._database)  # type: ignore[misc]
+
+    __add__ = union_all
+    __or__ = union
+    __and__ = intersect
+    __sub__ = except_
 
     def _get_cursor_wrapper(self, cursor: Any) -> Any:
         wrapper = super()._get_cursor_wrapper(cursor)  # type: ignore[misc]
-        transform(wrapper, TrackedRows).read_at = self.read_at
+        if self.read_at is not None:
+            transform(wrapper, TrackedRows).reading = Reading(self.read_at)
+            self.read_at = None
         return wrapper
 
 
 class TrackedRows:
     """Rows that become instances as if their database were still the current one."""
 
-    read_at: Place
+    reading: Reading
 
     def initialize(self) -> None:
         """Work out the columns."""
-        with Stay(self.read_at):
+        with self.reading:
             super().initialize()  # type: ignore[misc]
 
     def process_row(self, row: Any) -> Any:
         """Turn a row into what the query asked for."""
-        with Stay(self.read_at):
-            return super().process_row(row)  # type: ignore[misc]
+        return self.reading.convert(super().process_row, row)  # type: ignore[misc]
 
 
 def transform(thing: Any, mixin: type) -> Any:

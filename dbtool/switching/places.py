@@ -5,14 +5,19 @@ What counts is a context variable's matter, so that threads and asyncio tasks ar
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
-import peewee
-
+from dbtool.errors import UsageError
 from dbtool.profiles.model import Profile
+
+_Given = ParamSpec("_Given")
+_Row = TypeVar("_Row")
+_Made = TypeVar("_Made")
 
 _stays: ContextVar[tuple[Stay, ...]] = ContextVar("stays", default=())
 
@@ -52,14 +57,28 @@ class Place:
         return self._database
 
 
-class Stay(peewee._callable_context_manager):  # noqa: SLF001  # what peewee's own contexts derive from
-    """A block in which one place counts, in this thread or task alone; also a decorator."""
+class Stay:
+    """A block in which one place counts, in this thread or task alone; also a decorator of functions and coroutines."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
 
-    def _build_ctx(self) -> Stay:
-        return Stay(self.place)
+    def __call__(self, function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+        """Run a function in a block of its own each time; raises UsageError for a generator."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise UsageError(f"{function.__qualname__} is a generator, which runs after its call: use `with` inside it")
+
+        @wraps(function)
+        def run(*arguments: _Given.args, **options: _Given.kwargs) -> _Made:
+            with Stay(self.place):
+                return function(*arguments, **options)
+
+        @wraps(function)
+        async def run_coroutine(*arguments: _Given.args, **options: _Given.kwargs) -> Any:
+            with Stay(self.place):
+                return await cast("Any", function(*arguments, **options))
+
+        return cast("Any", run_coroutine) if inspect.iscoroutinefunction(function) else run
 
     def __enter__(self) -> None:
         _stays.set((*_stays.get(), self))
@@ -67,6 +86,23 @@ class Stay(peewee._callable_context_manager):  # noqa: SLF001  # what peewee's o
     def __exit__(self, *_: object) -> None:
         # Blocks of one thread may end in any order, as generators do.
         _stays.set(tuple(stay for stay in _stays.get() if stay is not self))
+
+
+class Reading(Stay):
+    """The time in which a row of a place becomes an instance."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.origin = place.name
+
+    def convert(self, process: Callable[[_Row], _Made], row: _Row) -> _Made:
+        """Process a row."""
+        # Nothing else can end in between, and so the quick way back is safe.
+        token = _stays.set((*_stays.get(), self))
+        try:
+            return process(row)
+        finally:
+            _stays.reset(token)
 
 
 class Follower:
@@ -87,10 +123,11 @@ def find_stay(group: object) -> Place | None:
     return None
 
 
-def find_innermost() -> Place | None:
-    """Return the place of the innermost block, whichever group it is of."""
+def find_origin() -> str | None:
+    """Return the profile of the row that becomes an instance now, None where no `Databases` knows it."""
     stays = _stays.get()
-    return stays[-1].place if stays else None
+    innermost = stays[-1] if stays else None
+    return innermost.origin if isinstance(innermost, Reading) else None
 
 
 def find_place(database: Any) -> Place | None:
