@@ -86,6 +86,19 @@ def test_rows_are_read_as_their_engine_s_wherever_that_is(databases: Databases, 
                 check_row(item, query, name)
 
 
+def test_values_are_written_as_their_engine_s_wherever_that_is(databases: Databases, item: Any) -> None:
+    inserts = {}
+    for name in NAMES:
+        with databases.using(name):
+            item.delete().execute()
+            inserts[name] = item.insert(name=name, content=name, more={"on": [name], "text": "5"})
+    for name, insert in inserts.items():
+        with databases.using("lite" if name == "postgres" else "postgres"):
+            insert.execute()
+        with databases.using(name):
+            check_row(item, item.select(), name)
+
+
 def test_threads_and_tasks_are_apart(databases: Databases, item: Any) -> None:
     def look(name: str) -> str:
         with databases.using(name), databases.current.connection_context():

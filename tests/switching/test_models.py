@@ -210,7 +210,10 @@ class TestInstances:
         with databases.using("b"):
             created = shop.Customer.create(name="newer")
             several = [shop.Customer(name="newest")]
-            shop.Customer.bulk_create(several)
+            shop.Customer.bulk_create(iter(several))
+            created.name = "newer still"
+            shop.Customer.bulk_update(iter([created]), ["name"])
+            assert [one.name for one in shop.Customer.select()] == ["b", "new", "newer still", "newest"]
         for one in (created, *several):
             with pytest.raises(GuardError):
                 one.delete_instance()
@@ -238,19 +241,27 @@ class TestInstances:
             databases.adopt(1)
 
     def test_a_switch_by_another_thread_does_not_part_a_save(self, databases: Databases, shop: Shop) -> None:
-        class Careful(shop.Order):  # type: ignore[misc, name-defined]
+        class Slow(shop.Order):  # type: ignore[misc, name-defined]
             class Meta:
                 table_name = "order"
+
+            @classmethod
+            def select(cls, *fields: Any) -> Any:
+                query = super().select(*fields)
+                run_in_thread(lambda: databases.switch("b"))
+                return query
 
             @classmethod
             def insert(cls, *arguments: Any, **values: Any) -> Any:
                 run_in_thread(lambda: databases.switch("b"))
                 return super().insert(*arguments, **values)
 
-        Careful.create(customer=1, item="kept")
+        Slow(customer=1, item="saved").save()
+        databases.switch("a")
+        Slow.get_or_create(customer=1, item="created")
 
         with databases.using("a"):
-            assert shop.Order.select().where(shop.Order.item == "kept").exists()
+            assert {order.item for order in shop.Order.select()} == {"a", "saved", "created"}
 
     def test_a_model_s_own_save_is_called(self, databases: Databases) -> None:
         saved: list[str] = []
@@ -297,15 +308,17 @@ class TestBinding:
     def test_knows_databases_that_have_no_profile(self, databases: Databases, shop: Shop, tmp_path: Path) -> None:
         foreign = PooledSqliteDatabase(str(tmp_path / "foreign.db"))
         customer = shop.Customer.get()
+        query = shop.Customer.select()
+        assert list(query) == [customer]
         with databases.using("b"), foreign.bind_ctx([shop.Customer]):
             shop.Customer.create_table()
             shop.Customer.create(name="foreign")
-            read = shop.Customer.get()
+            read = [shop.Customer.get(), *query.clone().execute(foreign)]
             with pytest.raises(GuardError, match="its model is bound to another database"):
                 customer.save()
         foreign.shutdown(0)
 
-        assert read._origin is None
+        assert [(one.name, one._origin) for one in read] == [("foreign", None)] * 2
 
     def test_for_good_ends_following(self, databases: Databases, shop: Shop) -> None:
         shop.Customer.bind(databases["b"])
