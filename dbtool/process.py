@@ -74,7 +74,8 @@ def _binary(stream: TextIO | None, descriptor: int, mode: Literal["rb", "wb"]) -
     Raw, because a thread that is stuck in a buffered file holds a lock that Python wants at its exit.
     """
     if stream is None:
-        return Path(os.devnull).open(mode, buffering=0)
+        # Opened for reading in either case: writing to it is an error, as writing to a closed stream is.
+        return Path(os.devnull).open("rb", buffering=0)
     return os.fdopen(descriptor, mode, buffering=0, closefd=False)
 
 

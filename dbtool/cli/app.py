@@ -61,7 +61,7 @@ def build() -> LazyGroup:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit status; no error gets past it."""
     try:
-        result = build()(list(arguments), standalone_mode=False)
+        result = build()([_shield_comment(argument) for argument in arguments], standalone_mode=False)
     except ReaderGoneError:
         return ExitStatus.READER_GONE
     except DbtoolError as error:
@@ -75,6 +75,11 @@ def run(arguments: Sequence[str]) -> int:
         _trace(error, arguments)
         return _fail_unexpectedly(error)
     return result if isinstance(result, int) else ExitStatus.DONE
+
+
+def _shield_comment(argument: str) -> str:
+    """Put a blank before SQL that begins with a comment, which would be taken for an option."""
+    return f" {argument}" if argument[:2] == "--" and argument[2:3].isspace() else argument
 
 
 def _trace(error: Exception, arguments: Sequence[str]) -> None:

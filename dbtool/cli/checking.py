@@ -15,7 +15,7 @@ from dbtool.cli.rows import RowsRequest, open_output
 from dbtool.durations import format_duration
 from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
-from dbtool.errors import DbtoolError, InterruptedByUserError, ProfileError, UsageError, one_line
+from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserError, ProfileError, UsageError, one_line
 from dbtool.process import prepare_process
 from dbtool.profiles import Catalog, load_catalog
 from dbtool.profiles.model import Profile
@@ -57,16 +57,10 @@ class Finding(Record):
 
 def check_profiles(environment: Environment, request: CheckRequest, limits: Limits) -> ExitStatus:
     """Check the profiles and print what was found; return the status that says the worst of it."""
-    worker = Worker()
     console = Console(environment)
-    try:
-        with worker.signals():
-            connector = Connector(environment, console, worker, limits)
-            candidates = _list_candidates(environment, console, request)
-            prepare_process({candidate.engine for candidate in candidates if isinstance(candidate, Profile)})
-            findings = [_check(connector, candidate) for candidate in candidates]
-    finally:
-        worker.close()
+    candidates = _list_candidates(environment, console, request)
+    prepare_process({candidate.engine for candidate in candidates if isinstance(candidate, Profile)})
+    findings = [_check_apart(environment, console, limits, candidate) for candidate in candidates]
     if request.format_name == _JUNIT:
         _print_junit(environment, findings)
     else:
@@ -84,8 +78,14 @@ def _list_candidates(environment: Environment, console: Console, request: CheckR
     if not request.every and not request.names:
         return [choose_profile(environment, console, flag=None, config=request.config).choice.profile]
     catalog = load_catalog(environment, config=request.config)
-    names = tuple(entry.name for entry in catalog.entries() if entry.engine) if request.every else request.names
-    return [_find(catalog, name) for name in names]
+    if not request.every:
+        return [_find(catalog, name) for name in request.names]
+    unreadable = [
+        Finding(name=str(file.path), problems=(file.problem,), status=ExitStatus.USAGE)
+        for file in catalog.files
+        if file.problem
+    ]
+    return [*unreadable, *(_find(catalog, entry.name) for entry in catalog.entries() if entry.engine)]
 
 
 def _find(catalog: Catalog, name: str) -> Profile | Finding:
@@ -98,6 +98,16 @@ def _find(catalog: Catalog, name: str) -> Profile | Finding:
         return Finding(name=name, problems=problems, status=ExitStatus.USAGE)
 
 
+def _check_apart(environment: Environment, console: Console, limits: Limits, candidate: Profile | Finding) -> Finding:
+    """Check one profile with a worker of its own, which a server that hangs may keep."""
+    worker = Worker()
+    try:
+        with worker.signals():
+            return _check(Connector(environment, console, worker, limits), candidate)
+    finally:
+        worker.close()
+
+
 def _check(connector: Connector, candidate: Profile | Finding) -> Finding:
     if isinstance(candidate, Finding):
         return candidate
@@ -106,15 +116,31 @@ def _check(connector: Connector, candidate: Profile | Finding) -> Finding:
     try:
         session = connector.open(profile, SessionSettings(read_only=profile.guarded))
         connected = time.monotonic()
-        facts, latency = connector.worker.call(
-            lambda: _ask(session), deadline=connector.limits.deadline, late=connector.limits.late
-        )
+        facts, latency = _ask_in_time(connector, session)
     except InterruptedByUserError:
         raise
     except DbtoolError as error:
         return Finding(name=profile.name, engine=profile.engine, problems=(str(error),), status=status_of(error))
     return Finding(
         name=profile.name, engine=profile.engine, facts=facts, connected_in=connected - started, latency=latency
+    )
+
+
+def _ask_in_time(connector: Connector, session: Session) -> tuple[ServerFacts, float]:
+    """Ask within connect_timeout: a server that lets one in and then says nothing is not reachable."""
+    target, limits = session.target, connector.limits
+    limit = time.monotonic() + target.connect_timeout
+    is_limit_first = limits.deadline is None or limit < limits.deadline
+
+    def too_late() -> DbtoolError:
+        if not is_limit_first:
+            return limits.late()
+        return ConnectionFailedError(
+            f"profile {target.name!r}: connected, but got no answer within {target.connect_timeout:g} s", transient=True
+        )
+
+    return connector.worker.call(
+        lambda: _ask(session), deadline=limit if is_limit_first else limits.deadline, late=too_late
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.cli.console import Console
-from dbtool.cli.prompt import LineAbortedError, LinePrompt
+from dbtool.cli.pager import TerminalOutput
+from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, make_results, open_output
 from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
-from dbtool.errors import DbtoolError, InterruptedByUserError, ReaderGoneError
+from dbtool.errors import DbtoolError, InterruptedByUserError, ReaderGoneError, UsageError
 from dbtool.profiles.model import Profile
 from dbtool.run.checking import RunOptions
 from dbtool.run.runner import Runner, require_no_open_transaction
@@ -50,6 +51,9 @@ class Conversation:
                 self._run(statement)
         except LineAbortedError:
             return False
+        except LeftUnfinishedError:
+            self.console.warn("the statement that was not finished with ; has not been run")
+            return True
         except InterruptedByUserError:
             raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
@@ -70,6 +74,8 @@ class Conversation:
         yield from pending[0]
 
     def _run(self, statement: Statement) -> None:
+        if statement.copy_data is not None:
+            raise UsageError("COPY ... FROM STDIN has no data at a prompt: run it with -f, the data behind it")
         output = open_output(self.environment, self.rows, spool_at_once=True)
         results = make_results(self.environment, self.rows, output)
         reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)
@@ -87,11 +93,16 @@ class Conversation:
                 runner.run_statement(statement)
                 results.finish()
                 output.commit()
+            except BaseException:
+                output.discard()
+                raise
             finally:
                 results.close()
 
+        if isinstance(output, TerminalOutput):
+            self.worker.leaves_interrupt = output.is_paging
         try:
-            self.worker.call(run, running=runner.running)
+            self.worker.call(run, running=runner.running, keeps_result=True)
         except ReaderGoneError:
             return  # the pager was left
         except InterruptedByUserError as error:

@@ -38,6 +38,10 @@ class TerminalOutput:
         self._pager: subprocess.Popen[bytes] | None = None
         self._spooled: SpooledStream | None = None
 
+    def is_paging(self) -> bool:
+        """Say whether a pager has the terminal, and with it Ctrl-C."""
+        return self._pager is not None
+
     def write(self, data: bytes, /) -> None:
         """Take some bytes."""
         if self._spooled is not None:
@@ -70,8 +74,7 @@ class TerminalOutput:
         self._direct.flush()
 
     def _leave_pager(self) -> None:
-        spooled, pager = self._spooled, self._pager
-        self._spooled = self._pager = None
+        spooled, pager, self._spooled = self._spooled, self._pager, None
         try:
             if spooled is not None:
                 spooled.commit()
@@ -79,6 +82,7 @@ class TerminalOutput:
             if pager is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pager.communicate()
+            self._pager = None
 
     def commit(self) -> None:
         """Show what is left."""

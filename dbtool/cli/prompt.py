@@ -23,6 +23,10 @@ class LineAbortedError(Exception):
     """Ctrl-C at the prompt: what was typed so far is thrown away."""
 
 
+class LeftUnfinishedError(Exception):
+    """Ctrl-D within a statement: it is not run, and the conversation ends."""
+
+
 class LinePrompt:
     """Reads lines from a terminal; the prompt goes to stderr, so that stdout carries rows alone."""
 
@@ -47,7 +51,9 @@ class LinePrompt:
             try:
                 with self._ends_at_sigterm():
                     line = self._session.prompt(FormattedText([(self._style, message)]))
-            except EOFError:
+            except EOFError as error:
+                if is_pending():
+                    raise LeftUnfinishedError from error
                 return b""
             except KeyboardInterrupt as error:
                 raise LineAbortedError from error

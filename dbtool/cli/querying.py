@@ -10,6 +10,7 @@ from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.guarding import WriteRequest, decide_read_only
+from dbtool.cli.pager import TerminalOutput
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, choose_format, make_results, open_output, watch_output
 from dbtool.cli.wording import count
@@ -17,7 +18,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
-from dbtool.errors import DbtoolError, ReaderGoneError
+from dbtool.errors import DbtoolError, ReaderGoneError, UsageError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
 from dbtool.records import Record
@@ -106,15 +107,21 @@ class Query:
             late=self._limits.late,
         )
         self._output = output
+        if isinstance(output, TerminalOutput):
+            self._worker.leaves_interrupt = output.is_paging
         try:
             yield output
-            self._worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late)
+            self._worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late, keeps_result=True)
         except BaseException as error:
-            # A stream whose reader stalls, or is gone, would hold up the exit as well.
-            gives_way = isinstance(output, FileOutput) or not (self._worker.stuck or self._worker.was_stopped)
-            if gives_way and not isinstance(error, ReaderGoneError):
-                output.discard()
+            self._give_up(output, error)
             raise
+
+    def _give_up(self, output: ResultOutput, error: BaseException) -> None:
+        """Leave the output; a stream whose reader stalls, or is gone, must not hold up the exit."""
+        if isinstance(output, FileOutput):
+            output.discard()
+        elif not (self._worker.stuck or self._worker.was_stopped or isinstance(error, ReaderGoneError)):
+            self._worker.call(output.discard, deadline=self._limits.deadline, late=self._limits.late)
 
     def _open_session(self, choice: Choice, *, read_only: bool) -> Session:
         prepare_process({choice.profile.engine})
@@ -164,6 +171,7 @@ class Query:
             late=self._limits.late,
             running=runner.running,
             glance=glance,
+            keeps_result=True,
         )
 
     def _say_empty(self) -> None:
@@ -189,10 +197,28 @@ class Query:
                 }
             )
 
+    def _refuse_what_a_prompt_cannot_keep(self) -> None:
+        """Refuse options that speak of a run as a whole: at a prompt each statement is a run of its own."""
+        run, rows = self._request.run, self._request.rows
+        asked = {
+            "--single-transaction": run.single_transaction,
+            "--dry-run": run.dry_run,
+            "--expect-rows": run.expect_rows is not None,
+            "--expect-value": run.expect_value is not None,
+            "--output": rows.path is not None,
+        }
+        for option, is_given in asked.items():
+            if is_given:
+                raise UsageError(
+                    f"{option} cannot be kept at a prompt, where each statement is a run of its own: "
+                    "give the SQL as an argument, or with -f"
+                )
+
     def _run_prompt(self, choice: Choice, *, read_only: bool) -> None:
         """Read statements at a prompt, each one a run of its own on the same connection."""
         from dbtool.cli.conversation import Conversation  # noqa: PLC0415 - brings the line editor
 
+        self._refuse_what_a_prompt_cannot_keep()
         session = self._open_session(choice, read_only=read_only)
         try:
             Conversation(

@@ -34,6 +34,8 @@ from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
 
+_NOT_ROLLED_BACK = 1196
+"""Some non-transactional changed tables couldn't be rolled back."""
 _ALWAYS_ALLOWED = 1 << 20
 """A packet of this size passes every server: max_allowed_packet has never had a lower default."""
 
@@ -117,8 +119,9 @@ class MySQLConnection:
             self._limit_rows(request.limit)
             self._raw.query(text, unbuffered=True)
             return self._collect(request, sink)
-        except (pymysql.MySQLError, UnicodeDecodeError) as error:
-            if isinstance(error, UnicodeDecodeError):
+        except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
+            # A LookupError: the result comes in a character set that Python does not know.
+            if isinstance(error, UnicodeDecodeError | LookupError):
                 self._give_up()
                 raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
             raise translate(error, statement) from error
@@ -175,9 +178,12 @@ class MySQLConnection:
         return literal.encode("utf-8", "surrogateescape")
 
     def _ask(self, sql: str) -> Any:
-        with self._raw.cursor() as cursor:
-            cursor.execute(sql)
-            row = cursor.fetchone()
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute(sql)
+                row = cursor.fetchone()
+        except pymysql.MySQLError as error:
+            raise translate(error) from error
         return row[0] if row else None
 
     def _execute(self, sql: str) -> None:
@@ -199,18 +205,28 @@ class MySQLConnection:
         self._execute("COMMIT")
 
     def rollback(self) -> None:
-        """Roll back what is open."""
-        if not self.is_lost and self.transaction is not TransactionState.NONE:
-            self._execute("ROLLBACK")
+        """Roll back what is open; raises QueryError where a table has no transactions and keeps its changes."""
+        if self.is_lost or self.transaction is TransactionState.NONE:
+            return
+        self._execute("ROLLBACK")
+        for _level, number, message in self._show_warnings():
+            if number == _NOT_ROLLED_BACK:
+                raise QueryError(f"not everything was undone: {message} [{number}]", code=str(number))
+
+    def _show_warnings(self) -> Sequence[tuple[str, int, str]]:
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute("SHOW WARNINGS")
+                return tuple(cursor.fetchall())
+        except pymysql.MySQLError as error:
+            raise translate(error) from error
 
     def take_notices(self) -> list[str]:
         """Ask for the warnings of the last statement, if it had any."""
         if not self._has_warnings or self.is_lost:
             return []
         self._has_warnings = False
-        with self._raw.cursor() as cursor:
-            cursor.execute("SHOW WARNINGS")
-            return [f"{level}: {message} [{number}]" for level, number, message in cursor.fetchall()]
+        return [f"{level}: {message} [{number}]" for level, number, message in self._show_warnings()]
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""
@@ -218,7 +234,8 @@ class MySQLConnection:
         call_within(timeout, lambda: self._kill_query(thread, timeout))
 
     def _kill_query(self, thread: int, timeout: float) -> None:
-        arguments = connect_arguments(self._target, self._settings)
+        # Without a database: the statement may have dropped it.
+        arguments = connect_arguments(self._target, self._settings) | {"database": None}
         limits = {"connect_timeout": timeout, "read_timeout": timeout, "write_timeout": timeout}
         with pymysql.connect(**(arguments | limits), autocommit=True) as second, second.cursor() as cursor:
             try:

@@ -16,7 +16,6 @@ from dbtool.records import Record
 
 _NULL, _FIELD, _ROW, _DELETED = 0xFC, 0xFD, 0xFE, 0xFF
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
-_GAPS = {count: bytes([_FIELD]) + bytes([_DELETED]) * count for count in _LENGTH_BYTES.values()}
 _HEADER = 4
 _LARGEST = 0xFFFFFF
 

@@ -30,7 +30,7 @@ from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
-from dbtool.errors import ProfileError, QueryError, UsageError
+from dbtool.errors import DbtoolError, ProfileError, QueryError, UsageError
 from dbtool.pool import PooledPostgresqlDatabase
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
@@ -170,7 +170,7 @@ class PostgresConnection:
         try:
             yield
         except BaseException:
-            with contextlib.suppress(psycopg2.Error):
+            with contextlib.suppress(DbtoolError):
                 self.rollback()
             raise
         self.commit()
@@ -215,9 +215,12 @@ class PostgresConnection:
     def facts(self) -> ServerFacts:
         """Ask for the version, the TLS in use and whether writes are refused."""
         info = self._raw.info
-        with self._raw.cursor() as cursor:
-            cursor.execute("SHOW transaction_read_only")
-            row = cursor.fetchone()
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute("SHOW transaction_read_only")
+                row = cursor.fetchone()
+        except psycopg2.Error as error:
+            raise translate(error, lost=self.is_lost) from error
         return ServerFacts(
             version=f"PostgreSQL {info.parameter_status('server_version')}",
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,

@@ -32,6 +32,7 @@ _MAY_PASS = re.compile(
 """libpq gives no SQLSTATE when connecting: these texts (libpq's, and English servers') say that a retry may help."""
 
 _ENDED_BY_SERVER = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+_FORM_REFUSED = frozenset({"42601", "0A000"})
 _LEADER = re.compile(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
 
 
@@ -44,9 +45,14 @@ class DisplacedError(Exception):
         self.prefix = prefix
 
     @property
-    def code(self) -> str | None:
-        """The SQLSTATE."""
-        return self.error.pgcode
+    def refuses_form(self) -> bool:
+        """Say whether the server's parser refuses this form of the statement, which may be good in another.
+
+        The same SQLSTATEs (syntax error, feature not supported) from within a function are the
+        statement's own error: it has begun to run, and must not be run twice.
+        """
+        diagnostics = self.error.diag
+        return self.error.pgcode in _FORM_REFUSED and not (diagnostics.context or diagnostics.internal_query)
 
 
 def translate(

@@ -42,9 +42,6 @@ _KINDS = {
 }
 """Column kinds by type oid (pg_type.dat); what is not here is text."""
 
-_CANNOT_COPY = frozenset({"42601", "0A000"})
-"""Syntax error and feature not supported: the statement may still be a good one outside COPY."""
-
 _BLOCK = 1 << 17
 _BATCH = 1000
 _SAVE, _RELEASE, _GO_BACK = (
@@ -81,10 +78,10 @@ def copy_rows(raw: driver.connection, text: bytes, sink: Sink, *, in_transaction
             if in_transaction:
                 cursor.execute(_SAVE)
             if lane is not Lane.COPY_CSV:
-                receiver.begin(_describe(cursor, text, in_transaction=in_transaction))
+                receiver.columns = _describe(cursor, text, in_transaction=in_transaction)
             _receive(cursor, text, lane, receiver)
         except DisplacedError as error:
-            if error.code not in _CANNOT_COPY or receiver.rows_seen:
+            if receiver.has_begun or not error.refuses_form:
                 raise
             if in_transaction:
                 cursor.execute(_GO_BACK)
@@ -101,6 +98,7 @@ def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: _Receiver
     try:
         cursor.copy_expert(_COPY + text + _COPY_ENDS[lane], buffered)
         buffered.flush()
+        receiver.finish()
     except psycopg2.Error as error:
         receiver.stop()
         raise DisplacedError(error, len(_COPY)) from error
@@ -128,17 +126,24 @@ def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, i
             _execute(cursor, _DECLARE, text, b"")
             rows = _fetch(cursor, sink, limit)
         except DisplacedError as error:
-            cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
-            if error.code not in _CANNOT_COPY:
+            if not error.refuses_form:
+                # A script's own transaction is left as failed as the statement makes it anywhere else.
+                _end_unless(cursor, in_transaction=in_transaction)
                 raise
+            cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
             return None
         except BaseException:
-            if not raw.closed:
-                cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
+            _end_unless(cursor, in_transaction=in_transaction)
             raise
         cursor.execute(f"CLOSE dbtool_rows; {_RELEASE if in_transaction else 'COMMIT'}")
     sink.end()
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
+
+
+def _end_unless(cursor: driver.cursor, *, in_transaction: bool) -> None:
+    """End the transaction that was opened for a cursor alone."""
+    if not in_transaction and not cursor.connection.closed:
+        cursor.execute("ROLLBACK")
 
 
 def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
@@ -192,13 +197,19 @@ class _Receiver(io.RawIOBase):
         self._sink = sink
         self._lane = lane
         self._rest = b""
-        self._begun = self._stopped = False
-        self.rows_seen = False
+        self._stopped = False
+        self.columns: Sequence[Column] | None = None
+        """What the sink is told of at the first row, or at the end: before, COPY may still be refused."""
+        self.has_begun = False
 
-    def begin(self, columns: Sequence[Column]) -> None:
-        """Tell the sink what the columns are."""
-        self._sink.begin(columns)
-        self._begun = True
+    def _begin(self) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            self._sink.begin(self.columns or ())
+
+    def finish(self) -> None:
+        """Begin a result that had no row."""
+        self._begin()
 
     def stop(self) -> None:
         """Take nothing more, not even what the buffer in front flushes when it is collected."""
@@ -212,17 +223,17 @@ class _Receiver(io.RawIOBase):
         if self._stopped:
             return size
         block = self._rest + bytes(data)
-        if not self._begun:
+        if self.columns is None:
             header = _HEADER.match(block)
             if header is None:
                 self._rest = block
                 return size
             names = next(csv.reader(io.StringIO(header.group().decode(), newline=""), strict=True), [])
-            self.begin([Column(name) for name in names])
+            self.columns = [Column(name) for name in names]
             block = block[header.end() :]
+        self._begin()
         cut = block.rfind(b"\n") + 1
         self._rest = block[cut:]
         if cut:
-            self.rows_seen = True
             self._sink.write_block(self._lane, block[:cut])
         return size

@@ -208,7 +208,7 @@ class Runner:
     def _enclosing_transaction(self) -> Iterator[None]:
         """Enclose the run in one transaction where that was asked for; leave none open in any case."""
         if self.options.in_one_transaction:
-            self.connection.begin()
+            self._fly(self.connection.begin)
         try:
             yield
             if not self.options.in_one_transaction:
@@ -217,9 +217,17 @@ class Runner:
             self._roll_back_quietly()
             raise
         if self.options.dry_run:
-            self.connection.rollback()
+            self._fly(self.connection.rollback)
         elif self.options.single_transaction:
-            self.connection.commit()
+            self._fly(self.connection.commit)
+
+    def _fly(self, command: Callable[[], None]) -> None:
+        """Send a command of the runner's own so that it can be cancelled: a COMMIT may run triggers."""
+        self._in_flight = True
+        try:
+            command()
+        finally:
+            self._in_flight = False
 
     def _roll_back_quietly(self) -> None:
         """Roll back after a failure, whose own error is the one to report."""

@@ -7,6 +7,7 @@ of it runs. A stream is read as far as the next statement needs, and no further.
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,10 +56,17 @@ def _read_once(content: bytes) -> Reader:
 
 
 def _read_arriving(stream: BinaryIO, head: bytes = b"") -> Reader:
-    # read1 returns what is there instead of waiting until a whole chunk has come.
-    read = getattr(stream, "read1", stream.read)
     waiting = [head] if head else []
-    return lambda: waiting.pop() if waiting else read(_CHUNK)
+    return lambda: waiting.pop() if waiting else _read_some(stream)
+
+
+def _read_some(stream: BinaryIO) -> bytes:
+    """Return what has arrived, b"" at the end; waits for something, also where the pipe would not."""
+    # read1 returns what is there instead of waiting until a whole chunk has come.
+    read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+    while (data := read(_CHUNK)) is None:
+        select.select([stream], [], [])
+    return data
 
 
 def from_arguments(texts: Sequence[str]) -> list[Source]:
@@ -102,7 +110,7 @@ def look_into(source: Source) -> Source:
         return source
     if _is_small_file(source.stream):
         return Source(name=source.name, content=source.stream.read())
-    head = getattr(source.stream, "read1", source.stream.read)(_CHUNK)
+    head = _read_some(source.stream)
     return source.replaced(head=head) if head else Source(name=source.name, content=b"")
 
 

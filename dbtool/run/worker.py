@@ -84,6 +84,9 @@ class Worker:
         self._clock = clock
         self._wake = threading.Event()
         self._signal: int | None = None
+        self._was_stopped = False
+        self.leaves_interrupt: Callable[[], bool] = lambda: False
+        """Says whether SIGINT belongs to another program just now: a pager on the same terminal."""
         self.stop = StopRequest()
         self.stuck = False
         """The worker did not come back: nothing more can be asked of it."""
@@ -91,8 +94,8 @@ class Worker:
 
     @property
     def was_stopped(self) -> bool:
-        """Say whether the latest call was asked to stop."""
-        return self.stop.reason is not None
+        """Say whether any call was asked to stop."""
+        return self._was_stopped
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -114,6 +117,8 @@ class Worker:
         """Turn SIGINT and SIGTERM into requests to stop; a second one calls `tidy` and ends the process."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGINT and self.leaves_interrupt():
+                return
             if self._signal is not None:
                 tidy()
                 os._exit(_SIGNALLED + number)
@@ -127,7 +132,7 @@ class Worker:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def call(
+    def call(  # noqa: PLR0913 - one work, and each way in which it may be ended
         self,
         work: Callable[[], _T],
         *,
@@ -135,18 +140,22 @@ class Worker:
         late: Callable[[], DbtoolError] | None = None,
         running: Callable[[], Stoppable | None] = lambda: None,
         glance: Callable[[], DbtoolError | None] = lambda: None,
+        keeps_result: bool = False,
     ) -> _T:
         """Run `work` on the worker and return what it returns.
 
         At `deadline` (on the worker's clock), on a signal, or when `glance`, which is called every
         now and then, returns a reason, the work is stopped and the reason raised. `running` gives
-        what to cancel. A signal since the call before stops this one before it starts. Raises what
-        `work` raised.
+        what to cancel. A signal since the call before, or a deadline that has passed, stops this one
+        before it starts. Work that ends well although it was to stop counts as stopped, unless
+        `keeps_result` says that what it did stands. Raises what `work` raised.
         """
         self.stop.clear()
-        if self._signal is not None:
-            number, self._signal = self._signal, None
-            raise _word_signal(number)
+        reason = self._reason(deadline, late)
+        if reason is not None:
+            self._signal = None
+            self._was_stopped = True
+            raise reason
         job = _Job(work)
         self._jobs.put(job)
         while not job.done.is_set():
@@ -157,9 +166,10 @@ class Worker:
             reason = self._reason(deadline, late) or glance()
             if reason is not None:
                 self.stop.set(reason)
+                self._was_stopped = True
                 self._end(job, running)
                 break
-        return self._settle(job)
+        return self._settle(job, keeps_result=keeps_result)
 
     def _patience(self, deadline: float | None) -> float:
         return _GLANCE if deadline is None else max(0.0, min(_GLANCE, deadline - self._clock()))
@@ -199,12 +209,12 @@ class Worker:
             if reason is not None:
                 reason.args = (f"{reason}; the server did not confirm the cancel: the statement may still run there",)
 
-    def _settle(self, job: _Job[_T]) -> _T:
+    def _settle(self, job: _Job[_T], *, keeps_result: bool) -> _T:
         """Return the result or raise; a request to stop explains any failure that came after it."""
         reason = self.stop.reason
         if reason is not None:
             self._signal = None
-        if reason is not None and (job.failure is not None or not job.done.is_set()):
+        if reason is not None and (job.failure is not None or not job.done.is_set() or not keeps_result):
             raise reason from job.failure
         if job.failure is not None:
             raise job.failure

@@ -23,7 +23,9 @@ _ROWS, _COLUMNS = 24, 80
 _SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()].|\x1b[=>78]|\r|\x07")
 # The new session takes the terminal that it was given as its own, so that /dev/tty is there.
 _TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); "
+    # A test run in the background ignores SIGINT, and so would what it starts.
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 

@@ -124,11 +124,10 @@ class TestPostgres:
 
 
 class TestPostgresByPsycopg3:
-    """PostgreSQL, by psycopg 3, if it is installed."""
+    """PostgreSQL, by psycopg 3."""
 
     @pytest.fixture
     def make(self, make_postgres_pool: Make) -> Make:
-        pytest.importorskip("psycopg")
         return lambda **options: make_postgres_pool(prefer_psycopg3=True, **options)
 
     @pytest.mark.parametrize("reset", ["transaction", "session"])
