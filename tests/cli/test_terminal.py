@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 from pathlib import Path
@@ -235,3 +237,25 @@ def test_the_prompt_of_a_protected_profile_is_red_and_says_when_it_writes(tmp_pa
         terminal.wait_for("prod#")
         terminal.end_input()
         assert terminal.finish() == 0
+
+
+def test_a_statement_that_was_not_finished_is_not_run_at_the_end(tmp_path: Path) -> None:
+    database = tmp_path / "shop.db"
+    with contextlib.closing(sqlite3.connect(database)) as made:
+        made.execute("create table t (i int)")
+    with on_terminal("query", "-p", str(database), home=tmp_path) as terminal:
+        terminal.wait_for("db>")
+        terminal.enter("insert into t values (1)")
+        terminal.wait_for("->")
+        terminal.end_input()
+        assert terminal.finish() == 0
+        assert "has not been run" in terminal.screen
+    assert run_dbtool("query", "-p", str(database), "select count(*) from t", "-F", "value").out == b"0\n"
+
+
+@pytest.mark.parametrize("option", [["--dry-run"], ["-1"], ["--expect-rows", "1"], ["-o", "rows.csv"]])
+def test_an_option_about_a_whole_run_is_refused_at_a_prompt(option: list[str], tmp_path: Path) -> None:
+    with on_terminal(*_LITE, *option, home=tmp_path) as terminal:
+        assert terminal.finish() == 2
+        assert "at a prompt" in terminal.screen
+    assert not (tmp_path / "rows.csv").exists()

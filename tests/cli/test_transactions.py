@@ -126,3 +126,49 @@ def test_a_transaction_inside_a_procedure_is_found_out(postgres_database: Databa
     assert outside.status == 1
     assert "VACUUM" in outside.err
     execute(postgres_database, "vacuum t")
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("option", ["--dry-run", "-1"])
+def test_a_change_that_mariadb_cannot_undo_is_never_passed_over_in_silence(
+    option: str, mariadb_database: DatabaseAddress
+) -> None:
+    execute(mariadb_database, "create table t (a int) engine=MyISAM; insert into t values (1)")
+    done = run_dbtool("query", *profile_of(mariadb_database), option, "delete from t; select * from missing")
+    assert done.status == 1
+    assert "[1196]" in done.err
+    done = run_dbtool("query", *profile_of(mariadb_database), "--dry-run", "insert into t values (2)")
+    assert (done.status, "[1196]" in done.err) == (1, True)
+
+
+@pytest.mark.mysql
+def test_ddl_behind_set_statement_is_refused_before_it_is_sent(mariadb_database: DatabaseAddress) -> None:
+    execute(mariadb_database, "create table t (a int)")
+    sql = "set statement max_statement_time=10 for drop table t"
+    assert run_dbtool("query", *profile_of(mariadb_database), "--dry-run", sql).status == 6
+    assert rows_of(mariadb_database) == b""
+
+
+def test_a_failure_dooms_a_scripts_transaction_whether_or_not_rows_are_limited(
+    postgres_database: DatabaseAddress,
+) -> None:
+    execute(postgres_database, "create table t (a int)")
+    script = "begin; insert into t values (1); select * from missing; insert into t values (2); commit"
+    for more in ((), ("--limit", "5")):
+        done = run_dbtool("query", *profile_of(postgres_database), "--keep-going", script, *more)
+        assert done.status == 1
+        assert rows_of(postgres_database) == b""
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json", "table"])
+def test_a_function_that_fails_within_is_not_run_twice(format_name: str, postgres_database: DatabaseAddress) -> None:
+    execute(
+        postgres_database,
+        "create sequence s; create function f() returns int language plpgsql as "
+        "$$ begin perform nextval('s'); execute 'selct 1'; return 1; end $$",
+    )
+    done = run_dbtool(
+        "query", *profile_of(postgres_database), "--keep-going", "-F", format_name, "select f(); select 7 as seven"
+    )
+    assert done.status in {1, 2}
+    assert execute(postgres_database, "select last_value as a from s") == b"1\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -90,7 +91,7 @@ def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
         with pytest.raises(InterruptedByUserError):
             worker.call(statement.run, running=lambda: statement)
         assert worker.call(lambda: "again") == "again"
-        assert not worker.was_stopped
+        assert worker.was_stopped
 
 
 def test_a_signal_between_two_calls_stops_the_next_one(worker: Worker) -> None:
@@ -126,12 +127,17 @@ def test_a_deadline_cancels_with_its_own_error() -> None:
     worker.close()
 
 
-def test_a_deadline_that_has_passed_stops_work_that_holds_nothing() -> None:
+def test_a_deadline_that_passes_stops_work_that_holds_nothing() -> None:
     now = [100.0]
     worker = Worker(clock=lambda: now[0])
     release = threading.Event()
+
+    def wait() -> None:
+        now[0] = 111.0
+        release.wait(20)
+
     with pytest.raises(TimedOutError, match="timed out"):
-        worker.call(lambda: release.wait(20), deadline=100.0)
+        worker.call(wait, deadline=110.0)
     assert worker.stuck
     release.set()
     worker.close()
@@ -153,7 +159,7 @@ def test_a_cancel_that_is_not_heard_is_sent_again_and_then_the_socket_is_closed(
     worker = Worker()
     statement = _Statement(hears_cancel=False)
     with pytest.raises(TimedOutError, match="did not confirm the cancel: the statement may still run there"):
-        worker.call(statement.run, deadline=0.0, running=lambda: statement)
+        worker.call(statement.run, deadline=time.monotonic() + 0.05, running=lambda: statement)
     assert statement.cancels > 1
     assert statement.abandoned
     assert worker.stuck
@@ -172,7 +178,7 @@ def test_a_cancel_that_fails_is_sent_again(worker: Worker) -> None:
             raise AssertionError
 
     with pytest.raises(TimedOutError):
-        worker.call(statement.run, deadline=0.0, running=_Unlucky)
+        worker.call(statement.run, deadline=time.monotonic() + 0.05, running=_Unlucky)
     assert (answers, statement.cancels) == ([], 1)
 
 
@@ -180,7 +186,7 @@ def _fail_to_connect(timeout: float) -> None:
     raise QueryError(f"could not be asked within {timeout} s")
 
 
-def test_work_that_ends_well_in_spite_of_a_request_to_stop_has_ended_well(worker: Worker) -> None:
+def test_work_whose_result_stands_has_ended_well_in_spite_of_a_request_to_stop(worker: Worker) -> None:
     begun = threading.Event()
 
     def run() -> str:
@@ -189,7 +195,7 @@ def test_work_that_ends_well_in_spite_of_a_request_to_stop_has_ended_well(worker
 
     with worker.signals():
         _raise_when(begun, signal.SIGINT)
-        assert worker.call(run) == "committed"
+        assert worker.call(run, keeps_result=True) == "committed"
 
 
 def _stopped(worker: Worker) -> bool:
@@ -199,3 +205,25 @@ def _stopped(worker: Worker) -> bool:
             return True
         wait.wait(0.01)
     return False
+
+
+def test_a_signal_in_work_that_ends_well_still_stops_what_would_follow(worker: Worker) -> None:
+    begun = threading.Event()
+
+    def read_script() -> bool:
+        begun.set()
+        return _stopped(worker)
+
+    with worker.signals():
+        _raise_when(begun, signal.SIGINT)
+        with pytest.raises(InterruptedByUserError):
+            worker.call(read_script)
+
+
+def test_nothing_starts_once_the_deadline_has_passed() -> None:
+    worker = Worker(clock=lambda: 10.0)
+    ran: list[int] = []
+    with pytest.raises(TimedOutError):
+        worker.call(lambda: ran.append(1), deadline=9.0)
+    assert not ran
+    worker.close()
