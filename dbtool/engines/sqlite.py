@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,10 @@ from dbtool.result import Column, Kind, Sink
 from dbtool.statements import Statement, find_parameters
 
 _BATCH = 1000
+_BUSY_SLICE = 100
+"""Milliseconds that SQLite itself waits for another process's lock, deaf to everything."""
+_BUSY_PAUSE = 0.01
+"""Seconds between two tries, for the locks that SQLite does not wait for at all."""
 _STEPS_BETWEEN_LOOKS = 10_000
 """How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
 _NEAR = re.compile(r'near "(.+)": syntax error')
@@ -55,6 +59,8 @@ class SqliteConnection:
         self._target = target
         self._settings = settings
         self._cursor = raw.cursor()
+        self._is_cancelled = False
+        raw.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE}")
         self._deadline: float | None = None
 
     @property
@@ -78,7 +84,7 @@ class SqliteConnection:
         cursor = self._cursor
         self._start_clock()
         try:
-            cursor.execute(_decode(statement), _bindings(request, self._dialect))
+            self._patiently(lambda: cursor.execute(_decode(statement), _bindings(request, self._dialect)))
             if cursor.description is None:
                 return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=statement.words[0])
             return self._send_rows(cursor, request, sink)
@@ -102,6 +108,24 @@ class SqliteConnection:
         sink.end()
         affected = cursor.rowcount if cursor.rowcount >= 0 else None
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
+
+    def _patiently(self, attempt: Callable[[], object]) -> None:
+        """Try again while another process holds the file, for busy_timeout, unless the statement is cancelled.
+
+        SQLite's own wait cannot be interrupted; it is therefore kept short.
+        """
+        give_up = time.monotonic() + self._target.busy_timeout
+        self._is_cancelled = False
+        while True:
+            try:
+                attempt()
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+                if not is_busy or self._is_cancelled or time.monotonic() >= give_up:
+                    raise
+                time.sleep(_BUSY_PAUSE)
+            else:
+                return
 
     def _start_clock(self) -> None:
         if self._settings.statement_timeout is not None:
@@ -146,7 +170,7 @@ class SqliteConnection:
 
     def _execute(self, sql: str) -> None:
         try:
-            self._raw.execute(sql)
+            self._patiently(lambda: self._raw.execute(sql))
         except sqlite3.Error as error:
             raise self._translate(error, None) from error
 
@@ -156,6 +180,7 @@ class SqliteConnection:
 
     def cancel(self, timeout: float) -> None:  # noqa: ARG002 - the engines share one signature
         """Interrupt the running statement."""
+        self._is_cancelled = True
         self._raw.interrupt()
 
     def abandon(self) -> None:

@@ -132,7 +132,7 @@ def test_an_argument_that_is_no_utf8_is_a_usage_error() -> None:
     assert "not valid UTF-8 (byte 0xff" in done.err
 
 
-@pytest.mark.parametrize(("sql", "status"), [("select 1", 0), ("selekt", 1)])
+@pytest.mark.parametrize(("sql", "status"), [("select 1", 74), ("create table t (a int)", 0), ("selekt", 1)])
 def test_closed_streams_are_no_fault(sql: str, status: int, tmp_path: Path) -> None:
     script = 'exec "$@" <&- >&- 2>&-'
     done = subprocess.run(

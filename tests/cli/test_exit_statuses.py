@@ -184,9 +184,11 @@ def test_a_reader_that_leaves_a_waiting_statement_cancels_it(
     assert wait_until(lambda: not postgres.execute(sleeping), seconds=10)
 
 
-def test_a_closed_standard_output_is_no_failure(tmp_path: Path) -> None:
+def test_rows_for_a_standard_output_that_was_closed_are_not_lost_in_silence(tmp_path: Path) -> None:
     done = subprocess.run(
-        ["sh", "-c", f"'{sys.executable}' -m dbtool query {' '.join(MEMORY)} 'select 1' >&- 2>&-"],
+        ["sh", "-c", f"'{sys.executable}' -m dbtool query {' '.join(MEMORY)} 'select 1' >&-"],
         env=surroundings(tmp_path), cwd=tmp_path, check=False,
+        capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr.count("\n")) == (74, 1)
+    assert "standard output: cannot be written" in done.stderr
