@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from enum import IntEnum
 from typing import Self
 
@@ -30,10 +29,14 @@ class ExitStatus(IntEnum):
     REFUSED = 6, "A guard refused: protected, read-only (also the server's own), an unconfirmed write."
     INTERNAL = 70, "A fault in dbtool; the message says where to report it."
     OUTPUT_FAILED = 74, "The output could not be written."
+    HUNG_UP = 129, "Stopped by SIGHUP (the terminal is gone); the running statement was cancelled on the server."
     INTERRUPTED = 130, "Stopped by SIGINT (Ctrl-C); the running statement was cancelled on the server."
     READER_GONE = 141, "The reader of the output closed it (`| head`); the running statement was cancelled."
     TERMINATED = 143, "Stopped by SIGTERM; the running statement was cancelled on the server."
 
+
+_SIGNALLED = 128
+"""What a shell adds to a signal's number to make an exit status."""
 
 _BY_KIND: tuple[tuple[type[errors.DbtoolError], ExitStatus], ...] = (
     (errors.ReaderGoneError, ExitStatus.READER_GONE),
@@ -51,7 +54,7 @@ _BY_KIND: tuple[tuple[type[errors.DbtoolError], ExitStatus], ...] = (
 def status_of(error: errors.DbtoolError) -> ExitStatus:
     """Return the status that a command ends with when `error` ended it."""
     if isinstance(error, errors.InterruptedByUserError):
-        return ExitStatus.TERMINATED if error.signal_number == signal.SIGTERM else ExitStatus.INTERRUPTED
+        return next(status for status in ExitStatus if status.value == _SIGNALLED + error.signal_number)
     if isinstance(error, errors.ConnectionFailedError):
         return ExitStatus.CANNOT_CONNECT if error.transient else ExitStatus.USAGE
     return next((status for kind, status in _BY_KIND if isinstance(error, kind)), ExitStatus.INTERNAL)

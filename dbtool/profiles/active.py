@@ -66,8 +66,15 @@ def is_path(argument: str) -> bool:
     )
 
 
+def is_mistyped_url(argument: str) -> bool:
+    """Say whether an argument must have been meant as a URL, and may hold a password like one."""
+    return not is_url(argument) and "//" in argument and ("@" in argument or "password" in argument.lower())
+
+
 def name_argument(argument: str) -> str:
     """Return what a profile given as an argument is called: a URL loses its password and parameters."""
+    if is_mistyped_url(argument):
+        return "a mistyped URL"
     if not is_url(argument):
         return argument
     scheme, _, rest = argument.partition("://")

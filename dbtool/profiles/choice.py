@@ -13,6 +13,7 @@ from dbtool.profiles.active import (
     Rule,
     RuleReport,
     Surroundings,
+    is_mistyped_url,
     is_path,
     is_url,
     name_argument,
@@ -82,6 +83,12 @@ def explain(
 
 
 def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
+    if is_mistyped_url(said):
+        # Not quoted: what stands in it may be a password.
+        raise ProfileError(
+            f"{report.source}: it looks like a URL and is none: write postgresql://user@host/database, mysql://..., "
+            "mariadb://... or sqlite:///file.db"
+        )
     try:
         if report.rule in _ARGUMENT_RULES and (is_url(said) or is_path(said)):
             profile = _read_argument(said, report.source)

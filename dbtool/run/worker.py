@@ -114,7 +114,10 @@ class Worker:
 
     @contextmanager
     def signals(self, tidy: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into requests to stop; a second one calls `tidy` and ends the process."""
+        """Turn SIGINT, SIGTERM and SIGHUP into requests to stop; a second one calls `tidy` and ends the process.
+
+        A SIGHUP that is ignored already (nohup) stays so.
+        """
 
         def handle(number: int, _frame: FrameType | None) -> None:
             if number == signal.SIGINT and self.leaves_interrupt():
@@ -125,7 +128,7 @@ class Worker:
             self._signal = number
             self._wake.set()
 
-        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, handle) for number in _stopping_signals()}
         try:
             yield
         finally:
@@ -219,6 +222,13 @@ class Worker:
         if job.failure is not None:
             raise job.failure
         return job.result  # type: ignore[return-value] # set, as the job is done and has not failed
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
 
 
 def _word_signal(number: int) -> InterruptedByUserError:

@@ -172,3 +172,14 @@ def test_no_file_of_mysql_is_read_behind_the_profiles_back(
     surroundings = {"HOME": str(tmp_path), "MYSQL_HOST": "127.0.0.9", "MYSQL_PWD": "wrong", "MYSQL_TCP_PORT": "1"}
     done = run_dbtool("query", "-p", mariadb_database.url, "select 1 as a", environment=surroundings)
     assert (done.status, done.out) == (0, b"a\n1\n")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["jdbc:postgresql://127.0.0.1/x?user=u&password=s3cr3t", "mysql//root:s3cr3t@127.0.0.1/x", "pg:s3cr3t@//host/x"],
+)
+def test_a_mistyped_url_does_not_show_its_password(argument: str) -> None:
+    done = run_dbtool("query", "-p", argument, "select 1")
+    assert done.status == 2
+    assert "looks like a URL" in done.err
+    assert "s3cr3t" not in done.err

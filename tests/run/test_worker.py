@@ -72,7 +72,7 @@ def test_a_call_raises_what_the_work_raised(worker: Worker) -> None:
     assert worker.call(lambda: 1) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_and_is_the_reason_that_is_raised(worker: Worker, number: signal.Signals) -> None:
     statement = _Statement()
     with worker.signals():
