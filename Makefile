@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check servers completions bench clean
+.PHONY: help demo test check servers completions soak bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for
 
 completions: $(VENV)/.tools ## write the completion scripts anew
 	@$(BIN)/python -m tests.completions.generate
+
+soak: $(VENV)/.tools ## run the pool against its model for over a minute
+	$(BIN)/python -m tests.pool.soak
 
 bench: $(VENV)/.tools ## measure dbtool beside its peers
 	$(BIN)/python -m benchmarks

@@ -74,6 +74,8 @@ def _places() -> Iterator[Places]:
 
 def _environment(places: Places) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    # A state directory of its own: `switch` is measured, and must not switch anything of the user's.
+    kept["XDG_STATE_HOME"] = str(places.profiles.parent / "state")
     return {**kept, "DBTOOL_CONFIG": str(places.profiles), "PYTHONPATH": str(ROOT)}
 
 
@@ -114,7 +116,8 @@ def main() -> None:
     compileall.compile_dir(ROOT / "dbtool", quiet=1)
     lines = [
         "# Results\n",
-        f"{_describe_machine()}. Whole processes, byte-compiled; medians; the contenders of a case ran in turn.\n",
+        f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs or 7} runs after a warm-up; "
+        "the contenders of a case ran in turn.\n",
         "| Work | Who | Wall s | CPU s | Peak MB | dbtool ÷ peer | Budget |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]

@@ -65,6 +65,8 @@ def list_cases(places: Places) -> Iterator[Case]:
 def _start_up(_places: Places) -> Iterator[Case]:
     bare, typer = _python("bare Python", "pass"), _python("import typer", "import typer")
     yield Case(name="`current`", contenders=_present(_dbtool("current"), bare), budget=0.040)
+    yield Case(name="completion of a name", contenders=_present(_dbtool("__complete", "profiles"), bare), budget=0.040)
+    yield Case(name="`switch x`", contenders=_present(_dbtool("switch", "sqlite"), bare, typer), budget=0.090)
     yield Case(name="`profile list`", contenders=_present(_dbtool("profile", "list"), bare, typer), budget=0.090)
     yield Case(name="`--help`", contenders=_present(_dbtool("--help"), bare, typer), budget=0.150)
 
