@@ -116,8 +116,8 @@ def main() -> None:
     compileall.compile_dir(ROOT / "dbtool", quiet=1)
     lines = [
         "# Results\n",
-        f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs or 7} runs after a warm-up; "
-        "the contenders of a case ran in turn.\n",
+        f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs or 7} runs after a "
+        "warm-up; the contenders of a case ran in turn.\n",
         "| Work | Who | Wall s | CPU s | Peak MB | dbtool ÷ peer | Budget |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
