@@ -10,6 +10,7 @@ from dbtool.profiles.problems import suggest
 LIBPQ_KEYS: Mapping[str, str] = MappingProxyType(
     {
         "host": "host",
+        "hostaddr": "host",
         "port": "port",
         "dbname": "database",
         "user": "user",

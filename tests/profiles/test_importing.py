@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dbtool.errors import ProfileError
+from dbtool.profiles.foreign import LIBPQ_KEYS, translate
 from dbtool.profiles.importing import SOURCES, Found, read_found
 from dbtool.profiles.rewriting import add_profile
 from tests.profiles.world import World
@@ -273,3 +274,7 @@ def test_what_is_imported_is_a_valid_profile(world: World, name: str) -> None:
     world.write_user(add_profile("", found_name, values))
     world.get(found_name)
     assert not found.left_out
+
+
+def test_an_address_without_a_name_is_the_host_of_an_imported_service() -> None:
+    assert translate("hostaddr", "10.1.2.3", LIBPQ_KEYS) == ("host", "10.1.2.3")
