@@ -99,7 +99,9 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
             raise
         if report.rule is Rule.SWITCHED and said not in catalog.names():
             raise ProfileError(f"{report.source}: {error}; {_SWITCH_CURE}") from None
-        raise ProfileError(f"{report.source}: {error}") from None
+        # An error of the file that the rule stands in names that file already.
+        says_where = str(error).startswith(report.source)
+        raise ProfileError(str(error) if says_where else f"{report.source}: {error}") from None
     stands_open = profile.origin.scope is Scope.ARGUMENT and profile.password is not None
     return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)
 

@@ -184,3 +184,11 @@ def test_a_server_that_refuses_says_so_in_one_line(any_database: DatabaseAddress
     done = run_dbtool("query", *profile_of(any_database), "select 'a\n\x1b[31m\rb' from\n nowhere_at_all")
     assert_refused(done, 1, "nowhere_at_all")
     assert "\x1b" not in done.err
+
+
+def test_a_mistake_in_the_named_file_is_placed_once(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text('[profiles.p]\nengine = "sqlite"\npath = "p.db"\nprotectd = true\n')
+    done = run_dbtool("query", "--config", str(tmp_path / "p.toml"), "select 1")
+    assert done.status == 2
+    assert done.err.count("p.toml") == 1
+    assert "p.toml:4: profile 'p': protectd" in done.err
