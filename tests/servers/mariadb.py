@@ -6,13 +6,14 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
+from pymysql.err import OperationalError
 
 from tests.servers import processes
 from tests.servers.certificates import CLIENT, Certificates, issue_certificates
@@ -83,7 +84,9 @@ class MariaDbServer(Server):
         for (session,) in self.execute(
             f"SELECT id FROM information_schema.processlist WHERE db = '{address.database}'"
         ):
-            self.execute(f"KILL CONNECTION {session}")
+            # It may end by itself between the list and the kill.
+            with suppress(OperationalError):
+                self.execute(f"KILL CONNECTION {session}")
         self.execute(f"DROP DATABASE IF EXISTS {address.database}")
 
     def _prepare(self) -> None:
