@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         QueryError,
     )
     from dbtool.library import Databases
+    from dbtool.pool.events import PoolEvents
 
 __version__ = "0.1.0"
 
@@ -37,19 +38,24 @@ __all__ = [
 
 
 def open_pool(
-    profile: str | None = None, *, config: str | None = None, write: bool = False
+    profile: str | None = None,
+    *,
+    config: str | None = None,
+    write: bool = False,
+    events: PoolEvents | None = None,
 ) -> AbstractContextManager[Any]:
     """Open a profile's connection pool for a `with` block, which gets a peewee database.
 
     `profile` is a name, a URL or an SQLite file's path; without one the active profile counts.
     `config` names a file or directory of profiles to read alone. The sessions of a `protected`
-    profile are read-only unless `write` is true. Raises ProfileError, GuardError; a checkout
-    raises PoolTimeoutError or ConnectionFailedError. The pool may be used by many threads.
+    profile are read-only unless `write` is true. `events` is told what the pool does, as it happens.
+    Raises ProfileError, GuardError; a checkout raises PoolTimeoutError or ConnectionFailedError. The
+    pool may be used by many threads.
     """
     from dbtool.databases import open_pool as open_chosen  # noqa: PLC0415 - brings the profiles
     from dbtool.process import process_environment  # noqa: PLC0415
 
-    return open_chosen(process_environment(), profile, config=config, write=write)
+    return open_chosen(process_environment(), profile, config=config, write=write, events=events)
 
 
 def __getattr__(name: str) -> Any:

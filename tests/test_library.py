@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import peewee
 import pytest
@@ -26,6 +27,12 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_pool_opens_by_name() -> None:
     with dbtool.open_pool("b") as database, database.connection_context():
         assert Path(database.execute_sql("PRAGMA database_list").fetchone()[2]).name == "b.db"
+
+
+def test_a_pool_tells_its_events() -> None:
+    events = Mock()
+    with dbtool.open_pool("b", events=events) as database, database.connection_context():
+        assert [name for name, *_ in events.method_calls] == ["connecting", "connected", "checked_out"]
 
 
 def test_databases_switch_under_models() -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dbtool.dialects import Dialect
 from dbtool.errors import DbtoolError
+from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.records import Record
 from dbtool.result import Sink
@@ -127,8 +128,8 @@ class Engine(Record):
     """The driver half of an engine, as one record."""
 
     dialect: Dialect
-    build_database: Callable[[Target, SessionSettings], Any]
-    """Make (not open) a peewee database with a pool for a target."""
+    build_database: Callable[[Target, SessionSettings, PoolEvents | None], Any]
+    """Make (not open) a peewee database with a pool for a target, which tells its events."""
     adopt: Callable[[Any, Target, SessionSettings], DriverConnection]
     """Wrap a raw driver connection that came out of such a pool."""
     translate_connect_error: Callable[[BaseException, Target], DbtoolError]

@@ -29,7 +29,7 @@ from dbtool.engines.parameters import render
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
 from dbtool.errors import QueryError
-from dbtool.pool import PooledMySQLDatabase
+from dbtool.pool import PooledMySQLDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
@@ -285,12 +285,12 @@ def _timeout_setting(raw: Any, seconds: float) -> str:
     return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
 
 
-def _build_database(target: Target, settings: SessionSettings) -> PooledMySQLDatabase:
+def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
     arguments = connect_arguments(target, settings)
     database = PooledMySQLDatabase(
         arguments.pop("database"),
         **arguments,
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
     )
     # peewee's JSON fields are different on MariaDB, and go by what they are told.
     database.mariadb = target.engine == "mariadb"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
 
 
-def pool_arguments(target: Target, on_connect: Callable[[Any], object]) -> dict[str, Any]:
+def pool_arguments(target: Target, on_connect: Callable[[Any], object], events: PoolEvents | None) -> dict[str, Any]:
     """Return what a pooled database takes beside its driver's arguments."""
     pool = target.pool
     return {
@@ -21,4 +22,5 @@ def pool_arguments(target: Target, on_connect: Callable[[Any], object]) -> dict[
         "reset": pool.reset.value,
         "name": target.name,
         "on_connect": on_connect,
+        "events": events,
     }

@@ -31,7 +31,7 @@ from dbtool.engines.postgres_errors import DisplacedError, translate, translate_
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, ProfileError, QueryError, UsageError
-from dbtool.pool import PooledPostgresqlDatabase
+from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
@@ -308,12 +308,12 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def _build_database(target: Target, settings: SessionSettings) -> PooledPostgresqlDatabase:
+def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
     return PooledPostgresqlDatabase(
         target.database or target.user,
         connection_factory=Session,
         **connect_arguments(target, settings),
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
     )
 
 

@@ -35,7 +35,7 @@ from dbtool.errors import (
     TimedOutError,
     one_line,
 )
-from dbtool.pool import PooledSqliteDatabase
+from dbtool.pool import PooledSqliteDatabase, PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.result import Column, Kind, Sink
 from dbtool.statements import Statement, find_parameters
@@ -258,12 +258,12 @@ def _translate_connect_error(error: BaseException, target: Target) -> DbtoolErro
     )
 
 
-def _build_database(target: Target, settings: SessionSettings) -> PooledSqliteDatabase:
+def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledSqliteDatabase:
     return PooledSqliteDatabase(
         database_uri(target, settings),
         uri=True,
         busy_timeout=target.busy_timeout,
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings)),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
     )
 
 

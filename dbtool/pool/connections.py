@@ -52,6 +52,10 @@ class ConnectionPool(Checkout):
         with self._ledger.lock:
             self._ledger.replace_options(options)
 
+    def open_unpooled(self) -> Any:
+        """Open a connection that the pool knows nothing of; raises what the driver raises."""
+        return self._backend.open()
+
     def stats(self) -> PoolStats:
         """Return the gauges and counters of this moment."""
         return self._ledger.count()

@@ -230,6 +230,13 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         self._return_whatever_happens(is_silent=True)
         return self._pool.shut_down(timeout)
 
+    def open_unpooled(self) -> Any:
+        """Open a connection of the driver that the pool knows nothing of, set up as the pool's own are.
+
+        The caller closes it. Raises what the driver raises.
+        """
+        return self._pool.open_unpooled()
+
     def stats(self) -> PoolStats:
         """Return the pool's gauges and counters of this moment."""
         return self._pool.stats()

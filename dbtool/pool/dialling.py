@@ -149,6 +149,8 @@ class Dialler:
         ledger = self._ledger
         epoch, generation, options = ledger.epoch, ledger.generation, ledger.options
         started = self._clock()
+        if self._events is not None:
+            announce(self._events.connecting)
         connection = self._backend.open()
         now = self._clock()
         lease = Lease(connection, self._backend.find_driver(connection), epoch=epoch, generation=generation)

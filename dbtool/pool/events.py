@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVarTuple
 
 _logger = logging.getLogger(__name__)
-_Detail = TypeVar("_Detail")
+_Details = TypeVarTuple("_Details")
 
 
 class PoolEvents(Protocol):
@@ -15,6 +15,9 @@ class PoolEvents(Protocol):
 
     The thread is whichever caused the event. An exception is logged and goes no further.
     """
+
+    def connecting(self) -> None:
+        """Note that a connection is about to be opened, on the thread that opens it."""
 
     def connected(self, seconds: float) -> None:
         """Note that a connection was opened, and how long that took."""
@@ -35,9 +38,9 @@ class PoolEvents(Protocol):
         """Note that a caller got no connection before its deadline."""
 
 
-def announce(handler: Callable[[_Detail], None], detail: _Detail) -> None:
+def announce(handler: Callable[[*_Details], None], *details: *_Details) -> None:
     """Call an event's handler; what it raises must not cost anybody a connection."""
     try:
-        handler(detail)
+        handler(*details)
     except Exception:
         _logger.exception("a handler of pool events failed")

@@ -18,6 +18,9 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[str] = []
 
+    def connecting(self) -> None:
+        self.events.append("connecting")
+
     def connected(self, seconds: float) -> None:
         self.events.append("connected")
 
@@ -77,6 +80,14 @@ def test_counts_no_dead_connection_as_used_again(make_pool: MakePool, timeout: f
     assert (stats.created, stats.reused, stats.validated) == (2, 2, 1)
 
 
+def test_knows_nothing_of_a_connection_opened_beside_it(make_pool: MakePool) -> None:
+    pool = make_pool(max_connections=1)
+    connections = [pool.open_unpooled() for _ in range(2)]
+
+    assert pool.stats().total == 0
+    assert connections[0] is not connections[1]
+
+
 def test_cannot_be_changed(make_pool: MakePool) -> None:
     stats = make_pool().stats()
 
@@ -99,12 +110,14 @@ def test_events_come_in_order(make_pool: MakePool, server: StubServer) -> None:
     with pytest.raises(Exception, match="nobody listens"):
         pool.connect()
 
-    assert recorder.events[:6] == [
+    assert recorder.events[:8] == [
+        "connecting",
         "connected",
         "checked_out",
         "timed_out",
         "checked_in",
         "discarded closed",
+        "connecting",
         "connect_failed ConnectionRefusedError",
     ]
 
