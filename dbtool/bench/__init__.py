@@ -1,0 +1,1 @@
+"""What `dbtool pool-bench` measures: pools under load, as data."""

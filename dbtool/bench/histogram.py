@@ -1,0 +1,120 @@
+"""Durations counted in buckets: flat memory however long the run, and mergeable between threads, processes and hosts.
+
+The buckets are those of a floating-point number with a mantissa of seven bits, as in HdrHistogram
+(http://hdrhistogram.org): each octave of nanoseconds is cut into 128 parts, and so a value read back is
+off by less than 0.8 %.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from dbtool.errors import UsageError
+
+_BITS = 7
+_PARTS = 1 << _BITS
+_LONGEST = 1 << 43
+"""Nanoseconds that the last bucket stands for: over two hours."""
+_SIZE = (_LONGEST.bit_length() - _BITS) << _BITS
+_VERSION = 1
+
+
+class Histogram:
+    """Counts of durations. One thread records; merging is for when it has stopped."""
+
+    __slots__ = ("_counts", "count", "longest", "sum")
+
+    def __init__(self) -> None:
+        self._counts = array("Q", bytes(8 * _SIZE))
+        self.count = 0
+        self.sum = 0.0
+        """Seconds."""
+        self.longest = 0.0
+        """Seconds; exact."""
+
+    def record(self, seconds: float) -> None:
+        """Count one duration; a negative one, which a clock can produce, counts as zero."""
+        nanoseconds = int(seconds * 1e9)
+        if nanoseconds < _PARTS:
+            self._counts[max(nanoseconds, 0)] += 1
+        else:
+            shift = nanoseconds.bit_length() - _BITS - 1
+            self._counts[min((shift << _BITS) + (nanoseconds >> shift), _SIZE - 1)] += 1
+        self.count += 1
+        self.sum += seconds
+        if seconds > self.longest:  # noqa: PLR1730 - a call of max takes as long as all the rest
+            self.longest = seconds
+
+    def merge(self, other: Histogram) -> None:
+        """Count what another one has counted."""
+        for index, count in other._used():
+            self._counts[index] += count
+        self.count += other.count
+        self.sum += other.sum
+        self.longest = max(self.longest, other.longest)
+
+    @classmethod
+    def merged(cls, histograms: Iterable[Histogram]) -> Self:
+        """Return one that has counted what all of these have."""
+        whole = cls()
+        for histogram in histograms:
+            whole.merge(histogram)
+        return whole
+
+    @property
+    def mean(self) -> float:
+        """Seconds; 0 where nothing was counted."""
+        return self.sum / self.count if self.count else 0.0
+
+    def percentile(self, part: float) -> float:
+        """Return the seconds within which this part (0 to 1) of the durations lie; 0 where nothing was counted."""
+        rank = max(1, math.ceil(part * self.count))
+        seen = 0
+        for index, count in self._used():
+            seen += count
+            if seen >= rank:
+                return min(_upper_bound(index), self.longest)
+        return 0.0
+
+    def buckets(self) -> Iterator[tuple[float, float, int]]:
+        """Give the buckets that hold something, the shortest first: from and to, in seconds, and the count."""
+        for index, count in self._used():
+            yield _lower_bound(index), _upper_bound(index), count
+
+    def _used(self) -> Iterator[tuple[int, int]]:
+        return ((index, count) for index, count in enumerate(self._counts) if count)
+
+    def encode(self) -> str:
+        """Return the histogram as a line of text, which `decode` reads."""
+        used = [value for pair in self._used() for value in pair]
+        text = f"{_VERSION} {self.count} {self.sum!r} {self.longest!r} " + " ".join(map(str, used))
+        return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read what `encode` wrote; raises UsageError for anything else."""
+        try:
+            version, count, total, longest, *used = zlib.decompress(base64.b64decode(text, validate=True)).split()
+            if int(version) != _VERSION:
+                raise ValueError(f"its version is {int(version)}")
+            histogram = cls()
+            for index, number in zip(used[::2], used[1::2], strict=True):
+                histogram._counts[int(index)] = int(number)
+            histogram.count, histogram.sum, histogram.longest = int(count), float(total), float(longest)
+        except (ValueError, IndexError, OverflowError, zlib.error) as error:
+            raise UsageError(f"a histogram of the report cannot be read: {error}") from error
+        return histogram
+
+
+def _lower_bound(index: int) -> float:
+    shift = max((index >> _BITS) - 1, 0)
+    return ((index - (shift << _BITS)) << shift) * 1e-9
+
+
+def _upper_bound(index: int) -> float:
+    return _lower_bound(index + 1)
