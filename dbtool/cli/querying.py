@@ -85,7 +85,7 @@ class Query:
         dialect, one_result = DIALECTS[choice.profile.engine], format_.name if takes_one else None
 
         def check() -> list[Source]:
-            sources = [look_into(source) for source in request.sources]
+            sources = [look_into(source, self._worker.stop.check) for source in request.sources]
             return check_sources(sources, dialect, request.run, one_result=one_result)
 
         sources = self._worker.call(check, deadline=self._limits.deadline, late=self._limits.late)

@@ -84,7 +84,7 @@ class Runner:
         """Run every statement of `sources`; raises the first failure, or at the end that of --keep-going."""
         with self._enclosing_transaction():
             for source in sources:
-                with source.open() as read:
+                with source.open(self.stop.check) as read:
                     self._run_all(read, source.name)
             self.results.finish()
             # Inside, so that what went wrong, or is not as expected, is not committed.

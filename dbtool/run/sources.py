@@ -23,8 +23,18 @@ CHECKED_SIZE = 1 << 20
 _CHUNK = 1 << 18
 STANDARD_INPUT = "-"
 
+_BETWEEN_CHECKS = 100
+"""Milliseconds between two looks at whether a read that waits is still wanted."""
+
 Reader = Callable[[], bytes]
 """Returns the next bytes that have arrived, b"" at the end."""
+
+Check = Callable[[], object]
+"""Raises when there is no use in reading on."""
+
+
+def _go_on() -> None:
+    """Check nothing."""
 
 
 class Source(Record):
@@ -39,15 +49,18 @@ class Source(Record):
     """What has been read of the stream already."""
 
     @contextmanager
-    def open(self) -> Iterator[Reader]:
-        """Give a reader over the source; a file is closed at the end, a stream is left open."""
+    def open(self, check: Check = _go_on) -> Iterator[Reader]:
+        """Give a reader over the source; a file is closed at the end, a stream is left open.
+
+        `check` is called before each read and every now and then while one waits: what it raises ends the read.
+        """
         if self.content is not None:
             yield _read_once(self.content)
         elif self.stream is not None:
-            yield _read_arriving(self.stream, self.head)
+            yield _read_arriving(self.stream, check, self.head)
         elif self.path is not None:
             with _open_file(self.path, self.name) as file:
-                yield _read_arriving(file)
+                yield _read_arriving(file, check)
 
 
 def _read_once(content: bytes) -> Reader:
@@ -55,18 +68,33 @@ def _read_once(content: bytes) -> Reader:
     return lambda: remaining.pop() if remaining else b""
 
 
-def _read_arriving(stream: BinaryIO, head: bytes = b"") -> Reader:
+def _read_arriving(stream: BinaryIO, check: Check, head: bytes = b"") -> Reader:
     waiting = [head] if head else []
-    return lambda: waiting.pop() if waiting else _read_some(stream)
+    return lambda: waiting.pop() if waiting else _read_some(stream, check)
 
 
-def _read_some(stream: BinaryIO) -> bytes:
+def _read_some(stream: BinaryIO, check: Check) -> bytes:
     """Return what has arrived, b"" at the end; waits for something, also where the pipe would not."""
     # read1 returns what is there instead of waiting until a whole chunk has come.
     read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+    check()
+    _wait_for_arrival(stream, check)
     while (data := read(_CHUNK)) is None:
-        select.select([stream], [], [])
+        _wait_for_arrival(stream, check)
     return data
+
+
+def _wait_for_arrival(stream: BinaryIO, check: Check) -> None:
+    """Wait until a read would find something, where the platform can tell; read1 leaves nothing in a buffer."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):  # a stream that is no file
+        return
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(_BETWEEN_CHECKS):
+            check()
 
 
 def from_arguments(texts: Sequence[str]) -> list[Source]:
@@ -101,16 +129,17 @@ def from_stream(stream: BinaryIO) -> Source:
     return Source(name="standard input", stream=stream)
 
 
-def look_into(source: Source) -> Source:
+def look_into(source: Source, check: Check = _go_on) -> Source:
     """Return a stream's source once something has come of it, or its end: an empty one then holds nothing.
 
-    A small regular file behind it is read at once. May wait as long as the stream's writer does.
+    A small regular file behind it is read at once. May wait as long as the stream's writer does, or
+    until `check` raises.
     """
     if source.stream is None:
         return source
     if _is_small_file(source.stream):
         return Source(name=source.name, content=source.stream.read())
-    head = _read_some(source.stream)
+    head = _read_some(source.stream, check)
     return source.replaced(head=head) if head else Source(name=source.name, content=b"")
 
 

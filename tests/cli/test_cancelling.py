@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -114,6 +117,52 @@ def _waits_for_input(pid: int) -> bool:
     except OSError:
         return False
     return any("pipe" in place for place in waiting)
+
+
+def test_a_signal_while_copy_waits_for_its_data_ends_it_at_once_and_cleanly(
+    postgres: PostgresServer, postgres_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    mark = f"t_{uuid4().hex}"
+    sessions = PostgresSessions(postgres)
+    with started("query", "-p", postgres_database.url, home=tmp_path, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"create table {mark} (i int);\ncopy {mark} from stdin;\n1\n".encode())
+        process.stdin.flush()
+        eventually(lambda: bool(sessions.find(f"copy {mark}")))
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=4)
+        took = time.monotonic() - asked
+        assert process.stderr is not None
+        assert (status, process.stderr.read()) == (130, b"dbtool: error: stopped by SIGINT\n")
+    assert took < 2
+    assert not sessions.find(f"copy {mark}")
+    left = run_dbtool("query", "-p", postgres_database.url, f"select count(*) from {mark}", "-F", "value")
+    assert left.out == b"0\n"
+
+
+def test_a_signal_ends_a_copy_whose_data_never_end(
+    postgres: PostgresServer, postgres_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    mark = f"t_{uuid4().hex}"
+    assert run_dbtool("query", "-p", postgres_database.url, f"create table {mark} (i int)").status == 0
+    read_end, write_end = os.pipe()
+    feeder = threading.Thread(target=_feed, args=(write_end, f"copy {mark} from stdin;\n".encode(), b"1\n" * 4096))
+    with started("query", "-p", postgres_database.url, home=tmp_path, stdin=read_end) as process:
+        os.close(read_end)
+        feeder.start()
+        signal_when_running(process, PostgresSessions(postgres), f"copy {mark}", signal.SIGINT)
+        done = finish(process, seconds=4)
+    feeder.join()
+    assert (done.status, done.err) == (130, "dbtool: error: stopped by SIGINT\n")
+
+
+def _feed(descriptor: int, head: bytes, block: bytes) -> None:
+    """Write into a pipe until its reader has gone."""
+    with contextlib.suppress(BrokenPipeError), open(descriptor, "wb", buffering=0) as pipe:
+        pipe.write(head)
+        while True:
+            pipe.write(block)
 
 
 def test_a_signal_while_connecting_ends_the_command_at_once(tmp_path: Path) -> None:
