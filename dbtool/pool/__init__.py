@@ -9,14 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dbtool.pool.databases import (
-        PooledDatabase,
-        PooledMySQLDatabase,
-        PooledPostgresqlDatabase,
-        PooledSqliteDatabase,
-    )
+    from dbtool.pool.databases import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
     from dbtool.pool.errors import MaxConnectionsExceeded, PoolClosedError, PoolTimeout, PoolUnreachableError
     from dbtool.pool.events import PoolEvents
+    from dbtool.pool.mixin import PooledDatabase
     from dbtool.pool.stats import PoolStats
 
 __all__ = [
@@ -39,7 +35,7 @@ _HOMES = {
     "PoolStats": "stats",
     "PoolTimeout": "errors",
     "PoolUnreachableError": "errors",
-    "PooledDatabase": "databases",
+    "PooledDatabase": "mixin",
     "PooledMySQLDatabase": "databases",
     "PooledPostgresqlDatabase": "databases",
     "PooledSqliteDatabase": "databases",

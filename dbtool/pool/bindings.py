@@ -54,7 +54,7 @@ class Binding(peewee._callable_context_manager):  # noqa: SLF001  # what peewee'
 def manages_its_database(model: Any) -> bool:
     """Say whether a model's metadata finds its database in a way of its own, as playhouse's thread-safe one does."""
     kind = type(model._meta)  # noqa: SLF001
-    return hasattr(kind, "database") and not issubclass(kind, _Following)
+    return hasattr(kind, "database") and not issubclass(kind, Following)
 
 
 def _find_binding(metadata: Any) -> Binding | None:
@@ -64,11 +64,12 @@ def _find_binding(metadata: Any) -> Binding | None:
     return None
 
 
-class _Following:
+class Following:
     """Metadata whose database is the one bound here and now, else the model's own."""
 
     @property
     def database(self) -> Any:
+        """The database that counts here and now."""
         binding = _find_binding(self)
         return vars(self)["database"] if binding is None else binding.database
 
@@ -78,6 +79,7 @@ class _Following:
 
     @property
     def table(self) -> Any:
+        """The model's table, bound to that database."""
         binding = _find_binding(self)
         table = super().table  # type: ignore[misc]  # of the metadata that this is mixed into
         if binding is None:
@@ -92,7 +94,7 @@ class _Following:
 
 def _make_following(kind: type) -> type:
     if kind not in _followers:
-        _followers[kind] = type(f"Following{kind.__name__}", (_Following, kind), {})
+        _followers[kind] = type(f"Following{kind.__name__}", (Following, kind), {})
     return _followers[kind]
 
 
@@ -101,5 +103,5 @@ def _adopt(metadata: Any) -> None:
     # The schema manager remembers what `bind` set; without that it asks the metadata.
     metadata.model._schema.database = None  # noqa: SLF001
     with _adopting:
-        if not isinstance(metadata, _Following):
+        if not isinstance(metadata, Following):
             metadata.__class__ = _make_following(type(metadata))

@@ -10,6 +10,7 @@ from dbtool.pool.dialling import Dialler
 from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import Health, Lease, describe_caller
 from dbtool.pool.ledger import Backend, Ledger
+from dbtool.pool.planning import Planner
 from dbtool.pool.queue import Waiter
 from dbtool.pool.refusals import Refusals
 from dbtool.pool.states import find_task
@@ -30,6 +31,7 @@ class Checkout(ABC):
     _events: PoolEvents | None
     _is_watched: bool
     _ledger: Ledger
+    _planner: Planner
     _refusals: Refusals
 
     @abstractmethod
@@ -206,7 +208,7 @@ class Checkout(ABC):
             if reason is None:
                 (ledger.waiters.push_first if is_first else ledger.waiters.push)(waiter)
                 ledger.waits += 1
-                planned = self._dialler.plan(now)
+                planned = self._planner.plan(now)
         if reason is not None:
             raise self._refusals.make(reason)
         self._dialler.start(planned)

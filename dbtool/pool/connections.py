@@ -11,6 +11,7 @@ from dbtool.pool.dialling import Dialler
 from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import RETIRED, Lease
 from dbtool.pool.ledger import Backend, Ledger, PoolOptions
+from dbtool.pool.planning import Planner
 from dbtool.pool.refusals import Refusals
 from dbtool.pool.upkeep import Mailbox, start_upkeep
 
@@ -38,7 +39,8 @@ class ConnectionPool(Checkout):
         self.mailbox: Mailbox = SimpleQueue()
         self._is_kept = False
         self._ledger = Ledger(options)
-        self._dialler = Dialler(self._ledger, self._backend, clock=self._clock, events=self._events)
+        self._planner = Planner(self._ledger)
+        self._dialler = Dialler(self._planner, self._ledger, self._backend, clock=self._clock, events=self._events)
         self._refusals = Refusals(self._ledger, self._clock)
         self._is_watched = self._events is not None or options.is_traced
 
@@ -141,7 +143,7 @@ class ConnectionPool(Checkout):
                 self._is_kept = False
                 return None
             due = ledger.retire(lambda lease: not lease.holder and now >= lease.unfit_at)
-            planned = self._dialler.plan(now)
+            planned = self._planner.plan(now)
             pause = self._find_pause(now)
         self._dialler.start(planned)
         for lease in due:
@@ -201,7 +203,7 @@ class ConnectionPool(Checkout):
             self._ledger.leases.clear()
             self._ledger.idle.clear()
             self._ledger.epoch += 1
-            planned = self._dialler.plan(self._clock())
+            planned = self._planner.plan(self._clock())
         self._dialler.start(planned)
 
     def shut_down(self, timeout: float | None) -> bool:

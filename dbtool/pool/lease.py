@@ -1,4 +1,4 @@
-"""One connection of a pool and what is known about it, and one attempt to get another."""
+"""One connection of a pool, and what is known about it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import sys
 import threading
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbtool.records import Record
-
-if TYPE_CHECKING:
-    from dbtool.pool.queue import Waiter
 
 
 class Health(Enum):
@@ -81,21 +78,6 @@ class Lease:
         self.is_orphaned = False
         """Its thread or task ended without returning it."""
         self.was_used = False
-
-
-class Attempt:
-    """One connection being opened or asked by a helper thread; the pool's lock guards it."""
-
-    __slots__ = ("is_unwanted", "lease", "started_at", "waiter")
-
-    def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
-        self.waiter = waiter
-        """Who it is for; None once that caller was served otherwise."""
-        self.lease = lease
-        """A suspect to ask before another is opened."""
-        self.started_at = started_at
-        self.is_unwanted = False
-        """What comes of it is closed, unless somebody waits by then: idle connections were to be closed."""
 
 
 def describe_caller() -> str:

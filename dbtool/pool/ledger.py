@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dbtool.durations import format_duration
-from dbtool.pool.lease import OBSOLETE, RETIRED, Attempt, Driver, Lease, describe_thread
-from dbtool.pool.queue import Waiter, WaitingQueue
+from dbtool.pool.lease import OBSOLETE, RETIRED, Driver, Lease, describe_thread
+from dbtool.pool.queue import Attempt, Waiter, WaitingQueue
 from dbtool.records import Record
 
 if TYPE_CHECKING:

@@ -1,13 +1,11 @@
-"""Who waits for a connection: first in, first out, each woken by the connection itself."""
+"""Who waits for a connection, first in, first out, and what is being got for whom."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import TIMEOUT_MAX, Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dbtool.pool.lease import Attempt, Lease
+from dbtool.pool.lease import Lease
 
 
 class Waiter:
@@ -44,6 +42,21 @@ class Waiter:
     def wait(self, seconds: float) -> bool:
         """Wait to be granted or rejected; say whether that happened."""
         return self._ready.acquire(timeout=min(max(seconds, 0.0), TIMEOUT_MAX))
+
+
+class Attempt:
+    """One connection being opened or asked by a helper thread; the pool's lock guards it."""
+
+    __slots__ = ("is_unwanted", "lease", "started_at", "waiter")
+
+    def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
+        self.waiter = waiter
+        """Who it is for; None once that caller was served otherwise."""
+        self.lease = lease
+        """A suspect to ask before another is opened."""
+        self.started_at = started_at
+        self.is_unwanted = False
+        """What comes of it is closed, unless somebody waits by then: idle connections were to be closed."""
 
 
 class WaitingQueue(OrderedDict[Waiter, None]):

@@ -13,13 +13,13 @@ from typing import Any
 import peewee
 
 from dbtool.errors import GuardError
-from dbtool.pool.bindings import Binding, _Following
+from dbtool.pool.bindings import Binding, Following
 from dbtool.switching.fields import follow_database
 from dbtool.switching.origins import TrackedQuery, derive, transform
 from dbtool.switching.places import Follower, Stay, find_origin, find_place
 
 
-class SwitchedMetadata(_Following):
+class SwitchedMetadata(Following):
     """Metadata whose database is the one bound here and now, else the one that is current."""
 
     def __init__(self, model: Any, *arguments: Any, **options: Any) -> None:

@@ -1,0 +1,292 @@
+"""peewee's pooled databases, with dbtool's pool under them: drop-ins for those of `playhouse.pool`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import peewee
+import playhouse.pool
+
+from dbtool.errors import UsageError
+from dbtool.pool.backend import PeeweeBackend
+from dbtool.pool.bindings import Binding, manages_its_database
+from dbtool.pool.compatibility import PlayhouseNames, read_timeout
+from dbtool.pool.connections import ConnectionPool
+from dbtool.pool.drivers import find_driver
+from dbtool.pool.events import PoolEvents
+from dbtool.pool.failures import is_permanent
+from dbtool.pool.lease import Health
+from dbtool.pool.ledger import PoolOptions
+from dbtool.pool.states import State, States, ThreadStates, find_task
+
+if TYPE_CHECKING:
+    from dbtool.pool.stats import PoolStats
+
+_logger = logging.getLogger(__name__)
+
+_translation = vars(peewee)["__exception_wrapper__"]
+"""Turns a driver's error into peewee's."""
+
+# peewee's own words, for those who look for them.
+_DEFERRED = "Error, database must be initialized before opening a connection."
+_IN_TRANSACTION = "Attempting to close database while transaction is open."
+
+_POOLS: WeakSet[PooledDatabase] = WeakSet()
+
+
+class LeaseContext(peewee.ConnectionContext):
+    """A block that has a connection, and returns it at the end if it took it."""
+
+    __slots__ = ("_is_taker",)
+
+    def __enter__(self) -> Any:
+        self._is_taker = self.db.connect(reuse_if_open=True)
+        self.db._state.ctx.append(self)  # noqa: SLF001  # peewee's own protocol between blocks
+        return self.db.connection()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        state = self.db._state  # noqa: SLF001
+        if self in state.ctx:
+            state.ctx.remove(self)
+        if self._is_taker and not state.ctx:
+            self.db._return_whatever_happens(is_silent=kind is not None)  # noqa: SLF001
+
+
+class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ignore[misc]
+    """A mixin that gives any peewee database a pool.
+
+    Beyond playhouse's arguments: `min_idle` connections are kept warm; `idle_timeout` ends those unused for so
+    many seconds; `reset` says what is undone on return ("transaction" or "session"); `on_connect` is called
+    with each new connection, and again after a session was reset; `name` stands in messages; `trace` records
+    where each connection was checked out; `events` is told what happens; `clock` counts seconds.
+    """
+
+    def __init__(  # noqa: PLR0913  # playhouse's arguments and one for each promise beyond
+        self,
+        database: Any,
+        max_connections: Any = 20,
+        stale_timeout: Any = None,
+        timeout: Any = None,
+        *,
+        min_idle: int = 0,
+        idle_timeout: float | None = None,
+        reset: str = "transaction",
+        name: str | None = None,
+        trace: bool = False,
+        events: PoolEvents | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        on_connect: Callable[[Any], object] | None = None,
+        **options: Any,
+    ) -> None:
+        if reset not in {"transaction", "session"}:
+            raise UsageError(f"reset={reset!r} is unknown: write 'transaction' or 'session'")
+        settings = PoolOptions(
+            max_connections=playhouse.pool.make_int(max_connections) or None,
+            stale_timeout=playhouse.pool.make_int(stale_timeout),
+            timeout=read_timeout(timeout),
+            min_idle=min_idle,
+            idle_timeout=idle_timeout,
+            resets_session=reset == "session",
+            name=name,
+            is_traced=trace,
+        )
+        backend = PeeweeBackend(self, on_connect, PooledDatabase)
+        self._pool = ConnectionPool(backend, settings, clock=clock, events=events)
+        # Past playhouse's constructor, which would make a second pool.
+        super(playhouse.pool.PooledDatabase, self).__init__(database, **options)
+        _POOLS.add(self)
+
+    def init(
+        self, database: Any, max_connections: Any = None, stale_timeout: Any = None, timeout: Any = None, **options: Any
+    ) -> None:
+        """Point the pool at a database; the connections to the one before are closed."""
+        super(playhouse.pool.PooledDatabase, self).init(database, **options)
+        changes: dict[str, Any] = {}
+        if max_connections is not None:
+            changes["max_connections"] = playhouse.pool.make_int(max_connections) or None
+        if stale_timeout is not None:
+            changes["stale_timeout"] = playhouse.pool.make_int(stale_timeout)
+        if timeout is not None:
+            changes["timeout"] = read_timeout(timeout)
+        self._pool.replace_options(self._pool.options.replaced(**changes))
+        self._pool.begin_anew()
+
+    @property
+    def _state(self) -> State:
+        task = find_task()
+        return self._states.state if task is None else self._states.find_task_state(task)
+
+    @_state.setter
+    def _state(self, state: Any) -> None:
+        kind = ThreadStates if isinstance(state, threading.local) else States
+        self._states: States = kind(self._pool.mailbox)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Check a connection out for this thread or task; False if it has one and `reuse_if_open`."""
+        state = self._state
+        if self.deferred:
+            raise peewee.InterfaceError(_DEFERRED)
+        if not state.closed:
+            if reuse_if_open:
+                return False
+            raise peewee.OperationalError("Connection already opened.")
+        try:
+            state.take(self._pool.acquire(state.thread))
+            self._initialize_connection(state.conn)
+        except BaseException:
+            lease = state.clear()
+            if lease is not None:
+                self._pool.discard(lease, "set-up")
+            with _translation:
+                raise
+        return True
+
+    def close(self) -> bool:
+        """Return this thread's or task's connection to the pool; False if it had none."""
+        state = self._state
+        if self.deferred:
+            raise peewee.InterfaceError(_DEFERRED)
+        if state.transactions:
+            raise peewee.OperationalError(_IN_TRANSACTION)
+        lease = state.clear()
+        if lease is None:
+            return False
+        self._pool.release(lease)
+        return True
+
+    def connection(self) -> Any:
+        """Return this thread's or task's connection, checked out now if need be."""
+        state = self._state
+        if state.closed:
+            self.connect()
+        return state.conn
+
+    def connection_context(self) -> LeaseContext:
+        """Make a block that has a connection; it yields the driver's own."""
+        return LeaseContext(self)
+
+    def _return_whatever_happens(self, *, is_silent: bool) -> None:
+        state = self._state
+        is_in_transaction = bool(state.transactions)
+        lease = state.clear()
+        if lease is not None:
+            self._pool.release(lease)
+        if is_in_transaction and not is_silent:
+            raise peewee.OperationalError(_IN_TRANSACTION)
+
+    def _refuse_in_transaction(self) -> None:
+        if self._state.transactions:
+            raise peewee.OperationalError(_IN_TRANSACTION)
+
+    def bind_ctx(self, models: Sequence[Any], bind_refs: bool = True, bind_backrefs: bool = True) -> Any:
+        """Make a block in which models belong to this database, for this thread or task alone."""
+        if any(manages_its_database(model) for model in models):
+            return super().bind_ctx(models, bind_refs, bind_backrefs)
+        return Binding(models, self, refs=bind_refs, backrefs=bind_backrefs)
+
+    def manual_close(self) -> bool | None:
+        """Close this thread's or task's connection for good; False if it had none."""
+        state = self._state
+        if state.closed:
+            return False
+        self._refuse_in_transaction()
+        lease = state.clear()
+        if lease is not None:
+            self._pool.discard(lease, "closed")
+        return None
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody has."""
+        self._pool.close_idle()
+
+    def close_stale(self, age: float = 600) -> int:
+        """Close the connections that have been out for longer than `age` seconds, under their borrowers."""
+        return self._pool.close_held(age)
+
+    def close_all(self) -> None:
+        """Close every connection, even under its borrower."""
+        self._refuse_in_transaction()
+        self._state.clear()
+        self._pool.close_all()
+
+    def dispose(self) -> None:
+        """Lose every connection without closing any."""
+        self._state.clear()
+        self._pool.forget()
+
+    def shutdown(self, timeout: float | None = None) -> bool:
+        """End the pool for good: refuse new callers, wait for the borrowers, close everything.
+
+        Returns whether every connection came back within `timeout` seconds (None: for ever); one that comes
+        back later is closed then. The caller's own is returned first.
+        """
+        self._return_whatever_happens(is_silent=True)
+        return self._pool.shut_down(timeout)
+
+    def open_unpooled(self) -> Any:
+        """Open a connection of the driver that the pool knows nothing of, set up as the pool's own are.
+
+        The caller closes it. Raises what the driver raises.
+        """
+        return self._pool.open_unpooled()
+
+    def stats(self) -> PoolStats:
+        """Return the pool's gauges and counters of this moment."""
+        return self._pool.stats()
+
+    def is_permanent_failure(self, error: Exception) -> bool:
+        """Say whether a failure to connect is one that waiting cannot mend; a subclass may know better."""
+        return is_permanent(error)
+
+    def _connect(self) -> Any:
+        return self._pool.acquire(self._state.thread).connection
+
+    def _close(self, connection: Any, close_conn: bool = False) -> None:
+        lease = self._pool.find(connection)
+        if close_conn:
+            if lease is None:
+                self._close_raw(connection)
+            else:
+                self._pool.discard(lease, "closed")
+        elif lease is not None:
+            self._pool.release(lease)
+
+    def _dial(self) -> Any:
+        return super(playhouse.pool.PooledDatabase, self)._connect()
+
+    def _close_raw(self, connection: Any) -> None:
+        try:
+            super(playhouse.pool.PooledDatabase, self)._close(connection)
+        except Exception:
+            _logger.debug("a connection could not be closed", exc_info=True)
+
+    def _is_closed(self, connection: Any) -> bool:
+        """Say whether a connection is closed; overridden, it is asked at each checkout."""
+        look = find_driver(connection).look
+        return look is not None and look(connection) is Health.DEAD
+
+    def _can_reuse(self, connection: Any) -> bool:
+        """Undo what a borrower left open; overridden, it is asked at each check-in."""
+        settle = find_driver(connection).settle
+        return settle is None or settle(connection)
+
+    def _start_in_child(self) -> None:
+        self._pool.start_in_child()
+        if self.thread_safe:
+            self._lock: Any = threading.Lock()
+        self._states = self._states.start_in_child(self._pool.mailbox)
+
+
+def _start_all_in_child() -> None:
+    for database in list(_POOLS):
+        database._start_in_child()  # noqa: SLF001  # of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_all_in_child)
