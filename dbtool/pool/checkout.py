@@ -165,6 +165,9 @@ class Checkout(ABC):
             if lease is not None and health is _QUIET:
                 return lease
             suspect, doomed = (lease, None) if health is _DOUBTFUL else (None, lease)
+            if doomed is not None:
+                # Nobody has it any more: its place is about to be free.
+                doomed.holder = 0
             try:
                 # Whoever was handed a dead connection keeps its turn.
                 step = self._queue_up(Waiter(thread, self._clock()), suspect, deadline, is_first=waiter is not None)
@@ -237,7 +240,7 @@ class Checkout(ABC):
             if failure is not None and now < failure.retry_at and deadline <= failure.retry_at:
                 return "the last attempt failed a moment ago"
         elif (
-            not ledger.has_room()
+            not (ledger.opening or ledger.has_room())
             and all(lease.holder == thread and not lease.is_orphaned for lease in ledger.leases)
             and find_task() is not None
         ):

@@ -12,30 +12,7 @@ import pytest
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded
 from tests.pool.conftest import MakePool
-from tests.pool.stub import Borrower, Call, StubServer, wait_for_waiters, wait_until
-
-
-class Gate:
-    """Stops connects until it is opened, and counts those that stand before it."""
-
-    def __init__(self, server: StubServer) -> None:
-        self.standing = 0
-        self._open = threading.Event()
-        self._lock = threading.Lock()
-        server.before_connect = self._stop
-
-    def _stop(self) -> None:
-        with self._lock:
-            self.standing += 1
-        assert self._open.wait(10)
-
-    def open(self) -> None:
-        """Let everybody through."""
-        self._open.set()
-
-    def wait_for(self, count: int) -> None:
-        """Wait until so many connects stand here."""
-        assert wait_until(lambda: self.standing == count)
+from tests.pool.stub import Borrower, Call, Gate, StubServer, wait_for_waiters, wait_until
 
 
 class TestWithAServerThatAnswers:

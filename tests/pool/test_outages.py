@@ -19,7 +19,7 @@ from tests.pool.stub import Borrower, Call, wait_until
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
-from tests.servers.proxy import Proxy
+from dbtool.bench.proxy import Proxy
 
 Make = Callable[..., Any]
 
@@ -27,7 +27,7 @@ Make = Callable[..., Any]
 @pytest.fixture
 def proxy(postgres: PostgresServer) -> Iterator[Proxy]:
     """A way to PostgreSQL that can be broken."""
-    with Proxy(postgres.port) as between:
+    with Proxy(postgres.address) as between:
         yield between
 
 

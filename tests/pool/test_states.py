@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import threading
+import time
 from typing import Any
 
 import pytest
 
+from dbtool.errors import ConnectionFailedError
 from dbtool.pool import PoolTimeout
 from tests.pool.conftest import MakePool
-from tests.pool.stub import Borrower, Call, DbtoolPool, StubServer, take_connection, wait_for_waiters, wait_until
+from tests.pool.stub import Borrower, Call, DbtoolPool, Gate, StubServer, take_connection, wait_for_waiters, wait_until
 
 
 class TestThreads:
@@ -128,6 +131,36 @@ class TestTasks:
 
         asyncio.run(main())
 
+    def test_have_what_died_while_idle_replaced(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=1, timeout=5)
+
+        async def main() -> bool:
+            connection = take_connection(pool)
+            pool.close()
+            connection.is_dead = True
+            return take_connection(pool) is not connection
+
+        assert asyncio.run(main()) is True
+
+    def test_wait_for_what_is_being_opened_for_nobody(self, make_pool: MakePool, server: StubServer) -> None:
+        pool = make_pool(max_connections=2, timeout=5)
+        gate = Gate(server)
+        server.before_connect, stop = (lambda: None), server.before_connect
+
+        async def ask() -> bool:
+            threading.Timer(0.05, gate.open).start()
+            return bool(pool.connect())
+
+        async def main() -> bool:
+            with pool.connection_context():
+                server.before_connect = stop
+                impatient = Call(functools.partial(_connect_within, pool, 0.01))
+                await asyncio.to_thread(impatient.is_done)
+                assert pool.stats().opening == 1
+                return await asyncio.create_task(ask())
+
+        assert asyncio.run(main()) is True
+
     def test_wait_for_what_another_thread_will_return(self, make_pool: MakePool) -> None:
         pool = make_pool(max_connections=1, timeout=5)
         borrower = Borrower(pool).start()
@@ -146,6 +179,12 @@ class TestTasks:
                 return await asyncio.to_thread(pool.is_closed)
 
         assert asyncio.run(main()) is True
+
+
+def _connect_within(pool: DbtoolPool, seconds: float) -> None:
+    """Ask for a connection with another timeout than the pool's."""
+    with pytest.raises((PoolTimeout, ConnectionFailedError)):
+        pool._pool._acquire_by(time.monotonic() + seconds, None, threading.get_ident())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
