@@ -135,21 +135,21 @@ class Checkout(ABC):
         An orphan is returned as it is: not to be used, but to be waited for.
         """
         ledger = self._ledger
-        reason = "no connection is free, and the pool does not wait"
         with ledger.lock:
             self._refusals.refuse_if_closed()
             if ledger.idle:
                 return self._take(thread)
-            if ledger.has_room():
-                failure = ledger.failure
-                if failure is None or failure.is_permanent or self._clock() >= failure.retry_at:
-                    ledger.opening += 1
-                    return None
-                reason = "the last attempt failed a moment ago"
+            failure, has_room = ledger.failure, ledger.has_room()
+            if has_room and (failure is None or failure.is_permanent or self._clock() >= failure.retry_at):
+                ledger.opening += 1
+                return None
             for lease in ledger.leases:
                 if lease.is_orphaned:
                     return lease
-        raise self._refusals.make(reason)
+        if has_room:
+            raise self._refusals.make("the last attempt failed a moment ago")
+        # A server that answers may be opening some of them for others.
+        raise self._refusals.make("no connection is free, and the pool does not wait", is_full=failure is None)
 
     def _take(self, thread: int) -> Lease:
         lease = self._ledger.idle.pop()

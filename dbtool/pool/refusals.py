@@ -24,20 +24,23 @@ class Refusals:
         if self._ledger.is_closed:
             raise self.make_closed()
 
-    def make(self, reason: str) -> Exception:
-        """Make the error that says whether the pool is full or the server out of reach."""
-        with self._ledger.lock:
-            failure = self._ledger.failure
-            is_full = len(self._ledger.leases) >= self._ledger.limit
-            is_empty = not self._ledger.leases
-        text = f"{reason}: {self._ledger.describe(self._clock)}"
-        if failure is not None and not is_full:
-            error = PoolUnreachableError(self._name(f"{text}; {failure.error}"), transient=not failure.is_permanent)
-            error.__cause__ = failure.error
-            return error
-        if is_empty:
+    def make(self, reason: str, *, is_full: bool = False) -> Exception:
+        """Make the error that says whether the pool is full or the server out of reach.
+
+        It is full if all its connections exist, or if the caller found it so.
+        """
+        ledger = self._ledger
+        with ledger.lock:
+            failure = ledger.failure
+            is_full = is_full or len(ledger.leases) >= ledger.limit
+        text = f"{reason}: {ledger.describe(self._clock)}"
+        if is_full:
+            return PoolTimeout(self._name(f"{text}; raise max_connections, or hold connections for less time"))
+        if failure is None:
             return PoolUnreachableError(self._name(f"{text}; the server does not answer"), transient=True)
-        return PoolTimeout(self._name(f"{text}; raise max_connections, or hold connections for less time"))
+        error = PoolUnreachableError(self._name(f"{text}; {failure.error}"), transient=not failure.is_permanent)
+        error.__cause__ = failure.error
+        return error
 
     def _name(self, text: str) -> str:
         return f"{self._ledger.options.name or 'pool'}: {text}"

@@ -281,3 +281,28 @@ def test_a_caller_without_deadline_opens_the_first_connection_itself(make_pool: 
     pool.connect()
 
     assert threads == [threading.current_thread().name]
+
+
+def test_a_pool_whose_places_are_all_taken_by_connects_is_full(make_pool: MakePool, server: StubServer) -> None:
+    gate = Gate(server)
+    pool = make_pool(max_connections=1)
+    first = Call(pool.connect)
+    gate.wait_for(1)
+
+    with pytest.raises(MaxConnectionsExceeded):
+        pool.connect()
+    gate.open()
+    assert first.result() is True
+
+
+def test_a_pool_with_room_is_not_called_full_though_others_have_connections(
+    make_pool: MakePool, server: StubServer
+) -> None:
+    pool = make_pool(max_connections=2, timeout=0.02)
+    borrower = Borrower(pool).start()
+    gate = Gate(server)
+
+    with pytest.raises(ConnectionFailedError, match="does not answer"):
+        pool.connect()
+    gate.open()
+    borrower.finish()

@@ -13,13 +13,13 @@ import psycopg2
 import pymysql
 import pytest
 
+from dbtool.bench.proxy import Proxy
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded, PooledMySQLDatabase, PooledPostgresqlDatabase, PoolTimeout
 from tests.pool.stub import Borrower, Call, wait_until
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
-from dbtool.bench.proxy import Proxy
 
 Make = Callable[..., Any]
 
