@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.cli.console import Console
+from dbtool.cli.lasting import LastingSession
 from dbtool.cli.pager import TerminalOutput
 from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, make_results, open_output
 from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
-from dbtool.errors import DbtoolError, InterruptedByUserError, ReaderGoneError, UsageError
+from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError, UsageError
 from dbtool.profiles.model import Profile
 from dbtool.run.checking import RunOptions
 from dbtool.run.runner import Runner, require_no_open_transaction
-from dbtool.run.session import Session
 from dbtool.run.worker import Worker
 from dbtool.statements import Splitter, Statement
 
@@ -28,7 +28,7 @@ class Conversation:
 
     environment: Environment
     console: Console
-    session: Session
+    session: LastingSession
     profile: Profile
     rows: RowsRequest
     options: RunOptions
@@ -36,9 +36,9 @@ class Conversation:
     writes: bool
 
     def hold(self) -> None:
-        """Read and run until Ctrl-D; raises DbtoolError when the connection is lost, or a transaction is open."""
+        """Read and run until Ctrl-D; raises QueryError when a transaction is open then."""
         facts = "" if self.writes else " (read-only)"
-        self.console.note(f"{self.session.engine.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
+        self.console.note(f"{self.session.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
         prompt = LinePrompt(self.environment, self.profile, writes=self.writes)
         while not self._read_on(prompt):
             pass
@@ -48,6 +48,8 @@ class Conversation:
         """Read until the end (True), or until what was typed has to be forgotten (False)."""
         try:
             for statement in self._statements(prompt):
+                if not self.session.is_ready():
+                    return False
                 self._run(statement)
         except LineAbortedError:
             return False
@@ -57,20 +59,19 @@ class Conversation:
         except InterruptedByUserError:
             raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
-            if self.session.connection.is_lost:
-                raise
             self.console.error(str(error))
+            if isinstance(error, ConnectionLostError) or self.session.connection.is_lost:
+                self.session.renew()
             return False
         return True
 
     def _statements(self, prompt: LinePrompt) -> Iterator[Statement]:
         pending: list[Splitter] = []
-        connection = self.session.connection
         read = prompt.reader(
             lambda: bool(pending) and pending[0].pending,
-            lambda: connection.transaction is not TransactionState.NONE,
+            lambda: self.session.connection.transaction is not TransactionState.NONE,
         )
-        pending.append(Splitter(read, self.session.engine.dialect, source="input"))
+        pending.append(Splitter(read, self.session.dialect, source="input"))
         yield from pending[0]
 
     def _run(self, statement: Statement) -> None:
@@ -81,7 +82,7 @@ class Conversation:
         reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)
         runner = Runner(
             connection=self.session.connection,
-            dialect=self.session.engine.dialect,
+            dialect=self.session.dialect,
             results=results,
             options=self.options,
             reporter=reporter,
@@ -106,8 +107,12 @@ class Conversation:
         except ReaderGoneError:
             return  # the pager was left
         except InterruptedByUserError as error:
-            if error.signal_number != signal.SIGINT or self.worker.stuck:
+            if error.signal_number != signal.SIGINT:
                 raise
-            self.console.note("cancelled")
+            if self.session.connection.is_lost or self.worker.is_stuck:
+                self.console.error(str(error))
+                self.session.renew()
+            else:
+                self.console.note("cancelled")
         if results.has_more:
             self.console.note(f"there are more rows: cut at --limit {self.rows.wanted.limit}")

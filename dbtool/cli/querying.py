@@ -28,7 +28,7 @@ from dbtool.run.results import Results, Selection
 from dbtool.run.runner import Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, look_into
-from dbtool.run.worker import Worker
+from dbtool.run.worker import State, Worker
 
 
 class QueryRequest(Record):
@@ -93,7 +93,7 @@ class Query:
             self._say_empty()
             return
         with self._writing(choice) as output:
-            session = self._open_session(choice, read_only=read_only)
+            session = self._open_session(choice, self._limits, read_only=read_only)
             self._run_on(session, output, sources)
 
     @contextmanager
@@ -120,16 +120,16 @@ class Query:
         """Leave the output; a stream whose reader stalls, or is gone, must not hold up the exit."""
         if isinstance(output, FileOutput):
             output.discard()
-        elif not (self._worker.stuck or self._worker.was_stopped or isinstance(error, ReaderGoneError)):
+        elif self._worker.state is State.WILLING and not isinstance(error, ReaderGoneError):
             self._worker.call(output.discard, deadline=self._limits.deadline, late=self._limits.late)
 
-    def _open_session(self, choice: Choice, *, read_only: bool) -> Session:
+    def _open_session(self, choice: Choice, limits: Limits, *, read_only: bool) -> Session:
         prepare_process({choice.profile.engine})
         settings = SessionSettings(
             read_only=read_only,
             statement_timeout=self._request.statement_timeout or choice.profile.statement_timeout,
         )
-        connector = Connector(self._environment, self._console, self._worker, self._limits)
+        connector = Connector(self._environment, self._console, self._worker, limits)
         return connector.open(choice.profile, settings)
 
     def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source]) -> None:
@@ -154,7 +154,7 @@ class Query:
                 self._say_empty()
         finally:
             reporter.close()
-            if not self._worker.stuck:
+            if not self._worker.is_stuck:
                 self._worker.call(lambda: _close(results, session))
             self._report(runner, results, connected)
 
@@ -217,9 +217,18 @@ class Query:
     def _run_prompt(self, choice: Choice, *, read_only: bool) -> None:
         """Read statements at a prompt, each one a run of its own on the same connection."""
         from dbtool.cli.conversation import Conversation  # noqa: PLC0415 - brings the line editor
+        from dbtool.cli.lasting import LastingSession  # noqa: PLC0415 - for the prompt alone
 
         self._refuse_what_a_prompt_cannot_keep()
-        session = self._open_session(choice, read_only=read_only)
+        session = LastingSession(
+            self._console,
+            self._worker,
+            self._open_session(choice, self._limits, read_only=read_only),
+            # --timeout was for the connection that the command began with.
+            lambda: self._open_session(
+                choice, Limits(wait=self._limits.wait, started=time.monotonic()), read_only=read_only
+            ),
+        )
         try:
             Conversation(
                 self._environment,
@@ -232,8 +241,7 @@ class Query:
                 writes=not read_only,
             ).hold()
         finally:
-            if not self._worker.stuck:
-                self._worker.call(session.close)
+            session.close()
 
 
 def _close(results: Results, session: Session) -> None:

@@ -83,6 +83,10 @@ class DriverConnection(Protocol):
         """Say whether the connection is known to be unusable; no round trip."""
 
     @property
+    def has_hung_up(self) -> bool:
+        """Say whether the server has closed the connection while nothing ran; no round trip."""
+
+    @property
     def warnings(self) -> Sequence[str]:
         """What the user should know about how the connection came up."""
 

@@ -30,6 +30,8 @@ from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
 from dbtool.errors import QueryError
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
+from dbtool.pool.checks import look_at_pymysql
+from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
@@ -104,6 +106,11 @@ class MySQLConnection:
     def is_lost(self) -> bool:
         """Say whether PyMySQL has given the connection up."""
         return not self._raw.open
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Say what the socket shows of an idle connection."""
+        return look_at_pymysql(self._raw) is Health.DEAD
 
     @property
     def warnings(self) -> Sequence[str]:

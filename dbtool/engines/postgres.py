@@ -32,6 +32,8 @@ from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, ProfileError, QueryError, UsageError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
+from dbtool.pool.checks import look_at_psycopg
+from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
@@ -102,6 +104,11 @@ class PostgresConnection:
     def is_lost(self) -> bool:
         """Say whether libpq has given the connection up."""
         return bool(self._raw.closed)
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Say what the socket shows of an idle connection."""
+        return look_at_psycopg(self._raw) is Health.DEAD
 
     @property
     def warnings(self) -> Sequence[str]:

@@ -74,6 +74,11 @@ class SqliteConnection:
         return False
 
     @property
+    def has_hung_up(self) -> bool:
+        """There is nobody to hang up."""
+        return False
+
+    @property
     def warnings(self) -> Sequence[str]:
         """There is nothing to warn of."""
         return ()

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -67,6 +68,17 @@ class StopRequest:
             raise self._reason
 
 
+class State(Enum):
+    """How a worker stands with what it has been asked to do."""
+
+    WILLING = auto()
+    """Every call so far was left to run to its end."""
+    STOPPED = auto()
+    """A call was asked to stop, and came back."""
+    STUCK = auto()
+    """A call was asked to stop and did not come back: nothing more can be asked."""
+
+
 class _Job(Generic[_T]):
     def __init__(self, work: Callable[[], _T]) -> None:
         self.work = work
@@ -79,26 +91,32 @@ class Worker:
     """Runs calls one after the other on a thread of its own; `call` belongs to the main thread."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="dbtool-worker", daemon=True)
         self._clock = clock
         self._wake = threading.Event()
         self._signal: int | None = None
-        self._was_stopped = False
         self.leaves_interrupt: Callable[[], bool] = lambda: False
         """Says whether SIGINT belongs to another program just now: a pager on the same terminal."""
+        self._start()
+
+    def _start(self) -> None:
+        self.state = State.WILLING
         self.stop = StopRequest()
-        self.stuck = False
-        """The worker did not come back: nothing more can be asked of it."""
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, args=(self._jobs,), name="dbtool-worker", daemon=True)
         self._thread.start()
 
     @property
-    def was_stopped(self) -> bool:
-        """Say whether any call was asked to stop."""
-        return self._was_stopped
+    def is_stuck(self) -> bool:
+        """Say whether a call did not come back: nothing more can be asked."""
+        return self.state is State.STUCK
 
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def start_over(self) -> None:
+        """Leave a thread that is stuck behind, to end after its call, and go on with a new one."""
+        self._jobs.put(None)
+        self._start()
+
+    def _run(self, jobs: queue.SimpleQueue[_Job[Any] | None]) -> None:
+        while (job := jobs.get()) is not None:
             try:
                 job.result = job.work()
             except BaseException as error:  # raised again on the calling thread
@@ -109,7 +127,7 @@ class Worker:
     def close(self) -> None:
         """Let the thread end once it is idle."""
         self._jobs.put(None)
-        if not self.stuck:
+        if not self.is_stuck:
             self._thread.join()
 
     @contextmanager
@@ -157,7 +175,7 @@ class Worker:
         reason = self._reason(deadline, late)
         if reason is not None:
             self._signal = None
-            self._was_stopped = True
+            self.state = State.STOPPED
             raise reason
         job = _Job(work)
         self._jobs.put(job)
@@ -169,7 +187,7 @@ class Worker:
             reason = self._reason(deadline, late) or glance()
             if reason is not None:
                 self.stop.set(reason)
-                self._was_stopped = True
+                self.state = State.STOPPED
                 self._end(job, running)
                 break
         return self._settle(job, keeps_result=keeps_result)
@@ -204,13 +222,14 @@ class Worker:
         return not job.done.wait(_CANCEL_AGAIN)
 
     def _abandon(self, job: _Job[Any], target: Stoppable | None) -> None:
-        self.stuck = True
         if target is not None:
             target.abandon()
             job.done.wait(_CANCEL_AGAIN)
             reason = self.stop.reason
             if reason is not None:
                 reason.args = (f"{reason}; the server did not confirm the cancel: the statement may still run there",)
+        if not job.done.is_set():
+            self.state = State.STUCK
 
     def _settle(self, job: _Job[_T], *, keeps_result: bool) -> _T:
         """Return the result or raise; a request to stop explains any failure that came after it."""

@@ -94,16 +94,6 @@ def test_sigterm_ends_the_prompt_and_a_statement(running: Running, tmp_path: Pat
     assert running.is_quiet()
 
 
-def test_a_lost_connection_ends_the_prompt(running: Running, tmp_path: Path) -> None:
-    with on_terminal("query", "-p", running.url, home=tmp_path) as terminal:
-        terminal.wait_for(">")
-        terminal.enter(running.sleep + ";")
-        eventually(lambda: not running.is_quiet())
-        running.sessions.end(running.find()[0])
-        assert terminal.finish() == 1
-        assert "its effect is unknown" in terminal.screen
-
-
 @pytest.mark.parametrize(
     ("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )

@@ -12,7 +12,7 @@ import pytest
 
 from dbtool.errors import InterruptedByUserError, QueryError, ReaderGoneError, TimedOutError
 from dbtool.run import worker as worker_module
-from dbtool.run.worker import Worker
+from dbtool.run.worker import State, Worker
 
 
 class _Statement:
@@ -60,7 +60,7 @@ def _raise_when(begun: threading.Event, number: signal.Signals) -> None:
 
 def test_a_call_returns_what_the_work_returned(worker: Worker) -> None:
     assert worker.call(lambda: threading.current_thread().name) == "dbtool-worker"
-    assert not worker.was_stopped
+    assert worker.state is State.WILLING
 
 
 def test_a_call_raises_what_the_work_raised(worker: Worker) -> None:
@@ -81,7 +81,7 @@ def test_a_signal_cancels_and_is_the_reason_that_is_raised(worker: Worker, numbe
             worker.call(statement.run, running=lambda: statement)
     assert caught.value.signal_number == number
     assert isinstance(caught.value.__cause__, QueryError)
-    assert (statement.cancels, statement.abandoned, worker.stuck) == (1, False, False)
+    assert (statement.cancels, statement.abandoned, worker.is_stuck) == (1, False, False)
 
 
 def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
@@ -91,7 +91,7 @@ def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
         with pytest.raises(InterruptedByUserError):
             worker.call(statement.run, running=lambda: statement)
         assert worker.call(lambda: "again") == "again"
-        assert worker.was_stopped
+        assert worker.state is State.STOPPED
 
 
 def test_a_signal_between_two_calls_stops_the_next_one(worker: Worker) -> None:
@@ -138,7 +138,11 @@ def test_a_deadline_that_passes_stops_work_that_holds_nothing() -> None:
 
     with pytest.raises(TimedOutError, match="timed out"):
         worker.call(wait, deadline=110.0)
-    assert worker.stuck
+    assert worker.is_stuck
+    worker.start_over()
+    now[0] = 0.0
+    assert worker.call(lambda: threading.current_thread().name, deadline=1.0) == "dbtool-worker"
+    assert worker.state is State.WILLING
     release.set()
     worker.close()
 
@@ -162,7 +166,9 @@ def test_a_cancel_that_is_not_heard_is_sent_again_and_then_the_socket_is_closed(
         worker.call(statement.run, deadline=time.monotonic() + 0.05, running=lambda: statement)
     assert statement.cancels > 1
     assert statement.abandoned
-    assert worker.stuck
+    # The work has come back after all.
+    assert worker.state is State.STOPPED
+    assert worker.call(lambda: 1) == 1
     worker.close()
 
 
@@ -201,7 +207,7 @@ def test_work_whose_result_stands_has_ended_well_in_spite_of_a_request_to_stop(w
 def _stopped(worker: Worker) -> bool:
     wait = threading.Event()
     for _ in range(400):
-        if worker.was_stopped:
+        if worker.state is not State.WILLING:
             return True
         wait.wait(0.01)
     return False

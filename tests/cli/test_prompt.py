@@ -1,0 +1,116 @@
+"""What a conversation at the prompt survives: a lost connection, a pager that is left, data typed for COPY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dbtool.bench.proxy import Proxy
+from tests.cli.conftest import Running
+from tests.cli.terminal import Terminal, on_terminal
+from tests.cli.watching import eventually
+
+_LOST = "the connection was lost and has been opened again"
+
+
+@contextmanager
+def _prompt_of(
+    url: str, home: Path, *, more: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
+    """Start a conversation with a profile `db`; at its end Ctrl-D is typed, and the status has to be 0."""
+    (home / "p.toml").write_text(f'[profiles.db]\nurl = "{url}"\n{more}')
+    with on_terminal("query", "--config", "p.toml", home=home, environment=environment) as terminal:
+        terminal.wait_for("db>")
+        yield terminal
+        terminal.end_input()
+        assert terminal.finish() == 0
+
+
+def _enter(terminal: Terminal, line: str, answer: str, prompt: str = "db>") -> str:
+    """Type a statement, and wait for its answer and the prompt after it; return what came between."""
+    terminal.enter(line)
+    shown = terminal.wait_for(answer)
+    return shown + terminal.wait_for(prompt)
+
+
+def _lose(running: Running, terminal: Terminal) -> str:
+    """End the session from the outside while a statement runs; return what is said of it."""
+    eventually(lambda: not running.is_quiet())
+    running.sessions.end(running.find()[0])
+    said = terminal.wait_for("its effect is unknown")
+    return said + terminal.wait_for(_LOST) + terminal.wait_for("db>")
+
+
+def _hang_up(proxy: Proxy) -> None:
+    proxy.reset_all()
+    eventually(lambda: proxy.open_connections == 0)
+
+
+def test_a_connection_that_is_lost_in_a_statement_is_opened_again_and_nothing_run_twice(
+    running: Running, tmp_path: Path
+) -> None:
+    with _prompt_of(running.url, tmp_path) as terminal:
+        _enter(terminal, "create table kept (i int);", "CREATE")
+        _enter(terminal, "create temporary table gone (i int);", "CREATE")
+        _enter(terminal, "begin;", "BEGIN", "db*>")
+        terminal.enter(f"insert into kept values (1); {running.sleep}; insert into kept values (2);")
+        assert "the open transaction" in _lose(running, terminal)
+        assert running.is_quiet()
+        _enter(terminal, "select count(*) from gone;", "dbtool: error: input:")
+        assert "│ 0" in _enter(terminal, "select 'rows' as a, count(*) as b from kept;", "1 row (")
+
+
+def test_a_connection_that_was_lost_between_two_statements_is_noticed_before_the_next_is_sent(
+    running: Running, tmp_path: Path
+) -> None:
+    with (
+        Proxy(running.address) as proxy,
+        _prompt_of(running.url_through(proxy.port), tmp_path) as terminal,
+    ):
+        _enter(terminal, "create table t (i int);", "CREATE")
+        _hang_up(proxy)
+        assert _LOST in _enter(terminal, "insert into t values (1);", "has not been sent")
+        _enter(terminal, "insert into t values (2);", "1 row")
+        assert "│ 2" in _enter(terminal, "select 'sum' as a, sum(i) as b from t;", "1 row (")
+
+
+def test_a_server_that_is_away_is_tried_again_with_each_statement(running: Running, tmp_path: Path) -> None:
+    with (
+        Proxy(running.address) as proxy,
+        _prompt_of(running.url_through(proxy.port), tmp_path) as terminal,
+    ):
+        proxy.refuse()
+        _hang_up(proxy)
+        assert "cannot connect" in _enter(terminal, "select 1;", "not connected")
+        assert "cannot connect" in _enter(terminal, "select 2;", "not connected")
+        proxy.restore()
+        assert _LOST in _enter(terminal, "select 3 as three;", "1 row (")
+        proxy.refuse()
+        _hang_up(proxy)
+        _enter(terminal, "select 4;", "not connected")
+
+
+def test_a_guarded_session_is_guarded_again_after_the_connection_was_lost(running: Running, tmp_path: Path) -> None:
+    with _prompt_of(running.url, tmp_path, more="protected = true\n") as terminal:
+        terminal.enter(running.sleep + ";")
+        _lose(running, terminal)
+        _enter(terminal, "create table t (i int);", "see --write")
+
+
+def test_a_statement_whose_cancel_nobody_confirms_does_not_end_the_prompt(running: Running, tmp_path: Path) -> None:
+    with (
+        Proxy(running.address) as proxy,
+        _prompt_of(running.url_through(proxy.port), tmp_path) as terminal,
+    ):
+        terminal.enter(running.sleep + ";")
+        eventually(lambda: not running.is_quiet())
+        proxy.hang()
+        terminal.interrupt()
+        terminal.wait_for("the statement may still run there")
+        proxy.restore()
+        terminal.wait_for(_LOST)
+        terminal.wait_for("db>")
+        _enter(terminal, "select 1 as one;", "1 row (")
+        for session in running.find():
+            running.sessions.end(session)
