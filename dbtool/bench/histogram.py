@@ -22,6 +22,8 @@ _LONGEST = 1 << 43
 """Nanoseconds that the last bucket stands for: over two hours."""
 _SIZE = (_LONGEST.bit_length() - _BITS) << _BITS
 _VERSION = 1
+_LONGEST_TEXT = _SIZE * 32
+"""Bytes: more than a full histogram takes."""
 
 
 class Histogram:
@@ -42,6 +44,7 @@ class Histogram:
         nanoseconds = int(seconds * 1e9)
         if nanoseconds < _PARTS:
             self._counts[max(nanoseconds, 0)] += 1
+            seconds = max(seconds, 0.0)
         else:
             shift = nanoseconds.bit_length() - _BITS - 1
             self._counts[min((shift << _BITS) + (nanoseconds >> shift), _SIZE - 1)] += 1
@@ -99,16 +102,30 @@ class Histogram:
     def decode(cls, text: str) -> Self:
         """Read what `encode` wrote; raises UsageError for anything else."""
         try:
-            version, count, total, longest, *used = zlib.decompress(base64.b64decode(text, validate=True)).split()
-            if int(version) != _VERSION:
-                raise ValueError(f"its version is {int(version)}")
-            histogram = cls()
-            for index, number in zip(used[::2], used[1::2], strict=True):
-                histogram._counts[int(index)] = int(number)
-            histogram.count, histogram.sum, histogram.longest = int(count), float(total), float(longest)
+            return cls._parse(_decompress(base64.b64decode(text, validate=True)))
         except (ValueError, IndexError, OverflowError, zlib.error) as error:
-            raise UsageError(f"a histogram of the report cannot be read: {error}") from error
+            raise UsageError("a histogram of the report cannot be read: it is none that this dbtool knows") from error
+
+    @classmethod
+    def _parse(cls, text: bytes) -> Self:
+        version, count, total, longest, *used = text.split()
+        histogram = cls()
+        histogram.count, histogram.sum, histogram.longest = int(count), float(total), float(longest)
+        for index, number in zip(used[::2], used[1::2], strict=True):
+            histogram._counts[_SIZE if index.startswith(b"-") else int(index)] = int(number)
+        is_sound = sum(histogram._counts) == histogram.count and 0.0 <= histogram.longest < math.inf
+        if int(version) != _VERSION or not is_sound or not math.isfinite(histogram.sum):
+            raise ValueError("the counts or the version are not those of a histogram")
         return histogram
+
+
+def _decompress(packed: bytes) -> bytes:
+    # Bounded: a report comes from anywhere, and a few kilobytes may unpack to gigabytes.
+    unpacking = zlib.decompressobj()
+    text = unpacking.decompress(packed, _LONGEST_TEXT)
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError("the text ends early or late")
+    return text
 
 
 def _lower_bound(index: int) -> float:

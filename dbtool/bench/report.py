@@ -25,6 +25,7 @@ class LoadFacts:
     model: str
     """closed (each thread asks again when it is done) or open (requests arrive by themselves)."""
     threads: int
+    """Over all processes."""
     processes: int
     connections: int
     """The most that the run may open, over all processes."""
