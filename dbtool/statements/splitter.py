@@ -12,12 +12,13 @@ from dbtool.statements.commands import WordCommands, read_command, refuse_comman
 from dbtool.statements.copy_data import CopyData
 from dbtool.statements.lexer import Found, Lexer, Stop
 from dbtool.statements.patterns import compile_match
-from dbtool.statements.statement import Statement
+from dbtool.statements.statement import Statement, new_statement
 from dbtool.statements.stream import Stream
 from dbtool.statements.tokens import Kind, Token
-from dbtool.statements.words import read_leading_words
+from dbtool.statements.words import LeadingWords, read_leading_words
 
-_BLANKS = frozenset(b" \t\n\r\f\v")
+_BLANK_BYTES = b" \t\n\r\f\v"
+_BLANKS = frozenset(_BLANK_BYTES)
 _match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
 _NOWHERE = -1
 _DOT = ord(".")
@@ -37,6 +38,7 @@ class Splitter:
         self._lexer = Lexer(self._lexical)
         self._commands = WordCommands(self._lexical)
         self._has_bodies = self._lexical.trigger_bodies or self._lexical.atomic_bodies
+        self._leading_words = LeadingWords(self._lexical)
         self._comment_place: Place | None = None
         self._hint = _NOWHERE
         self._start = _NOWHERE
@@ -51,6 +53,7 @@ class Splitter:
 
     def __iter__(self) -> Iterator[Statement]:
         while True:
+            yield from self._find_plain_statements()
             statement = self._find_statement()
             if statement is not None:
                 yield statement
@@ -61,14 +64,23 @@ class Splitter:
             else:
                 self._read_on()
 
+    def _find_plain_statements(self) -> Iterator[Statement]:
+        """Return the plain statements that come next, as `_find_statement` would: they are what a dump consists of."""
+        stream, lexer = self._stream, self._lexer
+        if self._start >= 0 or lexer.token is not None or self._hint >= 0:
+            return
+        buffer, source, locate = stream.buffer, stream.source, stream.locate
+        read_words = self._leading_words.read
+        while plain := lexer.match_plain_statement(buffer, stream.position):
+            stream.position = plain.end()
+            text = plain.group(1)
+            if text[-1] in _BLANKS:
+                text = text.rstrip(_BLANK_BYTES)
+            line, column = locate(plain.start(1))
+            yield new_statement((text, source, line, column, read_words(text), None))
+
     def _find_statement(self) -> Statement | None:
         stream, lexer = self._stream, self._lexer
-        if self._start < 0 and lexer.token is None and self._hint < 0:
-            plain = lexer.match_plain_statement(stream.buffer, stream.position)
-            if plain is not None:
-                stream.position = plain.end()
-                self._start, end = plain.span(1)
-                return self._take_statement(end)
         while self._start >= 0 or self._find_start():
             stream.position, stop = lexer.advance(stream.buffer, stream.position, ended=stream.ended)
             if stop is Stop.END_OF_BYTES:

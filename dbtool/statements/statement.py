@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, cast
 
 from dbtool.errors import Place
 from dbtool.statements.copy_data import CopyData
@@ -33,3 +35,7 @@ class Statement(NamedTuple):
         if not breaks:
             return Place(self.source, self.line, self.column + len(before))
         return Place(self.source, self.line + breaks, len(before) - before.rindex("\n"))
+
+
+new_statement = cast("Callable[[tuple[object, ...]], Statement]", partial(tuple.__new__, Statement))
+"""Make a statement of all its fields at once, which takes half the time of `Statement(...)`."""

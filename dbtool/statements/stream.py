@@ -50,7 +50,7 @@ class Stream:
         if breaks:
             self._line += breaks
             self._column = 1
-            mark = buffer.rfind(b"\n", mark, offset) + 1
+            mark = offset if buffer[offset - 1] == _LINE_FEED else buffer.rfind(b"\n", mark, offset) + 1
         if mark < offset:
             self._column += count_characters(buffer[mark:offset])
         self._mark = offset

@@ -16,6 +16,10 @@ _match_head = compile_match(rb"(?:\s*+(?:%b|%b)){0,%d}\s*+" % (_WORD, _SAFE_SYMB
 _find_parts = re.compile(rb"%b|[^\w\s]" % _WORD).findall
 _match_parts = compile_match(rb"(?:\s*+(?:%b|[^\w\s]))*+" % _WORD)
 _ENDINGS = frozenset(b"'\"`0123456789")
+_ENDING_BYTES = frozenset(bytes([byte]) for byte in _ENDINGS)
+_HEAD_ENDS = frozenset({b"(", b" "})
+_NO_HEAD = b"\0"
+"""What no plain statement starts with."""
 _CACHED_LENGTH = 200
 
 
@@ -32,6 +36,27 @@ def read_leading_words(buffer: Buffer, start: int, end: int, lexical: Lexical) -
     if len(words) == _LIMIT or head_end == end or buffer[head_end] in _ENDINGS:
         return words
     return _read_slowly(bytes(buffer[start:end]), lexical)
+
+
+class LeadingWords:
+    """`read_leading_words` for whole statements, most of which begin as the one before them did."""
+
+    def __init__(self, lexical: Lexical) -> None:
+        self._lexical = lexical
+        self._head = _NO_HEAD
+        self._words: tuple[str, ...] = ()
+
+    def read(self, text: bytes) -> tuple[str, ...]:
+        """Return the leading words of a statement."""
+        head = self._head
+        if text.startswith(head) and text[len(head) : len(head) + 1] in _ENDING_BYTES:
+            return self._words
+        self._words = read_leading_words(text, 0, len(text), self._lexical)
+        head = _match_head(text, 0).group()
+        # Only a head that no byte after it can make longer stands for that of another statement.
+        is_whole = head[-1:] in _HEAD_ENDS and text[len(head) : len(head) + 1] in _ENDING_BYTES
+        self._head = head if is_whole else _NO_HEAD
+        return self._words
 
 
 @lru_cache(maxsize=512)

@@ -72,6 +72,23 @@ def test_it_does_not_matter_how_the_bytes_arrive(dialect: str, script: bytes, da
     assert observe((piece for piece in pieces if piece), dialect) == whole
 
 
+_HEADS = [
+    b"insert into t values (",
+    b"INSERT INTO t VALUES(",
+    b"insert into t (a, b) values ( ",
+    b"update t set a = ",
+    b"delete from t",
+]
+_VALUES = [b"1", b"'x'", b"null", b"-1", b"x'00'", b"t2", b"/**/1", b"+2", b"(3)", b" 4", b""]
+
+
+@EVERY_DIALECT
+@given(rows=st.lists(st.tuples(st.sampled_from(_HEADS), st.sampled_from(_VALUES)), max_size=12))
+def test_statements_that_begin_alike_are_told_apart(dialect: str, rows: list[tuple[bytes, bytes]]) -> None:
+    script = b"".join(head + value + b", 2) ;\n" for head, value in rows)
+    assert observe([script], dialect) == observe(cut(script, 1), dialect)
+
+
 _PLAIN = [
     b"a",
     b"b_1",
