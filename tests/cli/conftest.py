@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -25,13 +26,16 @@ class Running:
         return self.sessions.sleep.format(mark=self.mark)
 
     @property
-    def port(self) -> int:
-        """The server's port."""
-        return int(self.url.rpartition(":")[2].partition("/")[0])
+    def address(self) -> tuple[str, int]:
+        """Where the server listens."""
+        parts = urlsplit(self.url)
+        assert parts.hostname
+        assert parts.port
+        return parts.hostname, parts.port
 
     def url_through(self, port: int) -> str:
         """Return the URL by way of a proxy."""
-        return self.url.replace(f":{self.port}/", f":{port}/")
+        return self.url.replace(f":{self.address[1]}/", f":{port}/")
 
     def find(self) -> list[int]:
         """Return the sessions that run a marked statement."""

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 
+from dbtool.bench.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.running import run_dbtool
 from tests.cli.watching import (
@@ -31,7 +32,6 @@ from tests.cli.watching import (
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
-from tests.servers.proxy import Proxy
 
 _ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 
@@ -190,7 +190,7 @@ def test_a_cancel_that_nobody_confirms_is_bounded_and_said(
     addresses = (postgres_database, postgres_database, mariadb_database)
     views: list[Sessions] = [PostgresSessions(postgres), PostgresSessions(postgres), MariaDbSessions(mariadb)]
     marks = [f"stuck_{uuid4().hex}" for _ in views]
-    with Proxy(postgres.port) as first, Proxy(mariadb.port) as second, ExitStack() as commands:
+    with Proxy(postgres.address) as first, Proxy(mariadb.address) as second, ExitStack() as commands:
         ports = (postgres.port, first.port, second.port)
         processes = [
             commands.enter_context(
@@ -220,7 +220,7 @@ def test_a_cancel_that_nobody_confirms_is_bounded_and_said(
 
 
 def test_a_second_signal_exits_at_once_and_leaves_no_part_of_a_file(running: Running, tmp_path: Path) -> None:
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         url = running.url_through(proxy.port)
         with started("query", "-p", url, running.sleep, "-o", "rows.csv", home=tmp_path) as process:
             eventually(lambda: bool(running.find()))

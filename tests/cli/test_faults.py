@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.bench.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.running import run_dbtool
 from tests.cli.watching import eventually, finish, started
-from tests.servers.proxy import Proxy
 
 _MANY_ROWS = {
     "postgresql": "select i, repeat('x', 200) as filler from generate_series(1, 20000) as i",
@@ -32,7 +32,7 @@ def test_a_session_that_is_ended_on_the_server_leaves_the_effect_unknown(running
 
 
 def test_a_network_that_resets_the_connection_leaves_the_effect_unknown(running: Running, tmp_path: Path) -> None:
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         url = running.url_through(proxy.port)
         with started("query", "-p", url, "-1", running.sleep, "-o", "rows.csv", home=tmp_path) as process:
             eventually(lambda: bool(running.find()))
@@ -49,7 +49,7 @@ def test_a_connection_cut_within_a_result_leaves_no_file(running: Running, tmp_p
     query = _MANY_ROWS[running.url.partition(":")[0]]
     old = tmp_path / "rows"
     old.write_text("the rows of last time")
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         proxy.cut_after(1_000_000)
         done = run_dbtool(
             "query", "-p", running.url_through(proxy.port), query, "-F", format_name, "-o", old, cwd=tmp_path
@@ -63,7 +63,7 @@ def test_a_connection_cut_within_a_result_leaves_no_file(running: Running, tmp_p
 
 def test_a_connection_cut_within_a_limited_result_is_lost_as_well(running: Running) -> None:
     query = _MANY_ROWS[running.url.partition(":")[0]]
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         proxy.cut_after(1_000_000)
         arguments = ("-n", "15000", "--keep-going", "-F", "ndjson", query, "select 1")
         done = run_dbtool("query", "-p", running.url_through(proxy.port), *arguments)
@@ -74,7 +74,7 @@ def test_a_connection_cut_within_a_limited_result_is_lost_as_well(running: Runni
 
 def test_a_connection_cut_between_two_statements_is_a_lost_one(running: Running, tmp_path: Path) -> None:
     with (
-        Proxy(running.port) as proxy,
+        Proxy(running.address) as proxy,
         started(
             "query", "-p", running.url_through(proxy.port), "-F", "ndjson", home=tmp_path, stdin=subprocess.PIPE
         ) as process,

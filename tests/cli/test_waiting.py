@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.bench.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.fakes import answering, mysql_error, postgres_error
 from tests.cli.running import Completed, run_dbtool
@@ -20,7 +21,6 @@ from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import find_free_port
-from tests.servers.proxy import Proxy
 
 
 def _query(url: str, *more: str) -> Completed:
@@ -107,7 +107,7 @@ def test_a_server_that_says_nothing_is_left_at_the_connect_timeout(scheme: str, 
 def test_a_server_that_stops_within_the_handshake_is_left_at_the_connect_timeout(
     running: Running, tmp_path: Path
 ) -> None:
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         # A few bytes reach the client, the rest never does.
         proxy.delay(30)
         (tmp_path / "p.toml").write_text(
@@ -150,7 +150,7 @@ def test_a_wrong_password_and_an_unknown_database_will_not_pass(guarded_by_passw
 
 
 def test_waiting_ends_once_the_server_is_up(running: Running, tmp_path: Path) -> None:
-    with Proxy(running.port) as proxy:
+    with Proxy(running.address) as proxy:
         proxy.refuse()
         with started(
             "query", "-p", running.url_through(proxy.port), "--wait", "30s", "select 1 as a", home=tmp_path

@@ -71,6 +71,11 @@ class Server(ABC):
         return self._process.pid
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return self.host, self.port
+
+    @property
     def log(self) -> str:
         """What the server has logged."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
