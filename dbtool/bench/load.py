@@ -1,0 +1,375 @@
+"""The load: threads that borrow, work and return, and what they saw."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dbtool.bench.arrivals import Arrivals
+from dbtool.bench.histogram import Histogram
+from dbtool.bench.report import Instant
+from dbtool.bench.subjects import BenchPool
+from dbtool.bench.tally import Tally, merge_tallies
+from dbtool.bench.work import Use, Workload
+from dbtool.records import Record
+
+_AFTER_FAILURE = 0.005
+"""Seconds that a thread pauses after a failure, as a pool that fails at once would keep it spinning."""
+_WAKE_EVERY = 0.05
+"""Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
+_GRACE = 15.0
+"""Seconds that the threads get to end their last turns."""
+_LONGEST_SERIES = 600
+
+_IDLE, _WAITING, _HOLDING = range(3)
+"""What a thread does just now."""
+
+
+class Load(Record):
+    """How a pool is loaded; times in seconds."""
+
+    threads: int
+    work: Workload
+    duration: float
+    warm_up: float = 0.0
+    hold: float = 0.0
+    think: float = 0.0
+    rate: float | None = None
+    """Requests per second that arrive by themselves (open loop); None: each thread asks when it is done."""
+    is_poisson: bool = True
+    tick: float = 0.1
+    """How often the run is looked at."""
+    keeps_windows: bool = False
+    """Keep each tick's own latencies."""
+    seed: int = 1
+
+
+class Status(Record):
+    """The run at this moment, for those who watch it."""
+
+    at: float
+    throughput: float
+    in_use: int
+    waiting: int
+    failures: int
+
+
+class Window(Record):
+    """What happened within one tick."""
+
+    start: float
+    """Since the measuring began."""
+    end: float
+    tally: Tally
+
+
+class Sample(Record):
+    """What a load has seen, its warm-up left out."""
+
+    whole: Tally
+    turns: tuple[int, ...]
+    """Of each thread."""
+    elapsed: float
+    cpu_share: float
+    """How much of one core this process kept busy."""
+    late: Histogram
+    """By how much the generator itself began open-loop requests too late."""
+    series: tuple[Instant, ...] = ()
+    windows: tuple[Window, ...] = ()
+    stuck: int = 0
+    """Threads that did not come back."""
+
+    @property
+    def throughput(self) -> float:
+        """Turns per second."""
+        return self.whole.turns / self.elapsed if self.elapsed else 0.0
+
+
+class Control:
+    """Stops a run, or holds its threads between two turns, from another thread."""
+
+    def __init__(self) -> None:
+        self._finished = threading.Event()
+        self._flowing = threading.Event()
+        self._flowing.set()
+
+    @property
+    def is_finished(self) -> bool:
+        """Say whether the run is to end."""
+        return self._finished.is_set()
+
+    def finish(self) -> None:
+        """End the run after the turns that are under way."""
+        self._finished.set()
+        self._flowing.set()
+
+    def pause(self) -> None:
+        """Let no thread begin another turn."""
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        """Let the threads go on."""
+        self._flowing.set()
+
+    def wait_for_leave(self) -> bool:
+        """Wait while the run is paused; say whether it goes on."""
+        self._flowing.wait()
+        return not self._finished.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but no longer than the run lasts."""
+        if seconds > 0:
+            self._finished.wait(seconds)
+
+
+class _Runner:
+    """One thread of the load."""
+
+    def __init__(self, pool: BenchPool, load: Load, control: Control, number: int) -> None:
+        self._borrow = pool.connection
+        self._use: Use = load.work.start(load.seed * 1000 + number)
+        self._load = load
+        self._control = control
+        self.tally = Tally()
+        self.state = _IDLE
+        self.turns = self.failures = 0
+        self.last_success = 0.0
+        self.late = Histogram()
+
+    def run_closed(self) -> None:
+        """Begin a turn as soon as the last one is over, and thought about."""
+        control, think = self._control, self._load.think
+        while control.wait_for_leave():
+            self._turn(None)
+            if think:
+                control.sleep(think)
+
+    def run_open(self, arrivals: Arrivals, end: float) -> None:
+        """Begin each request when it arrives, or as soon after as this thread is free."""
+        while self._control.wait_for_leave():
+            intended = arrivals.take()
+            if intended >= end:
+                return
+            if not self._wait_until(intended):
+                return
+            self._turn(intended)
+
+    def _wait_until(self, moment: float) -> bool:
+        ahead = moment - time.perf_counter()
+        if ahead <= 0:
+            return True
+        while ahead > _WAKE_EVERY:
+            if self._control.is_finished:
+                return False
+            time.sleep(_WAKE_EVERY)
+            ahead = moment - time.perf_counter()
+        if ahead > 0:
+            time.sleep(ahead)
+        self.late.record(time.perf_counter() - moment)
+        return True
+
+    def _turn(self, intended: float | None) -> None:
+        # The harness's own cost lies here: no call that is not needed.
+        clock, tally = time.perf_counter, self.tally
+        started = clock() if intended is None else intended
+        self.state = _WAITING
+        try:
+            block = self._borrow()
+            connection = block.__enter__()
+        except Exception as error:
+            self._fail(tally, error, clock() - started)
+            return
+        acquired = clock()
+        self.state = _HOLDING
+        try:
+            self._use(connection)
+            used = clock()
+            if self._load.hold:
+                self._control.sleep(self._load.hold)
+        except Exception as error:
+            self._leave(block, error)
+            self._fail(tally, error, clock() - started)
+            return
+        held = clock()
+        try:
+            block.__exit__(None, None, None)
+        except Exception as error:
+            self._fail(tally, error, clock() - started)
+            return
+        done = clock()
+        self.state = _IDLE
+        self.turns += 1
+        self.last_success = done
+        tally.succeed(acquired - started, used - acquired, done - held, done - started)
+
+    @staticmethod
+    def _leave(block: Any, error: Exception) -> None:
+        """Give the connection back after a failure, as a `with` statement would."""
+        try:
+            block.__exit__(type(error), error, error.__traceback__)
+        except Exception:  # the failure that is counted is the first one
+            return
+
+    def _fail(self, tally: Tally, error: Exception, total: float) -> None:
+        self.state = _IDLE
+        self.failures += 1
+        tally.fail(error, total)
+        self._control.sleep(_AFTER_FAILURE)
+
+
+class LoadRun:
+    """One run of a load on one pool; `run` belongs to one thread, the rest to any."""
+
+    def __init__(self, pool: BenchPool, load: Load, *, control: Control | None = None) -> None:
+        self.control = control or Control()
+        self._pool = pool
+        self._load = load
+        self._runners = [_Runner(pool, load, self.control, number) for number in range(load.threads)]
+        self._series: list[Instant] = []
+        self._windows: list[Window] = []
+        self._started = 0.0
+
+    def run(self, watch: Callable[[Status], object] = lambda _status: None) -> Sample:
+        """Run it to its end, or until the control ends it; `watch` is told how it goes at each tick."""
+        load = self._load
+        barrier = threading.Barrier(load.threads + 1)
+        threads = self._start_threads(barrier)
+        barrier.wait()
+        self._observe(load.warm_up, watch, is_measured=False)
+        self._started = time.perf_counter()
+        before = [self._begin_measuring(runner) for runner in self._runners]
+        cpu = time.process_time()
+        self._observe(load.duration, watch, is_measured=True)
+        elapsed, cpu = time.perf_counter() - self._started, time.process_time() - cpu
+        stuck = self._join(threads)
+        turns = tuple(runner.turns - warm for runner, warm in zip(self._runners, before, strict=True))
+        return self._sum_up(turns, elapsed, cpu / elapsed if elapsed else 0.0, stuck)
+
+    def first_success_after(self, moment: float) -> float | None:
+        """Return when some thread's latest turn ended well after a moment; None if none did yet."""
+        later = [runner.last_success for runner in self._runners if runner.last_success > moment]
+        return min(later, default=None)
+
+    @property
+    def holding(self) -> int:
+        """How many threads have a connection."""
+        return sum(runner.state == _HOLDING for runner in self._runners)
+
+    @property
+    def busy(self) -> int:
+        """How many threads are within a turn."""
+        return sum(runner.state != _IDLE for runner in self._runners)
+
+    def _start_threads(self, barrier: threading.Barrier) -> list[threading.Thread]:
+        load, threads = self._load, []
+        start = time.perf_counter()
+        end = start + load.warm_up + load.duration
+        arrivals = None
+        if load.rate is not None:
+            arrivals = Arrivals(load.rate, is_poisson=load.is_poisson, start=start, seed=load.seed)
+
+        def work(runner: _Runner) -> None:
+            barrier.wait()
+            if arrivals is None:
+                runner.run_closed()
+            else:
+                runner.run_open(arrivals, end)
+
+        for runner in self._runners:
+            thread = threading.Thread(target=work, args=(runner,), name="bench-load", daemon=True)
+            thread.start()
+            threads.append(thread)
+        return threads
+
+    @classmethod
+    def _begin_measuring(cls, runner: _Runner) -> int:
+        """Forget what the warm-up has counted; return how many turns it took."""
+        cls._take_tally(runner)
+        return runner.turns
+
+    @staticmethod
+    def _take_tally(runner: _Runner) -> Tally:
+        """Give a runner a new tally; a turn that is under way still counts in the one before."""
+        taken, runner.tally = runner.tally, Tally()
+        return taken
+
+    def _observe(self, seconds: float, watch: Callable[[Status], object], *, is_measured: bool) -> None:
+        started = last = time.perf_counter()
+        turns = sum(runner.turns for runner in self._runners)
+        failures = sum(runner.failures for runner in self._runners)
+        while not self.control.is_finished and (left := started + seconds - time.perf_counter()) > 0:
+            self.control.sleep(min(self._load.tick, left))
+            now = time.perf_counter()
+            turns_now = sum(runner.turns for runner in self._runners)
+            failures_now = sum(runner.failures for runner in self._runners)
+            status = Status(
+                at=now - started,
+                throughput=(turns_now - turns) / (now - last) if now > last else 0.0,
+                in_use=self.holding,
+                waiting=sum(runner.state == _WAITING for runner in self._runners),
+                failures=failures_now - failures,
+            )
+            if is_measured:
+                self._keep(status, last - started, failures_now - failures)
+            watch(status)
+            turns, failures, last = turns_now, failures_now, now
+
+    def _keep(self, status: Status, start: float, failures: int) -> None:
+        ask_idle = getattr(self._pool, "idle", None)
+        self._series.append(
+            Instant(
+                at=status.at,
+                throughput=status.throughput,
+                in_use=status.in_use,
+                waiting=status.waiting,
+                idle=None if ask_idle is None else ask_idle(),
+                failures=failures,
+            )
+        )
+        if len(self._series) > _LONGEST_SERIES:
+            self._series = thin(self._series)
+        if self._load.keeps_windows:
+            tallies = merge_tallies(self._take_tally(runner) for runner in self._runners)
+            self._windows.append(Window(start=start, end=status.at, tally=tallies))
+
+    def _join(self, threads: Sequence[threading.Thread]) -> int:
+        """End the run; in an open loop those who arrived in time are still served. Return who did not come back."""
+        give_up = time.perf_counter() + _GRACE
+        if self._load.rate is None:
+            self.control.finish()
+        for thread in threads:
+            thread.join(max(0.0, give_up - time.perf_counter()))
+        self.control.finish()
+        return sum(thread.is_alive() for thread in threads)
+
+    def _sum_up(self, turns: tuple[int, ...], elapsed: float, cpu_share: float, stuck: int) -> Sample:
+        whole = merge_tallies([*(runner.tally for runner in self._runners), *(w.tally for w in self._windows)])
+        return Sample(
+            whole=whole,
+            turns=turns,
+            elapsed=elapsed,
+            cpu_share=cpu_share,
+            late=Histogram.merged(runner.late for runner in self._runners),
+            series=tuple(self._series),
+            windows=tuple(self._windows),
+            stuck=stuck,
+        )
+
+
+def thin(series: Sequence[Instant]) -> list[Instant]:
+    """Return the series at half its resolution; a pair becomes one instant, and so no failure is lost."""
+    pairs = zip(series[::2], series[1::2], strict=False)
+    thinned = [
+        Instant(
+            at=later.at,
+            throughput=(earlier.throughput + later.throughput) / 2,
+            in_use=max(earlier.in_use, later.in_use),
+            waiting=max(earlier.waiting, later.waiting),
+            idle=later.idle,
+            failures=earlier.failures + later.failures,
+        )
+        for earlier, later in pairs
+    ]
+    return [*thinned, *series[len(thinned) * 2 :]]

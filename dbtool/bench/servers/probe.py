@@ -1,0 +1,88 @@
+"""What a probe knows: the questions that the gates ask, in one engine's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from dbtool.records import Record
+
+Rows = list[tuple[Any, ...]]
+
+
+class Canary(Record):
+    """One kind of session state: how to leave it behind, and how to see that it is there."""
+
+    state: str
+    plant: tuple[str, ...]
+    look: str
+    """Its first value is true where the state is there; an error says that it is not."""
+    marker: str | None = None
+    """Where it is given, the state is there if any value of the answer holds it."""
+    belongs_to_transaction: bool = False
+    """Ending the transaction has to undo it."""
+
+
+class Probe(Record):
+    """One engine's questions. Every function may be called from any thread, with a connection of its own."""
+
+    identify: Callable[[Any], object]
+    """Return the server's own id of a session."""
+    identity: str
+    """SQL for which database on which server this is, and as whom."""
+    canaries: tuple[Canary, ...]
+    work: str = "SELECT 1"
+    server_work: str
+    """SQL that keeps the server busy for some milliseconds."""
+    is_direct: Callable[[Any], bool]
+    """Say whether a driver's connection has its session for itself: no transaction pooler is between."""
+    list_sessions: Callable[[Any, str, Collection[object]], set[object] | None]
+    """Return the sessions on the server that have a tag, or are among the known ones; None where nobody can tell."""
+    count_free: Callable[[Any], int | None]
+    """Return how many more sessions the server lets in; None where there is no limit."""
+    kill: Callable[[Any, Collection[object]], int] | None = None
+    """End these sessions on the server; return how many there were. None where there is no server."""
+    is_remote: bool = True
+    """The work is done in another process than this."""
+
+
+def ask(connection: Any, sql: str) -> Rows:
+    """Run one statement through any DB-API connection and return its rows."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
+    finally:
+        cursor.close()
+
+
+def ask_value(connection: Any, sql: str) -> Any:
+    """Run one statement and return its first value."""
+    return ask(connection, sql)[0][0]
+
+
+def tell(connection: Any, sql: str) -> None:
+    """Run one statement whose answer does not matter."""
+    ask(connection, sql)
+
+
+def savepoint_canary(begin: str) -> Canary:
+    """Return what finds a transaction that was left open: its savepoint is still known."""
+    return Canary(
+        state="open transaction",
+        plant=(begin, "SAVEPOINT dbtool_bench"),
+        look="ROLLBACK TO SAVEPOINT dbtool_bench",
+        belongs_to_transaction=True,
+    )
+
+
+def has_leaked(connection: Any, canary: Canary) -> bool:
+    """Say whether what a canary plants is there; an error means that it is not."""
+    try:
+        rows = ask(connection, canary.look)
+    except Exception:
+        return False
+    if canary.marker is not None:
+        return any(canary.marker in str(value) for row in rows for value in row)
+    # A statement without rows, such as ROLLBACK TO, has answered by not failing.
+    return not rows or bool(rows[0][0])

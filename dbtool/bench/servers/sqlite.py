@@ -1,0 +1,69 @@
+"""SQLite's answers: there is no server, and a session is an open file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
+
+_NUMBERS = count(1)
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Linux's list of this process's open files."""
+
+
+def _identify(connection: Any) -> object:
+    """Return a session's number, written into its own temporary database when it is first asked for."""
+    number = ask_value(connection, "PRAGMA temp.user_version")
+    if not number:
+        number = next(_NUMBERS)
+        tell(connection, f"PRAGMA temp.user_version = {number}")
+    return number
+
+
+def _list_sessions(connection: Any, tag: str, known: Collection[object]) -> set[object] | None:  # noqa: ARG001 - the engines share one signature
+    """Return the descriptors of the database's file, but for the asking connection's own."""
+    path = ask(connection, "PRAGMA database_list")[0][2]
+    if not path or not _DESCRIPTORS.is_dir():
+        return None
+    target = os.path.realpath(path)
+    descriptors = {entry.name for entry in _DESCRIPTORS.iterdir() if _read_link(entry) == target}
+    return set(sorted(descriptors)[1:])
+
+
+def _read_link(entry: Path) -> str | None:
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return None
+
+
+PROBE = Probe(
+    identify=_identify,
+    identity="SELECT file FROM pragma_database_list WHERE name = 'main'",
+    canaries=(
+        savepoint_canary("BEGIN"),
+        Canary(
+            state="temporary table",
+            plant=("CREATE TEMPORARY TABLE dbtool_bench_canary (id int)",),
+            look="SELECT count(*) FROM sqlite_temp_master WHERE name = 'dbtool_bench_canary'",
+        ),
+        Canary(state="PRAGMA query_only", plant=("PRAGMA query_only = 1",), look="PRAGMA query_only"),
+        Canary(
+            state="ATTACH",
+            plant=("ATTACH ':memory:' AS dbtool_bench_canary",),
+            look="SELECT count(*) FROM pragma_database_list WHERE name = 'dbtool_bench_canary'",
+        ),
+    ),
+    server_work=(
+        "WITH RECURSIVE numbers(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)"
+        " SELECT count(*) FROM numbers"
+    ),
+    is_direct=lambda _raw: True,
+    list_sessions=_list_sessions,
+    count_free=lambda _connection: None,
+    is_remote=False,
+)

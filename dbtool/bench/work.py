@@ -1,0 +1,97 @@
+"""What a borrower does with its connection."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, Protocol, TypeAlias
+
+from dbtool.bench.servers.probe import tell
+from dbtool.records import Record
+
+Use: TypeAlias = Callable[[Any], None]
+"""One turn's work on a borrowed connection."""
+
+ROWS = 1000
+"""Rows of the scratch table."""
+
+
+class Workload(Protocol):
+    """What a load's threads do with the connections they borrow."""
+
+    def start(self, seed: int) -> Use:
+        """Return the work for one thread."""
+
+
+class Work(Record):
+    """The work of every turn: one statement, or a mix of reads and writes on a scratch table."""
+
+    sql: str
+    write_share: float | None = None
+    """The part (0 to 1) of the turns that write; then `sql` is not used."""
+    table: str | None = None
+
+    def describe(self) -> str:
+        """Say in a few words what a turn does."""
+        if self.write_share is None:
+            return self.sql
+        return f"{self.write_share:.0%} writes, {1 - self.write_share:.0%} reads by key on a scratch table"
+
+    def start(self, seed: int) -> Use:
+        """Return the work for one thread."""
+        if self.write_share is None or self.table is None:
+            return make_query(self.sql)
+        return _make_mix(self.table, self.write_share, random.Random(seed))  # noqa: S311 - a load, no secret
+
+
+def make_query(sql: str) -> Use:
+    """Return work that runs one statement and reads what it returns."""
+
+    def use(connection: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(sql)
+        if cursor.description is not None:
+            cursor.fetchall()
+        cursor.close()
+
+    return use
+
+
+def _make_mix(table: str, write_share: float, source: random.Random) -> Use:
+    def use(connection: Any) -> None:
+        row = source.randrange(ROWS)
+        if source.random() < write_share:
+            tell(connection, f"UPDATE {table} SET counter = counter + 1 WHERE id = {row}")  # noqa: S608 - our own names
+        else:
+            tell(connection, f"SELECT counter FROM {table} WHERE id = {row}")  # noqa: S608
+
+    return use
+
+
+_NUMBERS = count(1)
+
+
+@contextmanager
+def scratch_table(open_connection: Callable[[], Any], tag: str) -> Iterator[str]:
+    """Make a table for a mix of reads and writes, give its name, and drop it, whatever happens.
+
+    The dropping has a connection of its own: the one that made the table may have died with its server.
+    """
+    name = f"{tag.replace('-', '_')}_{next(_NUMBERS)}"
+    connection = open_connection()
+    try:
+        tell(connection, f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, counter INTEGER NOT NULL)")
+        try:
+            values = ", ".join(f"({row}, 0)" for row in range(ROWS))
+            tell(connection, f"INSERT INTO {name} (id, counter) VALUES {values}")  # noqa: S608 - our own names
+            yield name
+        finally:
+            last = open_connection()
+            try:
+                tell(last, f"DROP TABLE {name}")
+            finally:
+                last.close()
+    finally:
+        connection.close()
