@@ -34,7 +34,7 @@ _SECONDS = frozenset(
     | {"cost"}  # of the harness
 )
 """The last parts of the names of measures that are durations."""
-_CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*([<>=!]=|[<>])\s*([^<>=!]+?)\s*", re.ASCII)
+_CONDITION = re.compile(r"([A-Za-z_][\w.]*)\s*([<>=!]=|[<>])\s*([^\s<>=!][^<>=!]*)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _PERCENTAGE = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%", re.ASCII)
 
@@ -76,7 +76,7 @@ class Judgement:
 
 def parse_condition(text: str) -> Condition:
     """Return the condition that `text` stands for; raises UsageError."""
-    found = _CONDITION.fullmatch(text)
+    found = _CONDITION.fullmatch(text.strip())
     if not found:
         form = "write a measure, one of < <= > >= == != and a number, a duration or a percentage"
         raise UsageError(f"--fail-if {text!r}: this is no condition: {form}, as in 'acquire.p99 > 5ms'")
@@ -112,7 +112,8 @@ def _parse_limit(measure: str, written: str) -> float:
         return float(written)
     # Only here does a duration have a sign: timeout.earliest is below zero where a pool gives up too early.
     sign = written[0] if written[0] in "+-" else ""
-    seconds = parse_duration(written.removeprefix(sign))
+    # To the picosecond, so that 6.2ms is the 0.0062 of the report, and not the 0.006200000000000001 of 6.2 * 0.001.
+    seconds = round(parse_duration(written.removeprefix(sign)), 12)
     return -seconds if sign == "-" else seconds
 
 
@@ -189,10 +190,10 @@ def _fail(condition: Condition, reason: str) -> Judgement:
 def _compare(condition: Condition, value: float) -> Judgement:
     compare, word = _OPERATORS[condition.operator]
     failed = compare(value, condition.limit)
-    limit = _show(condition.measure, condition.limit)
-    shown = _show(condition.measure, value)
+    shown, limit = _show(condition.measure, value), _show(condition.measure, condition.limit)
     if shown == limit and value != condition.limit:
-        shown = f"{value!r}s" if _is_duration(condition.measure) else repr(value)
+        unit = "s" if _is_duration(condition.measure) else ""
+        shown, limit = f"{value!r}{unit}", f"{condition.limit!r}{unit}"
     detail = f"{condition.measure} is {shown}, {'' if failed else 'not '}{word} {limit}"
     return Judgement(condition=condition.text, failed=failed, detail=detail)
 
