@@ -79,7 +79,7 @@ class PeeweeBackend:
         """Give up what this thread's ended tasks still have."""
         self._database()._states.abandon_ended()
 
-    def is_permanent(self, error: Exception) -> bool:
+    def is_permanent(self, error: BaseException) -> bool:
         """Say whether trying again cannot help."""
         database = self._database()
         return is_permanent(error) if database is None else bool(database.is_permanent_failure(error))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dbtool.durations import format_duration
 from dbtool.pool.dialling import Dialler
 from dbtool.pool.events import PoolEvents, announce
-from dbtool.pool.lease import Health, Lease, describe_caller
+from dbtool.pool.lease import Borrower, Health, Lease, describe_caller
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.planning import Planner
 from dbtool.pool.queue import Waiter
@@ -42,8 +42,8 @@ class Checkout(ABC):
     def keep(self) -> None:
         """See to it that the housekeeping thread runs; what it is needed for must be under way."""
 
-    def acquire(self, thread: int) -> Lease:
-        """Take a connection for `thread`, within the pool's timeout.
+    def acquire(self, borrower: Borrower) -> Lease:
+        """Take a connection for `borrower`, within the pool's timeout; an interrupted one has to be recovered.
 
         Raises PoolTimeout, PoolUnreachableError, PoolClosedError, or what the driver raises.
         """
@@ -52,8 +52,10 @@ class Checkout(ABC):
         lease = None
         with ledger.lock:
             if ledger.idle and not ledger.waiters:
-                lease = ledger.idle.pop()
-                lease.holder = thread
+                # No call in between, and so no interrupt: it is idle, or it has a holder.
+                lease = ledger.idle[-1]
+                lease.holder = borrower
+                del ledger.idle[-1]
                 lease.taken_at = now
                 ledger.reused += 1
         if lease is None or (
@@ -61,7 +63,7 @@ class Checkout(ABC):
             or lease.generation != ledger.generation
             or (lease.driver.look is not None and self._look(lease) is not _QUIET)
         ):
-            lease = self._acquire_slowly(lease, now, thread)
+            lease = self._acquire_slowly(lease, now, borrower)
         if self._is_watched:
             self._note_checkout(lease, now)
         if len(ledger.idle) < ledger.options.min_idle:
@@ -80,12 +82,12 @@ class Checkout(ABC):
         if self._events is not None:
             announce(self._events.checked_out, self._clock() - started)
 
-    def _acquire_slowly(self, lease: Lease | None, started: float, thread: int) -> Lease:
+    def _acquire_slowly(self, lease: Lease | None, started: float, borrower: Borrower) -> Lease:
         timeout = self._ledger.options.timeout
         self._backend.collect_ended()
         if timeout is None:
-            return self._acquire_at_once(lease, thread)
-        return self._acquire_by(started + timeout, lease, thread)
+            return self._acquire_at_once(lease, borrower)
+        return self._acquire_by(started + timeout, lease, borrower)
 
     def _judge(self, lease: Lease) -> tuple[Health, str]:
         """Judge an idle connection without a round trip; a dead or too old one has a reason to be closed."""
@@ -99,16 +101,15 @@ class Checkout(ABC):
             health = _DOUBTFUL
         return health, "dead"
 
-    def _acquire_at_once(self, lease: Lease | None, thread: int) -> Lease:
+    def _acquire_at_once(self, lease: Lease | None, borrower: Borrower) -> Lease:
         while lease is None or not self._is_usable(lease):
-            lease = self._take_or_reserve(thread)
+            lease = self._take_or_reserve(borrower)
             if lease is None:
-                self.keep()
-                lease = self._dialler.open_here(thread)
+                lease = self._dialler.open_here(borrower, self.keep)
                 if lease is not None:
                     return lease
             elif lease.is_orphaned:
-                return self._acquire_by(self._clock() + _RECLAIM_TIME, None, thread)
+                return self._acquire_by(self._clock() + _RECLAIM_TIME, None, borrower)
         return lease
 
     def _is_usable(self, lease: Lease) -> bool:
@@ -129,7 +130,7 @@ class Checkout(ABC):
             self._ledger.reused -= 1
         self._dialler.discard(lease, reason)
 
-    def _take_or_reserve(self, thread: int) -> Lease | None:
+    def _take_or_reserve(self, borrower: Borrower) -> Lease | None:
         """Take an idle connection, or reserve the place for a new one (None); raises if there is neither.
 
         An orphan is returned as it is: not to be used, but to be waited for.
@@ -138,7 +139,7 @@ class Checkout(ABC):
         with ledger.lock:
             self._refusals.refuse_if_closed()
             if ledger.idle:
-                return self._take(thread)
+                return self._take(borrower)
             failure, has_room = ledger.failure, ledger.has_room()
             if has_room and (failure is None or failure.is_permanent or self._clock() >= failure.retry_at):
                 ledger.opening += 1
@@ -151,43 +152,52 @@ class Checkout(ABC):
         # A server that answers may be opening some of them for others.
         raise self._refusals.make("no connection is free, and the pool does not wait", is_full=failure is None)
 
-    def _take(self, thread: int) -> Lease:
-        lease = self._ledger.idle.pop()
-        lease.holder = thread
+    def _take(self, borrower: Borrower) -> Lease:
+        lease = self._ledger.idle[-1]
+        lease.holder = borrower
+        del self._ledger.idle[-1]
         lease.taken_at = self._clock()
         self._ledger.reused += 1
         return lease
 
-    def _acquire_by(self, deadline: float, lease: Lease | None, thread: int) -> Lease:
-        waiter: Waiter | None = None
+    def _acquire_by(self, deadline: float, lease: Lease | None, borrower: Borrower) -> Lease:
+        has_turn = False
         while True:
             health, reason = (_DEAD, "") if lease is None else self._judge(lease)
             if lease is not None and health is _QUIET:
                 return lease
-            suspect, doomed = (lease, None) if health is _DOUBTFUL else (None, lease)
-            if doomed is not None:
-                # Nobody has it any more: its place is about to be free.
-                doomed.holder = 0
+            waiter = Waiter(borrower, self._clock(), has_turn=has_turn)
             try:
-                # Whoever was handed a dead connection keeps its turn.
-                step = self._queue_up(Waiter(thread, self._clock()), suspect, deadline, is_first=waiter is not None)
-            finally:
-                # Only now, for its place goes to the head of the queue.
-                if doomed is not None:
-                    self._drop(doomed, reason)
+                if lease is None or health is _DOUBTFUL:
+                    step = self._queue_up(waiter, lease, deadline)
+                else:
+                    step = self._queue_up_without(lease, reason, waiter, deadline)
+                if step is waiter:
+                    lease = self._wait(waiter, deadline)
+            except BaseException:
+                self._give_up(waiter)
+                raise
+            if waiter.is_checked and lease is not None:
+                return lease
             if isinstance(step, Waiter):
-                waiter = step
-                lease = self._wait(waiter, deadline)
-                if waiter.is_checked:
-                    return lease
+                # Whoever was handed a dead connection keeps its turn.
+                has_turn = True
             else:
                 lease = step
-                if lease is None and (opened := self._open_for_ever(thread)) is not None:
+                if lease is None and (opened := self._open_for_ever(borrower)) is not None:
                     return opened
 
-    def _queue_up(
-        self, waiter: Waiter, suspect: Lease | None, deadline: float, *, is_first: bool
-    ) -> Waiter | Lease | None:
+    def _queue_up_without(self, doomed: Lease, reason: str, waiter: Waiter, deadline: float) -> Waiter | Lease | None:
+        """Join the queue, and close a connection that cannot be used."""
+        # Nobody has it any more: its place is about to be free.
+        doomed.holder = None
+        try:
+            return self._queue_up(waiter, None, deadline)
+        finally:
+            # Only now, for its place goes to the head of the queue.
+            self._drop(doomed, reason)
+
+    def _queue_up(self, waiter: Waiter, suspect: Lease | None, deadline: float) -> Waiter | Lease | None:
         """Join the queue, and see to it that something is under way.
 
         Returns a connection to judge instead if there is one, or None if the caller has to open one itself.
@@ -199,17 +209,17 @@ class Checkout(ABC):
             if suspect is not None:
                 if suspect.epoch != ledger.epoch:
                     return suspect
-                suspect.holder = 0
+                suspect.holder = None
                 ledger.reused -= 1
                 ledger.idle.append(suspect)
             elif ledger.idle and not ledger.waiters:
-                return self._take(waiter.thread)
+                return self._take(waiter.borrower)
             elif deadline == float("inf") and self._is_idle_and_well():
                 ledger.opening += 1
                 return None
-            reason = self._find_no_hope(waiter.thread, now, deadline)
+            reason = self._find_no_hope(waiter.borrower.thread, now, deadline)
             if reason is None:
-                (ledger.waiters.push_first if is_first else ledger.waiters.push)(waiter)
+                ledger.waiters.push(waiter)
                 ledger.waits += 1
                 planned = self._planner.plan(now)
         if reason is not None:
@@ -222,11 +232,10 @@ class Checkout(ABC):
         ledger = self._ledger
         return not ledger.leases and not ledger.opening and ledger.failure is None
 
-    def _open_for_ever(self, thread: int) -> Lease | None:
+    def _open_for_ever(self, borrower: Borrower) -> Lease | None:
         """Open a connection on the thread of a caller that has no deadline; None if it has to queue up instead."""
-        self.keep()
         try:
-            return self._dialler.open_here(thread)
+            return self._dialler.open_here(borrower, self.keep)
         except Exception as error:
             if self._backend.is_permanent(error):
                 raise
@@ -241,20 +250,16 @@ class Checkout(ABC):
                 return "the last attempt failed a moment ago"
         elif (
             not (ledger.opening or ledger.has_room())
-            and all(lease.holder == thread and not lease.is_orphaned for lease in ledger.leases)
+            and all(lease.is_held_in(thread) for lease in ledger.leases)
             and find_task() is not None
         ):
             return "tasks of this event loop hold every connection, and waiting would stop them all"
         return None
 
     def _wait(self, waiter: Waiter, deadline: float) -> Lease:
-        try:
-            while not waiter.wait(deadline - self._clock()):
-                if self._clock() >= deadline and self._withdraw(waiter):
-                    raise self._time_out(waiter.queued_at)
-        except BaseException:
-            self._give_up(waiter)
-            raise
+        while not waiter.wait(deadline - self._clock()):
+            if self._clock() >= deadline and self._withdraw(waiter):
+                raise self._time_out(waiter.queued_at)
         if waiter.lease is None:
             raise waiter.error or self._refusals.make_closed()
         return waiter.lease

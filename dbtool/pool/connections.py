@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dbtool.pool.checkout import Checkout
 from dbtool.pool.dialling import Dialler
 from dbtool.pool.events import PoolEvents, announce
-from dbtool.pool.lease import RETIRED, Lease
+from dbtool.pool.lease import RETIRED, Borrower, Lease
 from dbtool.pool.ledger import Backend, Ledger, PoolOptions
 from dbtool.pool.planning import Planner
 from dbtool.pool.refusals import Refusals
@@ -68,9 +68,15 @@ class ConnectionPool(Checkout):
         if self._is_kept:
             return
         with self._ledger.lock:
-            is_kept, self._is_kept = self._is_kept, True
-        if not is_kept and not start_upkeep(self, self.mailbox):
+            is_mine, self._is_kept = not self._is_kept, True
+        if not is_mine:
+            return
+        try:
+            self._is_kept = start_upkeep(self, self.mailbox)
+        except BaseException:
+            # Whether it runs is unknown. Two of them do no harm.
             self._is_kept = False
+            raise
 
     def release(self, lease: Lease) -> None:
         """Take a connection back: undo what its borrower left open, then hand it to whoever waits."""
@@ -110,6 +116,13 @@ class ConnectionPool(Checkout):
     def discard(self, lease: Lease, reason: str) -> None:
         """Close a connection that its borrower does not give back."""
         self._dialler.discard(lease, reason)
+
+    def recover(self, borrower: Borrower) -> None:
+        """Close what an interrupted borrower has, or was about to be given."""
+        with self._ledger.lock:
+            held = [lease for lease in self._ledger.leases if lease.holder is borrower]
+        for lease in held:
+            self._dialler.discard(lease, "abandoned")
 
     def find(self, connection: Any) -> Lease | None:
         """Return the lease of a connection that is out."""
@@ -184,9 +197,9 @@ class ConnectionPool(Checkout):
     def _close_each(self, chosen: Callable[[Lease], bool]) -> int:
         with self._ledger.lock:
             retired = self._ledger.retire(chosen)
-        for lease in retired:
-            self._dialler.close(lease, "closed")
-        return len(retired)
+        count = len(retired)
+        self._dialler.close_each(retired, "closed")
+        return count
 
     def begin_anew(self) -> None:
         """Close every connection, those that are out as soon as they come back."""

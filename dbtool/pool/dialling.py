@@ -8,7 +8,7 @@ from threading import Thread
 from time import sleep
 
 from dbtool.pool.events import PoolEvents, announce
-from dbtool.pool.lease import RETIRED, Lease
+from dbtool.pool.lease import RETIRED, Borrower, Lease
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.planning import Planner, shorten
 from dbtool.pool.queue import Attempt, Waiter
@@ -36,14 +36,29 @@ class Dialler:
 
     def start(self, attempts: list[Attempt]) -> None:
         """Give each attempt a thread; the lock must be free."""
-        for attempt in attempts:
-            try:
-                Thread(target=self._run, args=(attempt,), name="dbtool-pool-dial", daemon=True).start()
-            except RuntimeError:
-                # No more threads, or the interpreter is ending: late is better than never.
-                self._run(attempt)
+        try:
+            for attempt in attempts:
+                self._start(attempt)
+        except BaseException:
+            # Others may wait for what an interrupted caller was to start. What runs already is not begun twice.
+            for attempt in attempts:
+                self._start(attempt)
+            raise
+
+    def _start(self, attempt: Attempt) -> None:
+        try:
+            Thread(target=self._run, args=(attempt,), name="dbtool-pool-dial", daemon=True).start()
+        except RuntimeError:
+            # No more threads, or the interpreter is ending: late is better than never.
+            self._run(attempt)
 
     def _run(self, attempt: Attempt) -> None:
+        with self._ledger.lock:
+            is_mine, attempt.is_begun = not attempt.is_begun, True
+        if is_mine:
+            self._carry_out(attempt)
+
+    def _carry_out(self, attempt: Attempt) -> None:
         if attempt.lease is not None:
             self._ask(attempt, attempt.lease)
             return
@@ -51,7 +66,8 @@ class Dialler:
         while self._wait_until_wanted(attempt, pause):
             try:
                 lease = self.open()
-            except Exception as error:
+            except BaseException as error:
+                # Whatever a set-up raises has to reach those who wait: a helper has nobody else to tell.
                 retry = self._fail(attempt, error)
                 if retry is None:
                     return
@@ -97,27 +113,33 @@ class Dialler:
             announce(self._events.connected, now - started)
         return lease
 
-    def open_here(self, thread: int) -> Lease | None:
-        """Open a connection on the caller's thread, in a place it has reserved.
+    def open_here(self, borrower: Borrower, prepare: Callable[[], None]) -> Lease | None:
+        """Open a connection on the caller's thread, in a place it has reserved, after `prepare`.
 
         Returns None if the pool began anew meanwhile; raises what the driver raises.
         """
         try:
+            prepare()
             lease = self.open()
         except BaseException as error:
             self._fail_here(error)
             raise
         with self._ledger.lock:
-            self._ledger.opening -= 1
             is_current = self._register(lease)
-            lease.holder = thread
+            lease.holder = borrower
             lease.taken_at = self._clock()
-            planned = self._planner.plan(lease.taken_at)
+        try:
+            if not is_current:
+                self._backend.close(lease.connection)
+        finally:
+            self._leave_place()
+        return lease if is_current else None
+
+    def _leave_place(self) -> None:
+        with self._ledger.lock:
+            self._ledger.opening -= 1
+            planned = self._planner.plan(self._clock())
         self.start(planned)
-        if not is_current:
-            self._backend.close(lease.connection)
-            return None
-        return lease
 
     def _register(self, lease: Lease) -> bool:
         ledger = self._ledger
@@ -139,7 +161,7 @@ class Dialler:
         self.start(planned)
         self._announce_failure(error)
 
-    def _fail(self, attempt: Attempt, error: Exception) -> float | None:
+    def _fail(self, attempt: Attempt, error: BaseException) -> float | None:
         """Note that an attempt failed; return the pause before it tries again, or None if it ends."""
         is_permanent = self._backend.is_permanent(error)
         with self._ledger.lock:
@@ -156,16 +178,20 @@ class Dialler:
     def _deliver(self, attempt: Attempt, lease: Lease) -> None:
         now = self._clock()
         with self._ledger.lock:
-            waiter = attempt.waiter
-            self._planner.finish(attempt)
             is_wanted = bool(self._ledger.waiters) or not attempt.is_unwanted
             is_current = is_wanted and self._register(lease)
             if is_current:
+                waiter = attempt.waiter
+                self._planner.finish(attempt)
                 self._give(lease, waiter, now)
-            planned = self._planner.plan(now)
-        self.start(planned)
+                planned = self._planner.plan(now)
         if not is_current:
+            # Its place is free, and may be opened anew, only once the server has let go of it.
             self._backend.close(lease.connection)
+            with self._ledger.lock:
+                self._planner.finish(attempt)
+                planned = self._planner.plan(now)
+        self.start(planned)
 
     def _give(self, lease: Lease, waiter: Waiter | None, now: float) -> None:
         """Hand a checked connection to the waiter it was got for, if that one still waits, else to the first."""
@@ -199,18 +225,24 @@ class Dialler:
 
     def close(self, lease: Lease, reason: str) -> None:
         """Close a retired connection, then free its place; the lock must be free."""
-        self._backend.close(lease.connection)
-        with self._ledger.lock:
-            self._ledger.leases.discard(lease)
-            self._ledger.discarded[reason] += 1
-            if reason in {"dead", "broken"}:
-                self._ledger.generation += 1
-            if self._ledger.is_closed and not self._ledger.leases:
-                self._ledger.drained.set()
-            planned = self._planner.plan(self._clock())
-        self.start(planned)
+        try:
+            self._backend.close(lease.connection)
+        finally:
+            with self._ledger.lock:
+                self._ledger.remove(lease, reason)
+                planned = self._planner.plan(self._clock())
+            self.start(planned)
         if self._events is not None:
             announce(self._events.discarded, reason)
+
+    def close_each(self, leases: list[Lease], reason: str) -> None:
+        """Close retired connections, all of them even if the caller is interrupted."""
+        try:
+            while leases:
+                self.close(leases.pop(), reason)
+        finally:
+            for lease in leases:
+                self.close(lease, reason)
 
     def is_answering(self, lease: Lease) -> bool:
         """Make a round trip on a suspect connection; the lock must be free."""

@@ -40,6 +40,16 @@ RETIRED = -1
 """The epoch of a lease that somebody has undertaken to close: nobody else may, nor hand it out."""
 
 
+class Borrower:
+    """One thread or task that asks for connections; nobody else is the same."""
+
+    __slots__ = ("thread",)
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        """The identifier of the thread."""
+
+
 class Lease:
     """A connection in a pool. The pool's lock guards it while it is idle, its holder owns it while it is out."""
 
@@ -71,13 +81,17 @@ class Lease:
         self.idle_limit = float("inf")
         self.unfit_at = float("inf")
         """From then on it is not handed out: too old, or idle for too long."""
-        self.holder = 0
-        """The identifier of the thread that has it; 0 while it is idle."""
+        self.holder: Borrower | None = None
+        """Who has it; None while it is idle."""
         self.taken_at = 0.0
         self.trace: str | None = None
         self.is_orphaned = False
         """Its thread or task ended without returning it."""
         self.was_used = False
+
+    def is_held_in(self, thread: int) -> bool:
+        """Say whether a thread, or a task in it, has the connection and may yet return it."""
+        return self.holder is not None and self.holder.thread == thread and not self.is_orphaned
 
 
 def describe_caller() -> str:

@@ -35,7 +35,7 @@ class Backend(Protocol):
     def collect_ended(self) -> None:
         """Give up what this thread's ended tasks still have; what they had may be what a caller needs."""
 
-    def is_permanent(self, error: Exception) -> bool:
+    def is_permanent(self, error: BaseException) -> bool:
         """Say whether trying again cannot help."""
 
 
@@ -57,7 +57,7 @@ class PoolOptions(Record):
 class Failure(Record):
     """The last attempt to open a connection failed, and none has succeeded since."""
 
-    error: Exception
+    error: BaseException
     retry_at: float
     delay: float
     is_permanent: bool
@@ -109,13 +109,13 @@ class Ledger:
         if self.waiters:
             self.serve(self.waiters.pop_first(), lease, now, is_checked=is_checked)
         else:
-            lease.holder = 0
+            lease.holder = None
             lease.unfit_at = min(lease.expires_at, now + lease.idle_limit)
             self.idle.append(lease)
 
     def serve(self, waiter: Waiter, lease: Lease, now: float, *, is_checked: bool) -> None:
         """Hand a connection to one waiter, who is out of the queue already."""
-        lease.holder = waiter.thread
+        lease.holder = waiter.borrower
         lease.taken_at = now
         # The giver may have read the clock before the waiter did.
         self.wait_time += max(now - waiter.queued_at, 0.0)
@@ -142,6 +142,15 @@ class Ledger:
         if retired:
             self.idle[:] = [lease for lease in self.idle if lease.epoch != RETIRED]
         return retired
+
+    def remove(self, lease: Lease, reason: str) -> None:
+        """Free the place of a connection that was closed."""
+        self.leases.discard(lease)
+        self.discarded[reason] += 1
+        if reason in {"dead", "broken"}:
+            self.generation += 1
+        if self.is_closed and not self.leases:
+            self.drained.set()
 
     def count_in_use(self) -> int:
         """Count the connections that borrowers have."""
@@ -180,12 +189,13 @@ class Ledger:
         stats = self.count()
         with self.lock:
             longest = self.longest_held()
-            holder, taken_at, trace = (longest.holder, longest.taken_at, longest.trace) if longest else (0, 0.0, None)
+            holder = longest.holder if longest else None
+            taken_at, trace = (longest.taken_at, longest.trace) if longest else (0.0, None)
         text = (
             f"{stats.total} of {stats.max_connections or 'unlimited'} connections, {stats.in_use} in use, "
             f"{stats.idle} idle, {stats.opening} opening, {stats.waiting} waiting"
         )
-        if holder:
+        if holder is not None:
             held = format_duration(max(clock() - taken_at, 0.0))
-            text += f"; held for longest: {held} by {describe_thread(holder)}"
+            text += f"; held for longest: {held} by {describe_thread(holder.thread)}"
         return f"{text}, checked out at {trace}" if trace else text

@@ -21,7 +21,7 @@ from dbtool.pool.connections import ConnectionPool
 from dbtool.pool.drivers import find_driver
 from dbtool.pool.events import PoolEvents
 from dbtool.pool.failures import is_permanent
-from dbtool.pool.lease import Health
+from dbtool.pool.lease import Borrower, Health
 from dbtool.pool.ledger import PoolOptions
 from dbtool.pool.states import State, States, ThreadStates, find_task
 
@@ -137,12 +137,13 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
                 return False
             raise peewee.OperationalError("Connection already opened.")
         try:
-            state.take(self._pool.acquire(state.thread))
+            state.take(self._pool.acquire(state.borrower))
             self._initialize_connection(state.conn)
         except BaseException:
             lease = state.clear()
             if lease is not None:
                 self._pool.discard(lease, "set-up")
+            self._pool.recover(state.borrower)
             with _translation:
                 raise
         return True
@@ -154,10 +155,14 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             raise peewee.InterfaceError(_DEFERRED)
         if state.transactions:
             raise peewee.OperationalError(_IN_TRANSACTION)
-        lease = state.clear()
-        if lease is None:
-            return False
-        self._pool.release(lease)
+        try:
+            lease = state.clear()
+            if lease is None:
+                return False
+            self._pool.release(lease)
+        except BaseException:
+            self._pool.recover(state.borrower)
+            raise
         return True
 
     def connection(self) -> Any:
@@ -174,9 +179,13 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
     def _return_whatever_happens(self, *, is_silent: bool) -> None:
         state = self._state
         is_in_transaction = bool(state.transactions)
-        lease = state.clear()
-        if lease is not None:
-            self._pool.release(lease)
+        try:
+            lease = state.clear()
+            if lease is not None:
+                self._pool.release(lease)
+        except BaseException:
+            self._pool.recover(state.borrower)
+            raise
         if is_in_transaction and not is_silent:
             raise peewee.OperationalError(_IN_TRANSACTION)
 
@@ -240,12 +249,12 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         """Return the pool's gauges and counters of this moment."""
         return self._pool.stats()
 
-    def is_permanent_failure(self, error: Exception) -> bool:
+    def is_permanent_failure(self, error: BaseException) -> bool:
         """Say whether a failure to connect is one that waiting cannot mend; a subclass may know better."""
         return is_permanent(error)
 
     def _connect(self) -> Any:
-        return self._pool.acquire(self._state.thread).connection
+        return self._pool.acquire(Borrower(threading.get_ident())).connection
 
     def _close(self, connection: Any, close_conn: bool = False) -> None:
         lease = self._pool.find(connection)

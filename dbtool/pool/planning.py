@@ -88,7 +88,7 @@ class Planner:
         """Say whether an attempt still has a purpose."""
         return not self._ledger.is_closed and (bool(self._ledger.waiters) or self.is_cold(without=attempt))
 
-    def note_failure(self, error: Exception, now: float, *, is_permanent: bool) -> Failure:
+    def note_failure(self, error: BaseException, now: float, *, is_permanent: bool) -> Failure:
         """Note that the server could not be reached, and when to try again: each time later, up to a limit."""
         ledger = self._ledger
         last = ledger.failure
@@ -114,7 +114,7 @@ class Planner:
         prober = self._ledger.prober
         return self._ledger.opening <= (1 if prober is None or prober is attempt else 2)
 
-    def _reject_all(self, error: Exception) -> None:
+    def _reject_all(self, error: BaseException) -> None:
         """Tell everybody in the queue that no connection will come, since none is out nor can be opened."""
         while self._ledger.waiters:
             self._ledger.waiters.pop_first().reject(error)

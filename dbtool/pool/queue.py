@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import TIMEOUT_MAX, Lock
 
-from dbtool.pool.lease import Lease
+from dbtool.pool.lease import Borrower, Lease
 
 
 class Waiter:
@@ -14,11 +14,13 @@ class Waiter:
     Whoever holds the pool's lock and has taken the waiter out of the queue grants or rejects it, once.
     """
 
-    __slots__ = ("_ready", "attempt", "error", "is_checked", "lease", "queued_at", "thread")
+    __slots__ = ("_ready", "attempt", "borrower", "error", "has_turn", "is_checked", "lease", "queued_at")
 
-    def __init__(self, thread: int, queued_at: float = 0.0) -> None:
+    def __init__(self, borrower: Borrower, queued_at: float = 0.0, *, has_turn: bool = False) -> None:
         self.queued_at = queued_at
-        self.thread = thread
+        self.borrower = borrower
+        self.has_turn = has_turn
+        """Its turn has come once already, but for a dead connection."""
         self._ready = Lock()
         self._ready.acquire()
         self.lease: Lease | None = None
@@ -47,7 +49,7 @@ class Waiter:
 class Attempt:
     """One connection being opened or asked by a helper thread; the pool's lock guards it."""
 
-    __slots__ = ("is_unwanted", "lease", "started_at", "waiter")
+    __slots__ = ("is_begun", "is_unwanted", "lease", "started_at", "waiter")
 
     def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
         self.waiter = waiter
@@ -55,6 +57,8 @@ class Attempt:
         self.lease = lease
         """A suspect to ask before another is opened."""
         self.started_at = started_at
+        self.is_begun = False
+        """A helper has taken it on."""
         self.is_unwanted = False
         """What comes of it is closed, unless somebody waits by then: idle connections were to be closed."""
 
@@ -63,13 +67,10 @@ class WaitingQueue(OrderedDict[Waiter, None]):
     """The callers who wait, the longest first; the pool's lock guards it."""
 
     def push(self, waiter: Waiter) -> None:
-        """Queue up behind everybody."""
+        """Queue up: behind everybody, or before everybody for one whose turn it is."""
         self[waiter] = None
-
-    def push_first(self, waiter: Waiter) -> None:
-        """Queue up before everybody: for one who was handed a dead connection."""
-        self[waiter] = None
-        self.move_to_end(waiter, last=False)
+        if waiter.has_turn:
+            self.move_to_end(waiter, last=False)
 
     def pop_first(self) -> Waiter:
         """Take out whoever has waited longest."""

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, ref
 
 import peewee
 
-from dbtool.pool.lease import Lease
+from dbtool.pool.lease import Borrower, Lease
 from dbtool.pool.upkeep import Mailbox
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class State(peewee._ConnectionState):  # noqa: SLF001  # peewee's own class for 
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
-        self.thread = get_ident()
+        self.borrower = Borrower(get_ident())
         super().__init__()
 
     def take(self, lease: Lease) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded, PoolClosedError, PoolTimeout
+from dbtool.pool.lease import Borrower as BorrowerIdentity
 from tests.pool.conftest import MakePool
 from tests.pool.stub import (
     Borrower,
@@ -214,7 +215,7 @@ class TestTimeout:
 
 def _connect_elsewhere(pool: DbtoolPool) -> None:
     """Ask the pool as another thread would."""
-    pool._pool.acquire(-1)
+    pool._pool.acquire(BorrowerIdentity(-1))
 
 
 class TestLimit:

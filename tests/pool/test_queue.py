@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dbtool.pool.drivers import UNKNOWN
-from dbtool.pool.lease import Lease
+from dbtool.pool.lease import Borrower, Lease
 from dbtool.pool.queue import Waiter, WaitingQueue
 
 
+def _make_waiter() -> Waiter:
+    return Waiter(Borrower(1))
+
+
 def test_the_first_in_is_the_first_out() -> None:
-    queue, waiters = WaitingQueue(), [Waiter(number) for number in range(3)]
+    queue, waiters = WaitingQueue(), [_make_waiter() for _ in range(3)]
     for waiter in waiters:
         queue.push(waiter)
 
@@ -16,15 +20,15 @@ def test_the_first_in_is_the_first_out() -> None:
 
 
 def test_one_can_go_back_to_the_head() -> None:
-    queue, first, second = WaitingQueue(), Waiter(1), Waiter(2)
+    queue, first, second = WaitingQueue(), _make_waiter(), Waiter(Borrower(1), has_turn=True)
     queue.push(first)
-    queue.push_first(second)
+    queue.push(second)
 
     assert queue.pop_first() is second
 
 
 def test_one_can_leave_once() -> None:
-    queue, first, second = WaitingQueue(), Waiter(1), Waiter(2)
+    queue, first, second = WaitingQueue(), _make_waiter(), _make_waiter()
     queue.push(first)
     queue.push(second)
 
@@ -33,7 +37,7 @@ def test_one_can_leave_once() -> None:
 
 
 def test_a_waiter_wakes_with_what_it_was_granted() -> None:
-    waiter, lease = Waiter(1), Lease(object(), UNKNOWN, epoch=0, generation=0)
+    waiter, lease = _make_waiter(), Lease(object(), UNKNOWN, epoch=0, generation=0)
     waiter.grant(lease, is_checked=True)
 
     assert waiter.wait(0)
@@ -41,4 +45,4 @@ def test_a_waiter_wakes_with_what_it_was_granted() -> None:
 
 
 def test_a_waiter_that_nobody_serves_stops_waiting() -> None:
-    assert not Waiter(1).wait(0.001)
+    assert not _make_waiter().wait(0.001)

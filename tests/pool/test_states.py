@@ -13,6 +13,7 @@ import pytest
 
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import PoolTimeout
+from dbtool.pool.lease import Borrower as BorrowerIdentity
 from tests.pool.conftest import MakePool
 from tests.pool.stub import Borrower, Call, DbtoolPool, Gate, StubServer, take_connection, wait_for_waiters, wait_until
 
@@ -184,7 +185,7 @@ class TestTasks:
 def _connect_within(pool: DbtoolPool, seconds: float) -> None:
     """Ask for a connection with another timeout than the pool's."""
     with pytest.raises((PoolTimeout, ConnectionFailedError)):
-        pool._pool._acquire_by(time.monotonic() + seconds, None, threading.get_ident())
+        pool._pool._acquire_by(time.monotonic() + seconds, None, BorrowerIdentity(threading.get_ident()))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
