@@ -22,9 +22,10 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
+from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
 from dbtool.engines.mysql_errors import number_of, translate, translate_connect_error
 from dbtool.engines.mysql_packets import BlockReader
-from dbtool.engines.mysql_rows import send_result
+from dbtool.engines.mysql_rows import drain, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
@@ -129,11 +130,11 @@ class MySQLConnection:
         except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
             # A LookupError: the result comes in a character set that Python does not know.
             if isinstance(error, UnicodeDecodeError | LookupError):
-                self._give_up()
+                self._leave(statement)
                 raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
             raise translate(error, statement) from error
         except BaseException:
-            self._give_up()
+            self._leave(statement)
             raise
 
     def _collect(self, request: Request, sink: Sink) -> Outcome:
@@ -155,12 +156,18 @@ class MySQLConnection:
         counted = affected if affected or not result_sets else None
         return Outcome(rows=rows, affected=counted, result_sets=result_sets, tag=words[0] if words else "")
 
-    def _give_up(self) -> None:
-        """Stop a result that nobody reads any more; what is still on its way makes the connection useless."""
-        with contextlib.suppress(Exception):
-            self.cancel(5.0)
+    def _leave(self, statement: Statement) -> None:
+        """Leave a result that nobody reads any more, so that the session, and its transaction, can go on."""
+        try:
+            if self._raw._result.unbuffered_active and may_be_cut_short(statement):
+                self.cancel(CANCEL_PATIENCE)
+                self._raw._sock.settimeout(CANCEL_PATIENCE)
+            drain(self._raw)
+            self._raw._sock.settimeout(None)
+        except Exception:
+            # What is still on its way makes the connection useless.
+            self._raw._force_close()
         self._raw._result = None
-        self._raw._force_close()
 
     def _refuse_oversize(self, text: bytes, statement: Statement) -> None:
         """Refuse what the server would answer by closing the connection."""
@@ -227,6 +234,11 @@ class MySQLConnection:
                 return tuple(cursor.fetchall())
         except pymysql.MySQLError as error:
             raise translate(error) from error
+
+    @property
+    def has_notices(self) -> bool:
+        """Say whether the server has counted warnings."""
+        return self._has_warnings
 
     def take_notices(self) -> list[str]:
         """Ask for the warnings of the last statement, if it had any."""

@@ -91,6 +91,20 @@ class Rewritten(Record, kw_only=False):
     """The next packet, whole or not, is not an ordinary row: the end, an error, or a row of 16 MB."""
 
 
+def skip_rows(block: bytearray) -> tuple[bytearray, bool]:
+    """Pass over the whole row packets at the start of `block`; return the rest, and whether no ordinary row is next."""
+    position, size, ended = 0, len(block), False
+    while position + _HEADER < size:
+        length = block[position] | block[position + 1] << 8 | block[position + 2] << 16
+        first = block[position + _HEADER]
+        ended = length == _LARGEST or first == 0xFF or (first == 0xFE and length < 9)
+        end = position + _HEADER + length
+        if ended or end > size:
+            break
+        position = end
+    return block[position:], ended
+
+
 def rewrite_rows(block: bytearray, fields: int) -> Rewritten:
     """Turn the whole row packets at the start of `block` into COPY text."""
     position, size, rows, ended = 0, len(block), 0, False

@@ -14,7 +14,7 @@ from pymysql.charset import charset_by_id
 from pymysql.constants import CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper
 
-from dbtool.engines.mysql_packets import BlockReader, rewrite_rows
+from dbtool.engines.mysql_packets import BlockReader, rewrite_rows, skip_rows
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _KINDS = {
@@ -74,6 +74,32 @@ def send_result(raw: Any, result: Any, sink: Sink, limit: int | None) -> int:
     return sent
 
 
+def drain(raw: Any) -> None:
+    """Read what a statement still sends, for nothing, to the end of its last result or to its error."""
+    try:
+        while True:
+            result = raw._result
+            if result.unbuffered_active:
+                _drain_result(raw, result)
+            if not result.has_next:
+                return
+            raw.next_result(unbuffered=True)
+    except pymysql.err.MySQLError:
+        if not raw.open:
+            raise
+
+
+def _drain_result(raw: Any, result: Any) -> None:
+    reader: BlockReader = raw._rfile
+    while True:
+        rest, ended = skip_rows(_receive(raw, reader.take_buffered))
+        _give_back(raw, reader, rest)
+        if not ended:
+            _await_packet(raw, reader, rest)
+        elif _finish_at_end(raw, result, raw._read_packet()):
+            return
+
+
 def _column(field: Any) -> Column:
     kind = _KINDS.get(field.type_code, Kind.TEXT)
     if field.type_code in _STRINGS and field.charsetnr == _BINARY_CHARSET:
@@ -99,17 +125,13 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
     while True:
         rewritten = rewrite_rows(_receive(raw, reader.take_buffered), fields)
         rest = rewritten.rest
-        if len(rest) >= 4:
-            raw._next_seq_id = rest[3]
-        reader.give_back(rest)
+        _give_back(raw, reader, rest)
         if rewritten.rows:
             sent += rewritten.rows
             _require_utf8(rewritten.text)
             sink.write_block(Lane.COPY_TEXT, rewritten.text)
         if not rewritten.ended:
-            needed = 4 + int.from_bytes(rest[:3], "little") if len(rest) > 4 else 5
-            if not _receive(raw, lambda: reader.require(needed)):  # noqa: B023 - called at once
-                raise _lost(raw, "it ended")
+            _await_packet(raw, reader, rest)
             continue
         packet = raw._read_packet()
         if _finish_at_end(raw, result, packet):
@@ -117,6 +139,20 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
         # A row of 16 MB or more, which comes in several packets.
         sink.write_rows([_parse(packet, [("utf-8", Kind.TEXT)] * fields)])
         sent += 1
+
+
+def _give_back(raw: Any, reader: BlockReader, rest: bytearray) -> None:
+    """Put back what follows the rows that were taken past PyMySQL, which counts the packets."""
+    if len(rest) >= 4:
+        raw._next_seq_id = rest[3]
+    reader.give_back(rest)
+
+
+def _await_packet(raw: Any, reader: BlockReader, rest: bytearray) -> None:
+    """Wait until the packet that `rest` begins is whole, or at least tells its length."""
+    needed = 4 + int.from_bytes(rest[:3], "little") if len(rest) > 4 else 5
+    if not _receive(raw, lambda: reader.require(needed)):
+        raise _lost(raw, "it ended")
 
 
 def _require_utf8(text: bytes) -> None:

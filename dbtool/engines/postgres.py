@@ -24,6 +24,7 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
+from dbtool.engines.leaving import may_be_cut_short
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.postgres_cancel import request_cancel
@@ -138,7 +139,13 @@ class PostgresConnection:
         if _may_be_copied(request) and self._raw.get_parameter_status("client_encoding") == "UTF8":
             in_transaction = self.transaction is not TransactionState.NONE
             if request.limit is None:
-                outcome = copy_rows(self._raw, rendered.text, sink, in_transaction=in_transaction)
+                outcome = copy_rows(
+                    self._raw,
+                    rendered.text,
+                    sink,
+                    in_transaction=in_transaction,
+                    cut_short=may_be_cut_short(request.statement),
+                )
             else:
                 outcome = fetch_rows(self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction)
             if outcome is not None:
@@ -201,6 +208,11 @@ class PostgresConnection:
                 cursor.execute(sql)
         except psycopg2.Error as error:
             raise translate(error, guarded=self._settings.read_only, lost=self.is_lost) from error
+
+    @property
+    def has_notices(self) -> bool:
+        """Say whether the server has sent any."""
+        return bool(self._raw.notices)
 
     def take_notices(self) -> Sequence[str]:
         """Return, and forget, the server's notices."""

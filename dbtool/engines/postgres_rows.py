@@ -9,13 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions as driver
 
+from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import Outcome
+from dbtool.engines.leaving import CANCEL_PATIENCE
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError
 from dbtool.result import Column, Kind, Lane, Sink
@@ -65,15 +67,19 @@ def read_as_text(raw: driver.connection) -> None:
     driver.register_type(_AS_TEXT, raw)
 
 
-def copy_rows(raw: driver.connection, text: bytes, sink: Sink, *, in_transaction: bool) -> Outcome | None:
+def copy_rows(
+    raw: driver.connection, text: bytes, sink: Sink, *, in_transaction: bool, cut_short: bool
+) -> Outcome | None:
     """Stream a query's rows through COPY; None when it cannot be copied, and nothing was done.
 
-    Inside a transaction a savepoint keeps a refused attempt from dooming it. COPY's text lane
-    carries no names and types, so that a cursor is declared, and read for nothing, to learn them.
+    Inside a transaction a savepoint keeps a refused attempt from dooming it, and so does it where the
+    sink refuses the rows: the statement is then cancelled (`cut_short`), or run to its end unread.
+    COPY's text lane carries no names and types, so that a cursor is declared, and read for nothing,
+    to learn them.
     """
     lane = sink.lanes[0]
     with raw.cursor() as cursor:
-        receiver = _Receiver(sink, lane)
+        receiver = _Receiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
         try:
             if in_transaction:
                 cursor.execute(_SAVE)
@@ -86,6 +92,9 @@ def copy_rows(raw: driver.connection, text: bytes, sink: Sink, *, in_transaction
             if in_transaction:
                 cursor.execute(_GO_BACK)
             return None
+        except BaseException:
+            _leave(cursor, in_transaction=in_transaction)
+            raise
         rows = max(cursor.rowcount, 0)
         if in_transaction:
             cursor.execute(_RELEASE)
@@ -101,12 +110,37 @@ def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: _Receiver
         receiver.finish()
     except psycopg2.Error as error:
         receiver.stop()
-        raise DisplacedError(error, len(_COPY)) from error
+        if receiver.refusal is None:
+            raise DisplacedError(error, len(_COPY)) from error
     except BaseException:
-        # The sink refused a block: what the server still sends is of no use to anyone.
+        # The cancel failed: what the server still sends would have to be read to its end.
         receiver.stop()
-        request_cancel(cursor.connection)
+        cursor.connection.close()
         raise
+    if receiver.refusal is not None:
+        raise receiver.refusal
+
+
+def _cancel(raw: driver.connection) -> None:
+    call_within(CANCEL_PATIENCE, lambda: request_cancel(raw))
+
+
+def _let_run() -> None:
+    """Leave a statement alone that is not there for its rows."""
+
+
+def _leave(cursor: driver.cursor, *, in_transaction: bool) -> None:
+    """Keep the script's own transaction although the sink has refused the rows; end one that was opened for them."""
+    connection = cursor.connection
+    if connection.closed:
+        return
+    if not in_transaction:
+        if connection.get_transaction_status() != driver.TRANSACTION_STATUS_IDLE:
+            cursor.execute("ROLLBACK")
+    elif connection.get_transaction_status() == driver.TRANSACTION_STATUS_INERROR:
+        cursor.execute(_GO_BACK)
+    else:
+        cursor.execute(_RELEASE)
 
 
 def _describe(cursor: driver.cursor, text: bytes, *, in_transaction: bool) -> list[Column]:
@@ -132,8 +166,11 @@ def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, i
                 raise
             cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
             return None
-        except BaseException:
+        except psycopg2.Error:
             _end_unless(cursor, in_transaction=in_transaction)
+            raise
+        except BaseException:
+            _leave(cursor, in_transaction=in_transaction)
             raise
         cursor.execute(f"CLOSE dbtool_rows; {_RELEASE if in_transaction else 'COMMIT'}")
     sink.end()
@@ -193,14 +230,17 @@ class _Receiver(io.RawIOBase):
     The csv lane's first line is the header, by which the sink learns the columns.
     """
 
-    def __init__(self, sink: Sink, lane: Lane) -> None:
+    def __init__(self, sink: Sink, lane: Lane, leave: Callable[[], object]) -> None:
         self._sink = sink
         self._lane = lane
+        self._leave = leave
         self._rest = b""
         self._stopped = False
         self.columns: Sequence[Column] | None = None
         """What the sink is told of at the first row, or at the end: before, COPY may still be refused."""
         self.has_begun = False
+        self.refusal: BaseException | None = None
+        """What the sink raised: it takes nothing more, and COPY goes on to its end, which may be near."""
 
     def _begin(self) -> None:
         if not self.has_begun:
@@ -219,15 +259,22 @@ class _Receiver(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        size = len(data)
-        if self._stopped:
-            return size
-        block = self._rest + bytes(data)
+        if not self._stopped:
+            try:
+                self._take(bytes(data))
+            except BaseException as refusal:  # raised again once COPY has ended
+                self.refusal = refusal
+                self.stop()
+                self._leave()
+        return len(data)
+
+    def _take(self, data: bytes) -> None:
+        block = self._rest + data
         if self.columns is None:
             header = _HEADER.match(block)
             if header is None:
                 self._rest = block
-                return size
+                return
             names = next(csv.reader(io.StringIO(header.group().decode(), newline=""), strict=True), [])
             self.columns = [Column(name) for name in names]
             block = block[header.end() :]
@@ -236,4 +283,3 @@ class _Receiver(io.RawIOBase):
         self._rest = block[cut:]
         if cut:
             self._sink.write_block(self._lane, block[:cut])
-        return size

@@ -111,12 +111,12 @@ def test_a_signal_before_anything_was_typed_ends_the_command(tmp_path: Path) -> 
 
 
 def _waits_for_input(pid: int) -> bool:
-    """Say whether a thread of a process sleeps in the reading of a pipe."""
+    """Say whether a thread of a process sleeps until something can be read."""
     try:
         waiting = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/wchan")]
     except OSError:
         return False
-    return any("pipe" in place for place in waiting)
+    return any("poll" in place for place in waiting)
 
 
 def test_a_signal_while_copy_waits_for_its_data_ends_it_at_once_and_cleanly(

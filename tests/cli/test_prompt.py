@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from dbtool.bench.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.terminal import Terminal, on_terminal
@@ -16,11 +18,11 @@ _LOST = "the connection was lost and has been opened again"
 
 @contextmanager
 def _prompt_of(
-    url: str, home: Path, *, more: str = "", environment: Mapping[str, str] | None = None
+    url: str, home: Path, *options: str, more: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[Terminal]:
     """Start a conversation with a profile `db`; at its end Ctrl-D is typed, and the status has to be 0."""
     (home / "p.toml").write_text(f'[profiles.db]\nurl = "{url}"\n{more}')
-    with on_terminal("query", "--config", "p.toml", home=home, environment=environment) as terminal:
+    with on_terminal("query", "--config", "p.toml", *options, home=home, environment=environment) as terminal:
         terminal.wait_for("db>")
         yield terminal
         terminal.end_input()
@@ -114,3 +116,37 @@ def test_a_statement_whose_cancel_nobody_confirms_does_not_end_the_prompt(runnin
         _enter(terminal, "select 1 as one;", "1 row (")
         for session in running.find():
             running.sessions.end(session)
+
+
+@pytest.mark.parametrize("limit", ["", "-n 99999999"])
+def test_a_pager_that_is_left_early_costs_neither_the_session_nor_the_transaction(
+    running: Running, tmp_path: Path, limit: str
+) -> None:
+    rows = {"p": "select generate_series(1, 100000000)", "m": "select seq from seq_1_to_100000000"}[running.url[0]]
+    with _prompt_of(running.url, tmp_path, *limit.split(), environment={"PAGER": "head -n 3"}) as terminal:
+        _enter(terminal, "create table kept (i int);", "CREATE")
+        _enter(terminal, "create temporary table mine (i int);", "CREATE")
+        _enter(terminal, f"{rows} /* {running.mark} */;", "─")
+        assert running.is_quiet()
+        _enter(terminal, "begin;", "BEGIN", "db*>")
+        _enter(terminal, "insert into kept values (7);", "1 row", "db*>")
+        shown = _enter(terminal, f"{rows} /* {running.mark} */;", "─", "db*>")
+        assert "dbtool:" not in shown
+        assert running.is_quiet()
+        _enter(terminal, "insert into mine select i from kept;", "1 row", "db*>")
+        _enter(terminal, "commit;", "COMMIT")
+        assert "│ 7" in _enter(terminal, "select 'i' as a, i as b from mine;", "1 row (")
+
+
+def test_a_pager_that_is_left_early_stops_no_statement_that_writes(running: Running, tmp_path: Path) -> None:
+    """A result that fills more than any buffer on its way: the rest of it is read for nothing."""
+    count = 200_000
+    write = {
+        "p": f"with made as (insert into t select n, repeat('x', 40) from generate_series(1, {count}) as n returning *)"
+        " select * from made",
+        "m": f"insert into t select seq, repeat('x', 40) from seq_1_to_{count} returning *",
+    }[running.url[0]]
+    with _prompt_of(running.url, tmp_path, environment={"PAGER": "head -n 3"}) as terminal:
+        _enter(terminal, "create table t (i int, a text);", "CREATE")
+        _enter(terminal, write + ";", "─")
+        assert f"│ {count}" in _enter(terminal, "select 'n' as a, count(*) as b from t;", "1 row (")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.engines.mysql_packets import BlockReader, rewrite_rows
+from dbtool.engines.mysql_packets import BlockReader, rewrite_rows, skip_rows
 
 Cells = Sequence[str | None]
 
@@ -119,3 +119,11 @@ def test_a_reader_gives_packets_and_blocks_in_turn(pair: tuple[socket.socket, Bl
     assert not reader.require(1)
     assert reader.read(1) == b""
     reader.close()
+
+
+@given(TABLES, st.sampled_from([b"", END, ERROR, END[:3]]), st.integers(0))
+def test_rows_are_passed_over_as_far_as_they_would_be_rewritten(rows: list[Cells], end: bytes, cut: int) -> None:
+    stream = b"".join(packet_of(row) for row in rows) + end
+    block = stream[: cut % (len(stream) + 1)]
+    rewritten = rewrite_rows(bytearray(block), len(rows[0]))
+    assert skip_rows(bytearray(block)) == (rewritten.rest, rewritten.ended)
