@@ -18,8 +18,8 @@ from dbtool.pool.upkeep import Mailbox, start_upkeep
 if TYPE_CHECKING:
     from dbtool.pool.stats import PoolStats
 
-_OPENING_PAUSE = 1.0
-"""How soon the housekeeping looks again for a connection that is not there yet."""
+_OPENING_PAUSE = 0.25
+"""How soon the housekeeping looks again for a connection that is not there yet, or hangs."""
 _PARKED: list[object] = []
 """A parent process's connections, in the child: to let go of them would hang up on the parent's server."""
 

@@ -50,6 +50,7 @@ class Dialler:
             Thread(target=self._run, args=(attempt,), name="dbtool-pool-dial", daemon=True).start()
         except RuntimeError:
             # No more threads, or the interpreter is ending: late is better than never.
+            attempt.is_single = True
             self._run(attempt)
 
     def _run(self, attempt: Attempt) -> None:
@@ -79,8 +80,9 @@ class Dialler:
     def _pause_before(self, attempt: Attempt) -> float:
         with self._ledger.lock:
             failure = self._ledger.failure
-            if failure is None or attempt is not self._ledger.prober:
+            if failure is None or attempt.is_single or attempt is not self._ledger.prober:
                 return 0.0
+            attempt.started_at = max(attempt.started_at, failure.retry_at)
             return max(failure.retry_at - self._clock(), 0.0)
 
     def _wait_until_wanted(self, attempt: Attempt, pause: float) -> bool:

@@ -19,6 +19,10 @@ _PATIENCE = 0.25
 """An attempt older than this is slow: a newcomer gets one of its own rather than rely on it."""
 
 
+_STUCK = 0.5
+"""A prober that has waited this long for the server is stuck, and another may try: longer, the more are stuck."""
+
+
 class Planner:
     """Keeps the attempts of one pool; whoever calls a method holds the pool's lock."""
 
@@ -48,7 +52,8 @@ class Planner:
 
     def _plan_prober(self, now: float) -> list[Attempt]:
         ledger = self._ledger
-        if ledger.prober is not None or not ledger.has_room() or not (ledger.waiters or self.is_cold()):
+        is_probing = ledger.prober is not None and now - ledger.prober.started_at < _STUCK * ledger.opening
+        if is_probing or not ledger.has_room() or not (ledger.waiters or self.is_cold()):
             return []
         ledger.prober = self._begin(None, now)
         return [ledger.prober]
@@ -56,7 +61,8 @@ class Planner:
     def is_cold(self, *, without: Attempt | None = None) -> bool:
         """Say whether there will be fewer idle connections than wanted, `without` this attempt."""
         ledger = self._ledger
-        if not ledger.options.min_idle:
+        if not ledger.options.min_idle or (ledger.failure is not None and ledger.failure.is_permanent):
+            # What somebody has to mend first is left alone until somebody asks: it may be a password.
             return False
         spare = sum(1 for attempt in ledger.attempts if attempt.waiter is None and attempt is not without)
         return len(ledger.idle) + spare < ledger.options.min_idle
@@ -104,8 +110,9 @@ class Planner:
         self._detach(attempt)
         if failure.is_permanent and not ledger.leases and self._is_last(attempt):
             self._reject_all(failure.error)
-        if self.is_wanted(attempt) and ledger.prober in {None, attempt}:
+        if self.is_wanted(attempt) and ledger.prober in {None, attempt} and not attempt.is_single:
             ledger.prober = attempt
+            attempt.started_at = failure.retry_at
             return True
         self.finish(attempt)
         return False

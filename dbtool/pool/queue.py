@@ -49,7 +49,7 @@ class Waiter:
 class Attempt:
     """One connection being opened or asked by a helper thread; the pool's lock guards it."""
 
-    __slots__ = ("is_begun", "is_unwanted", "lease", "started_at", "waiter")
+    __slots__ = ("is_begun", "is_single", "is_unwanted", "lease", "started_at", "waiter")
 
     def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
         self.waiter = waiter
@@ -59,6 +59,8 @@ class Attempt:
         self.started_at = started_at
         self.is_begun = False
         """A helper has taken it on."""
+        self.is_single = False
+        """It runs on a caller's own thread, for want of another, and ends if it fails."""
         self.is_unwanted = False
         """What comes of it is closed, unless somebody waits by then: idle connections were to be closed."""
 

@@ -151,12 +151,17 @@ class FakeClock:
 class Call:
     """A function running in a thread of its own."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function: Callable[[], Any], *, begins: bool = True) -> None:
         self.value: Any = None
         self.error: BaseException | None = None
         self.seconds = 0.0
         self._function = function
         self._thread = threading.Thread(target=self._run, daemon=True)
+        if begins:
+            self.begin()
+
+    def begin(self) -> None:
+        """Start the thread, if that was put off."""
         self._thread.start()
 
     def _run(self) -> None:

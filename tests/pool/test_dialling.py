@@ -12,7 +12,7 @@ import pytest
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded
 from tests.pool.conftest import MakePool
-from tests.pool.stub import Borrower, Call, Gate, StubServer, wait_for_waiters, wait_until
+from tests.pool.stub import Borrower, Call, FakeClock, Gate, StubServer, wait_for_waiters, wait_until
 
 
 class TestWithAServerThatAnswers:
@@ -211,6 +211,56 @@ class TestWithAServerThatIsAway:
 
         assert server.attempts == attempts
 
+    def test_is_asked_again_though_the_prober_hangs(self, make_pool: MakePool, server: StubServer) -> None:
+        server.go_away()
+        pool = make_pool(max_connections=3, timeout=10)
+        call = Call(pool.connect)
+        assert wait_until(lambda: pool.stats().failures)
+        gate = Gate(server)
+        gate.wait_for(1)
+        server.come_back()
+
+        assert call.result(3) is True
+        gate.open()
+
+    def test_is_not_beset_by_a_prober_after_the_other_while_all_hang(
+        self, make_pool: MakePool, server: StubServer, clock: FakeClock
+    ) -> None:
+        server.go_away()
+        pool = make_pool(max_connections=None, timeout=1e6, clock=clock)
+        call = Call(pool.connect)
+        assert wait_until(lambda: pool.stats().failures)
+        gate = Gate(server)
+        gate.wait_for(1)
+        for _ in range(40):
+            clock.advance(0.25)
+            pool._pool.sweep()
+
+        assert 2 <= pool.stats().opening <= 7
+        gate.open()
+        assert call.result() is True
+
+    def test_keeps_no_caller_beyond_its_deadline_though_no_helper_can_be_had(
+        self, make_pool: MakePool, server: StubServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class NoThread(threading.Thread):
+            def start(self) -> None:
+                raise RuntimeError("can't start new thread")
+
+        pool = make_pool(timeout=0.1)
+        server.go_away()
+        call = Call(pool.connect, begins=False)
+        with monkeypatch.context() as patch:
+            patch.setattr("dbtool.pool.dialling.Thread", NoThread)
+            patch.setattr("dbtool.pool.upkeep.Thread", NoThread)
+            call.begin()
+            is_done = call.is_done(2)
+
+        server.come_back()
+        assert is_done
+        with pytest.raises(ConnectionFailedError):
+            call.result()
+
 
 class TestWithAnErrorThatWaitingCannotMend:
     """A wrong password, an unknown database, a mistake in the set-up."""
@@ -238,6 +288,22 @@ class TestWithAnErrorThatWaitingCannotMend:
         server.come_back()
 
         assert pool.connect()
+
+    def test_is_not_provoked_again_to_keep_connections_warm(self, make_pool: MakePool, server: StubServer) -> None:
+        def refuse() -> None:
+            raise LookupError("wrong password")
+
+        pool = make_pool(min_idle=1, timeout=5)
+        pool.connect()
+        assert wait_until(lambda: pool.stats().idle == 1)
+        server.before_connect = refuse
+        pool.close_idle()
+        assert wait_until(lambda: pool.stats().failures and not pool.stats().opening)
+        attempts = server.attempts
+        pool._pool.sweep()
+        time.sleep(0.1)
+
+        assert server.attempts == attempts
 
     def test_a_failing_set_up_closes_its_connection(self, make_pool: MakePool, server: StubServer) -> None:
         def set_up(_connection: object) -> None:
