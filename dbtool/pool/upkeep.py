@@ -6,6 +6,7 @@ nobody needs can go.
 
 from __future__ import annotations
 
+import logging
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol, TypeAlias
@@ -15,6 +16,13 @@ from dbtool.pool.lease import Lease
 
 Mailbox: TypeAlias = SimpleQueue[Lease | None]
 """Orphans to take back, or None to look round. Its `put` may be called from a finaliser, whatever lock is held."""
+
+
+_logger = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 3600.0
+"""Far below what a thread can be asked to wait."""
+_PAUSE_AFTER_FAILURE = 1.0
 
 
 class Kept(Protocol):
@@ -41,15 +49,27 @@ def start_upkeep(pool: Kept, mailbox: Mailbox) -> bool:
 def _keep(watched: ref[Kept], mailbox: Mailbox) -> None:
     while (pause := _sweep(watched)) is not None:
         try:
-            lease = mailbox.get(timeout=None if pause == float("inf") else pause)
+            lease = mailbox.get(timeout=min(pause, _LONGEST_PAUSE))
         except Empty:
             continue
         pool = watched()
         if lease is not None and pool is not None:
-            pool.reclaim(lease)
+            _reclaim(pool, lease)
         del pool, lease
 
 
 def _sweep(watched: ref[Kept]) -> float | None:
     pool = watched()
-    return None if pool is None else pool.sweep()
+    try:
+        return None if pool is None else pool.sweep()
+    except Exception:
+        _logger.exception("a pool's housekeeping failed, and goes on")
+        return _PAUSE_AFTER_FAILURE
+
+
+def _reclaim(pool: Kept, lease: Lease) -> None:
+    try:
+        # The server may take its time to settle it, and other connections have to be seen to.
+        Thread(target=pool.reclaim, args=(lease,), name="dbtool-pool-reclaim", daemon=True).start()
+    except RuntimeError:
+        pool.reclaim(lease)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 
 import pytest
 
@@ -11,8 +12,10 @@ from tests.pool.conftest import MakePool
 from tests.pool.stub import (
     Borrower,
     Call,
+    CheckedPool,
     DbtoolPool,
     FakeClock,
+    StubConnection,
     StubServer,
     take_connection,
     wait_for_waiters,
@@ -205,6 +208,26 @@ class TestOrphans:
         assert connection.rollbacks == 1
         assert pool.stats().reclaimed == 1
 
+    def test_holds_up_no_other_though_the_server_does_not_let_it_settle(self, make_pool: MakePool) -> None:
+        answer = threading.Event()
+
+        class HangingPool(CheckedPool):
+            def _can_reuse(self, connection: StubConnection) -> bool:
+                assert not connection.is_dirty or answer.wait(10)
+                return super()._can_reuse(connection)
+
+        pool = make_pool(HangingPool, max_connections=2, timeout=5)
+
+        def forget(*, is_dirty: bool) -> None:
+            take_connection(pool).is_dirty = is_dirty
+
+        Call(functools.partial(forget, is_dirty=True)).result()
+        Call(functools.partial(forget, is_dirty=False)).result()
+
+        assert wait_until(lambda: pool.stats().idle == 1)
+        answer.set()
+        assert wait_until(lambda: pool.stats().idle == 2)
+
 
 def test_the_thread_ends_with_the_last_connection(make_pool: MakePool) -> None:
     before = set(threading.enumerate())
@@ -235,3 +258,28 @@ def test_the_thread_closes_what_is_due_by_itself(
     _burst(pool, 3)
 
     assert wait_until(lambda: not server.open)
+
+
+def test_the_thread_waits_for_a_time_that_is_too_far_away_to_wait_for(make_pool: MakePool) -> None:
+    pool = make_pool(max_connections=1, stale_timeout=10**12, timeout=5)
+    Call(pool.connect).result()
+
+    assert pool.connect()
+    assert pool.stats().reclaimed == 1
+
+
+def test_the_thread_outlives_a_failure(make_pool: MakePool, caplog: pytest.LogCaptureFixture) -> None:
+    failures = iter([LookupError("a bug in a clock")])
+
+    def read_clock() -> float:
+        if "upkeep" in threading.current_thread().name:
+            for failure in failures:
+                raise failure
+        return time.monotonic()
+
+    pool = make_pool(max_connections=1, idle_timeout=0.02, clock=read_clock)
+    with pool.connection_context():
+        pass
+
+    assert wait_until(lambda: pool.stats().discarded.get("idle") == 1)
+    assert "housekeeping" in caplog.text
