@@ -78,6 +78,8 @@ class Sample(Record):
     """By how much the generator itself began open-loop requests too late."""
     series: tuple[Instant, ...] = ()
     windows: tuple[Window, ...] = ()
+    connects: Histogram | None = None
+    """Of the pool that a process apart had for itself."""
     stuck: int = 0
     """Threads that did not come back."""
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from dbtool.bench.load import Control, Load, LoadRun, Sample, Status
 from dbtool.bench.opening import ConnectMeter, Opener
-from dbtool.bench.servers import Probe
-from dbtool.bench.subjects import BenchPool, Recipe, Subject
+from dbtool.bench.servers import Probe, load_probe
+from dbtool.bench.subjects import BenchPool, Recipe, Subject, find_subject
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
@@ -69,6 +69,35 @@ class Opened(Record):
     meter: ConnectMeter
 
 
+class Plan(Record):
+    """A scene as it travels to another process."""
+
+    _concealed = frozenset({"target"})
+
+    subject: str
+    target: Target
+    settings: SessionSettings
+    working_directory: Path
+    load: Load
+    isolates_session: bool
+    is_direct: bool
+
+    def build(self, stop: Stop, watch: Callable[[str, Status], object]) -> Scene:
+        """Return the scene; raises UsageError where the pool cannot be found here."""
+        return Scene(
+            subject=find_subject(self.subject, self.target.engine, self.working_directory),
+            target=self.target,
+            settings=self.settings,
+            working_directory=self.working_directory,
+            probe=load_probe(self.target.engine),
+            load=self.load,
+            isolates_session=self.isolates_session,
+            is_direct=self.is_direct,
+            stop=stop,
+            watch=watch,
+        )
+
+
 class Scene(Record):
     """One pool's bench. Safe to use from many threads; times in seconds."""
 
@@ -86,6 +115,18 @@ class Scene(Record):
     stop: Stop
     watch: Callable[[str, Status], object]
     """Is told the phase, and how it goes."""
+
+    def plan(self, **limits: Any) -> Plan:
+        """Return what another process needs to build the same scene; `limits` replace those of the pool."""
+        return Plan(
+            subject=self.subject.name,
+            target=self.target.replaced(pool=self.target.pool.replaced(**limits)),
+            settings=self.settings,
+            working_directory=self.working_directory,
+            load=self.load,
+            isolates_session=self.isolates_session,
+            is_direct=self.is_direct,
+        )
 
     @property
     def tag(self) -> str:

@@ -78,8 +78,14 @@ class Subject(Record):
 
 class _DbtoolPool:
     def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
         self._database = build_database(recipe.target, recipe.settings, events=recipe.meter)
         self.connection = self._database.connection_context
+
+    def repoint(self, target: Target) -> None:
+        """Lead to another database from now on."""
+        other = build_database(target, self._recipe.settings)
+        self._database.init(other.database, **other.connect_params)
 
     def idle(self) -> int:
         return int(self._database.stats().idle)

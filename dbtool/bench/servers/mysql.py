@@ -74,5 +74,6 @@ PROBE = Probe(
     is_direct=_is_direct,
     list_sessions=_list_sessions,
     count_free=_count_free,
+    find_other=lambda target: target.replaced(database=_OTHER_DATABASE),
     kill=_kill,
 )

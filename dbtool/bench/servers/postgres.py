@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary
+from dbtool.profiles.model import Target
 
 _LOCK = 7_164_011
 """Any number that nobody else is likely to lock."""
@@ -42,6 +43,11 @@ def _kill(connection: Any, sessions: Collection[object]) -> int:
     numbers = ", ".join(str(int(str(session))) for session in sessions)
     sql = f"SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM unnest(ARRAY[{numbers}]) AS pid"  # noqa: S608 - numbers
     return int(ask_value(connection, sql))
+
+
+def _find_other(target: Target) -> Target:
+    """Return one of the two databases that every server has."""
+    return target.replaced(database="template1" if target.database == "postgres" else "postgres")
 
 
 PROBE = Probe(
@@ -85,5 +91,6 @@ PROBE = Probe(
     is_direct=_is_direct,
     list_sessions=_list_sessions,
     count_free=_count_free,
+    find_other=_find_other,
     kill=_kill,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from dbtool.profiles.model import Target
 from dbtool.records import Record
 
 Rows = list[tuple[Any, ...]]
@@ -40,6 +41,8 @@ class Probe(Record):
     """Return the sessions on the server that have a tag, or are among the known ones; None where nobody can tell."""
     count_free: Callable[[Any], int | None]
     """Return how many more sessions the server lets in; None where there is no limit."""
+    find_other: Callable[[Target], Target | None]
+    """Return the target of another database on the same server; None where none is sure to be there."""
     kill: Callable[[Any, Collection[object]], int] | None = None
     """End these sessions on the server; return how many there were. None where there is no server."""
     is_remote: bool = True

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
+from dbtool.profiles.model import Target
 
 _NUMBERS = count(1)
+_MEMORY = ":memory:"
 _DESCRIPTORS = Path("/proc/self/fd")
 """Linux's list of this process's open files."""
 
@@ -41,6 +43,10 @@ def _read_link(entry: Path) -> str | None:
         return None
 
 
+def _find_other(target: Target) -> Target | None:
+    return None if target.path == _MEMORY else target.replaced(path=_MEMORY)
+
+
 PROBE = Probe(
     identify=_identify,
     identity="SELECT file FROM pragma_database_list WHERE name = 'main'",
@@ -65,5 +71,6 @@ PROBE = Probe(
     is_direct=lambda _raw: True,
     list_sessions=_list_sessions,
     count_free=lambda _connection: None,
+    find_other=_find_other,
     is_remote=False,
 )

@@ -1,0 +1,87 @@
+"""Whether a forked child gets connections of its own; tried in a process apart, which has no other threads."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+
+from dbtool.bench.borrowers import borrowing, wait_for_all
+from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
+from dbtool.bench.messages import Parent
+from dbtool.bench.processes import ChildError, call_in_child
+from dbtool.bench.scene import Scene
+
+_PATIENCE = 3.0
+"""Seconds that the forked child gets to borrow a connection."""
+_WHOLE = 20.0
+
+
+def check_fork(scene: Scene) -> Sequence[Finding]:
+    """Fork while connections are idle and in use, and compare the child's connection with the parent's."""
+    if not hasattr(os, "fork"):
+        return [skipped("fork", "this platform cannot fork")]
+    if not scene.is_direct:
+        return [skipped("fork", BEHIND_POOLER)]
+    if not scene.subject.is_pool:
+        return [skipped("fork", UNLIMITED)]
+    plan = scene.plan(max_connections=max(2, scene.size), timeout=2.0)
+    try:
+        problem = call_in_child(fork_and_compare, plan, timeout=_WHOLE, stop=scene.stop)
+    except ChildError as error:
+        return [failed("fork", f"the process that forked ended badly: {error}")]
+    return [passed("fork", "the child got a connection of its own") if problem is None else failed("fork", problem)]
+
+
+def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
+    """Run in a process apart: say what is wrong with the connection that a forked child gets, if anything is."""
+    with scene.open_pool() as opened, borrowing(opened.pool, 2, work=scene.probe.identify) as borrowers:
+        wait_for_all(borrowers, _PATIENCE)
+        # One goes back to be idle, one stays in use.
+        borrowers[1].release()
+        known = {borrower.result for borrower in borrowers if borrower.has_connection}
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            _answer(scene, opened.pool, writer)
+        os.close(writer)
+        try:
+            answer = _read(reader)
+        finally:
+            os.close(reader)
+            _end(child)
+    if answer is None:
+        return f"the child hung for {_PATIENCE:g} s"
+    kind, _, text = answer.partition(" ")
+    if kind == "error":
+        return f"the child got no connection: {text}"
+    return "the child got a connection of the parent's" if text in {str(session) for session in known} else None
+
+
+def _answer(scene: Scene, pool: object, writer: int) -> None:
+    """Be the child: write the session that it got, and end without running anything of the parent's."""
+    try:
+        with pool.connection() as connection:  # type: ignore[attr-defined]
+            answer = f"session {scene.probe.identify(connection)}"
+    except BaseException as error:
+        answer = f"error {type(error).__name__}: {error}"
+    os.write(writer, answer.encode()[:2000])
+    os._exit(0)
+
+
+def _read(reader: int) -> str | None:
+    ready, _, _ = select.select([reader], [], [], _PATIENCE)
+    return os.read(reader, 2000).decode("utf-8", "replace") if ready else None
+
+
+def _end(child: int) -> None:
+    give_up = time.monotonic() + 1.0
+    while time.monotonic() < give_up:
+        if os.waitpid(child, os.WNOHANG) != (0, 0):
+            return
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

@@ -1,0 +1,164 @@
+"""Work in processes apart, each a fresh interpreter with a pool of its own, as the workers of a web server have.
+
+A process gets its plan, secrets included, through a pipe, and never by its arguments. It ends when
+this one does: its standard input then closes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any, TypeVar
+
+from dbtool.bench.load import Load, Sample, Status
+from dbtool.bench.messages import Done, Failed, Job, Parent, Ready
+from dbtool.bench.scene import Plan, Scene, Stop
+
+_T = TypeVar("_T")
+
+_LOOK_EVERY = 0.1
+_START_PATIENCE = 60.0
+_END_PATIENCE = 60.0
+"""Seconds beyond its load that a process gets to end it and report."""
+
+
+class ChildError(Exception):
+    """A process apart could not do what it was asked; the text says why."""
+
+
+class Child:
+    """One process at work; belongs to one thread."""
+
+    def __init__(self, function: Callable[..., Any], plan: Plan) -> None:
+        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the others.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dbtool.bench.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.messages: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, name="bench-child", daemon=True)
+        self._reader.start()
+        self._send(pickle.dumps(Job(module=function.__module__, name=function.__qualname__, plan=plan)))
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process = self._process
+        with suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]  # it was asked for
+        try:
+            process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._reader.join()
+        process.stdout.close()  # type: ignore[union-attr]
+
+    def begin(self) -> None:
+        """Let a child that waits for it begin."""
+        self._send(b"go\n")
+
+    def _send(self, data: bytes) -> None:
+        # One that has ended already says so through its messages.
+        with suppress(OSError):
+            self._process.stdin.write(data)  # type: ignore[union-attr]
+            self._process.stdin.flush()  # type: ignore[union-attr]
+
+    def _read(self) -> None:
+        stream = self._process.stdout
+        try:
+            while True:
+                self.messages.put(pickle.load(stream))  # type: ignore[arg-type]  # noqa: S301 - from our own child
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            self.messages.put(Failed(text=f"it ended without an answer (status {self._process.wait()})"))
+
+    def next_message(self, deadline: float, stop: Stop) -> object:
+        """Return the next thing that it says; raises ChildError at the deadline, and what ends the bench."""
+        while True:
+            stop.check()
+            try:
+                message = self.messages.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                if time.monotonic() > deadline:
+                    raise ChildError("no answer in time") from None
+                continue
+            if isinstance(message, Failed):
+                raise ChildError(message.text)
+            return message
+
+
+def call_in_child(function: Callable[[Scene, Parent], _T], plan: Plan, *, timeout: float, stop: Stop) -> _T:
+    """Call a module's function with the plan's scene in a process apart, and return what it returns.
+
+    Raises ChildError where it fails or takes longer than `timeout` seconds, and what ends the bench.
+    """
+    with Child(function, plan) as child:
+        message = child.next_message(time.monotonic() + timeout, stop)
+        if not isinstance(message, Done):
+            raise ChildError(f"an unexpected message: {message!r}")
+        result: _T = message.result
+        return result
+
+
+def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> Sequence[Sample]:
+    """Run a load in so many processes at once, each with its own pool; return what each has seen.
+
+    They begin when all are ready. Raises ChildError, and what ends the bench.
+    """
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(Child(_run_load, scene.plan().replaced(load=load.replaced(seed=load.seed + index))))
+            for index in range(number)
+        ]
+        start_by = time.monotonic() + _START_PATIENCE
+        for child in children:
+            if not isinstance(child.next_message(start_by, scene.stop), Ready):
+                raise ChildError("it did not say that it was ready")
+        for child in children:
+            child.begin()
+        return _collect(scene, children, phase, time.monotonic() + load.warm_up + load.duration + _END_PATIENCE)
+
+
+def _run_load(scene: Scene, parent: Parent) -> Sample:
+    """Be such a process: open a pool, say so, and run the load at the parent's word."""
+    with scene.open_pool() as opened:
+        parent.say(Ready())
+        parent.begun.wait()
+        return scene.run_load(opened, scene.load, "load").replaced(connects=opened.meter.times)
+
+
+def _collect(scene: Scene, children: Sequence[Child], phase: str, deadline: float) -> Sequence[Any]:
+    """Wait for every result, and pass on how they are doing together."""
+    latest: dict[int, Status] = {}
+    results: dict[int, Any] = {}
+    while len(results) < len(children):
+        for index, child in enumerate(children):
+            if index in results:
+                continue
+            message = child.next_message(deadline, scene.stop)
+            if isinstance(message, Done):
+                results[index] = message.result
+            elif isinstance(message, Status):
+                latest[index] = message
+                scene.watch(phase, _add_up(list(latest.values())))
+    return [results[index] for index in range(len(children))]
+
+
+def _add_up(statuses: Sequence[Status]) -> Status:
+    return Status(
+        at=max(status.at for status in statuses),
+        throughput=sum(status.throughput for status in statuses),
+        in_use=sum(status.in_use for status in statuses),
+        waiting=sum(status.waiting for status in statuses),
+        failures=sum(status.failures for status in statuses),
+    )
