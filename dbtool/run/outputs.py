@@ -107,9 +107,9 @@ class DeviceOutput(StreamOutput):
 class FileOutput:
     """A file that appears whole: written beside its place, and renamed over it at the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, option: str = "-o") -> None:
         self._path = Path(os.path.realpath(path))
-        self._name = f"-o {path}"
+        self._name = f"{option} {path}"
         import tempfile  # noqa: PLC0415 - brings random and more; most runs write to a stream
 
         try:
@@ -160,21 +160,21 @@ class FileOutput:
         Path(self._temporary).unlink(missing_ok=True)
 
 
-def open_file_output(path: Path) -> ResultOutput:
-    """Open what `-o` names: a device or a pipe is written directly, anything else appears whole.
+def open_file_output(path: Path, option: str = "-o") -> ResultOutput:
+    """Open what `-o`, or another option, names: a device or a pipe is written directly, anything else appears whole.
 
     Raises OutputError.
     """
     try:
         mode = path.stat().st_mode
     except OSError:
-        return FileOutput(path)
+        return FileOutput(path, option)
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return FileOutput(path)
+        return FileOutput(path, option)
     try:
-        return DeviceOutput(path.open("wb", buffering=0), f"-o {path}")
+        return DeviceOutput(path.open("wb", buffering=0), f"{option} {path}")
     except OSError as error:
-        raise translate_output_error(error, f"-o {path}") from error
+        raise translate_output_error(error, f"{option} {path}") from error
 
 
 def watch_reader(descriptor: int) -> Callable[[], bool]:

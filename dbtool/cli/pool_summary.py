@@ -1,0 +1,80 @@
+"""The outcome of pool-bench: rows for stdout, the verdict first, and the details for people on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbtool.bench.report import FAIL, Latency, Report
+from dbtool.environment import Environment
+from dbtool.result import Column, Kind, Row, Value
+
+_TIMES = ("p50", "p90", "p99", "p999", "max")
+
+
+def summary_columns() -> list[Column]:
+    """Return the columns of the outcome; times are in milliseconds."""
+    kinds = {
+        "verdict": Kind.TEXT,
+        "pool": Kind.TEXT,
+        "throughput": Kind.DECIMAL,
+        "requests": Kind.INTEGER,
+        "failures": Kind.INTEGER,
+        **{f"{time}_ms": Kind.DECIMAL for time in _TIMES},
+        "total_p99_ms": Kind.DECIMAL,
+        "reuse_ratio": Kind.DECIMAL,
+        "jain": Kind.DECIMAL,
+        "starved": Kind.INTEGER,
+        "serialisation": Kind.DECIMAL,
+        "overrun_p99_ms": Kind.DECIMAL,
+        "round_trips": Kind.DECIMAL,
+        "failed_gates": Kind.TEXT,
+    }
+    return [Column(name, kind) for name, kind in kinds.items()]
+
+
+def summary_rows(reports: Sequence[Report]) -> list[Row]:
+    """Return a row for each pool; what was not measured is NULL."""
+    return [_make_row(report) for report in reports]
+
+
+def _make_row(report: Report) -> Row:
+    measures = report.measures
+    was_used = measures.acquire.count > 0
+    timeout = measures.timeout
+    return (
+        report.verdict,
+        report.pool,
+        _decimal(measures.throughput, 1),
+        str(measures.requests),
+        str(measures.failures),
+        *(_milliseconds(measures.acquire, time) for time in _TIMES),
+        _milliseconds(measures.total, "p99"),
+        _decimal(measures.reuse_ratio, 4),
+        _decimal(measures.fairness.jain if was_used else None, 4),
+        str(measures.fairness.starved) if was_used else None,
+        _decimal(measures.storm.serialisation if measures.storm else None, 2),
+        _decimal(timeout.overrun_p99 * 1e3 if timeout and timeout.configured is not None else None, 3),
+        _decimal(measures.round_trips, 2),
+        ", ".join(gate.name for gate in report.gates if gate.status == FAIL),
+    )
+
+
+def _milliseconds(latency: Latency, name: str) -> Value:
+    return _decimal(getattr(latency, name) * 1e3 if latency.count else None, 3)
+
+
+def _decimal(number: float | None, places: int) -> Value:
+    return None if number is None else f"{number:.{places}f}"
+
+
+def show_details(environment: Environment, reports: Sequence[Report]) -> None:
+    """Tell a person on stderr what was found, and why; a stderr that is closed is no error."""
+    # Rich takes long to import, and a run whose details nobody asked for does without.
+    from dbtool.cli.pool_drawing import draw_details  # noqa: PLC0415
+
+    stream = environment.stderr
+    try:
+        stream.write(draw_details(environment, reports))
+        stream.flush()
+    except (OSError, ValueError):  # there is nobody left to tell
+        return
