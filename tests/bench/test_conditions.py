@@ -173,6 +173,7 @@ def test_what_was_not_measured_fails_the_run(text: str, changes: dict[str, Any])
 
 def test_a_run_in_which_all_failed_has_failures_to_judge() -> None:
     assert _judge("failures > 0", requests=0, failures=7).detail == "failures is 7, over 0"
+    assert _judge("throughput > 5", requests=0, failures=7, throughput=0.0).detail == "throughput is 0, not over 5"
 
 
 @pytest.mark.parametrize(

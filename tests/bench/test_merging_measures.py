@@ -62,6 +62,7 @@ def test_a_ratio_is_that_of_all_requests() -> None:
 def test_round_trips_that_no_host_could_count_stay_unknown() -> None:
     assert _merge(_measured(requests=1), _measured(requests=1)).round_trips is None
     assert _merge(_measured(), _measured(round_trips=2.0)).round_trips == 2.0
+    assert _merge(_measured(requests=1, round_trips=0.0), _measured(requests=1, round_trips=2.0)).round_trips == 1.0
 
 
 def test_the_first_failure_and_each_outcome_of_nesting_are_kept() -> None:
@@ -115,6 +116,7 @@ def test_the_worst_broken_deadline_is_kept_late_and_early() -> None:
     early = TimeoutHonesty(configured=5.0, overrun_p99=0.1, earliest=-0.2)
     none = TimeoutHonesty()
     assert _merge(*(_measured(timeout=found) for found in (late, early, none))).timeout == replace(late, earliest=-0.2)
+    assert _merge(_measured(timeout=late), _measured(timeout=none)).timeout == late
     assert _merge(_measured(timeout=none), _measured(timeout=none)).timeout == none
     assert _merge(_measured(), _measured()).timeout is None
 
