@@ -166,23 +166,41 @@ def _merge_series(series: Sequence[tuple[Instant, ...]]) -> tuple[Instant, ...]:
     if not all(series):
         return ()
     grid = max(series, key=lambda instants: instants[-1].at)
-    return tuple(_sum_instants(i.at, [found for s in series if (found := _find_nearest(s, i.at))]) for i in grid)
+    failures = _share_failures(grid, series)
+    return tuple(
+        _sum_instants(instant.at, [found for s in series if (found := _find_near(s, instant.at))], failures[index])
+        for index, instant in enumerate(grid)
+    )
 
 
-def _find_nearest(series: Sequence[Instant], at: float) -> Instant | None:
+def _share_failures(grid: Sequence[Instant], series: Sequence[Sequence[Instant]]) -> list[int]:
+    """Count every failure at the nearest moment of the grid: none is lost where one series is finer than another."""
+    failures = [0] * len(grid)
+    for instants in series:
+        for instant in instants:
+            failures[_find_nearest(grid, instant.at)] += instant.failures
+    return failures
+
+
+def _find_nearest(series: Sequence[Instant], at: float) -> int:
+    index = bisect_left(series, at, key=_get_time)
+    candidates = range(max(index - 1, 0), min(index + 1, len(series)))
+    return min(candidates, key=lambda candidate: abs(series[candidate].at - at))
+
+
+def _find_near(series: Sequence[Instant], at: float) -> Instant | None:
     """Return the instant nearest in time; None where the host had not begun, or had ended."""
     step = (series[-1].at - series[0].at) / (len(series) - 1) if len(series) > 1 else series[0].at
-    index = bisect_left(series, at, key=_get_time)
     if not series[0].at - step / 2 <= at <= series[-1].at + step / 2:
         return None
-    return min(series[max(index - 1, 0) : index + 1], key=lambda instant: abs(instant.at - at))
+    return series[_find_nearest(series, at)]
 
 
 def _get_time(instant: Instant) -> float:
     return instant.at
 
 
-def _sum_instants(at: float, instants: Sequence[Instant]) -> Instant:
+def _sum_instants(at: float, instants: Sequence[Instant], failures: int) -> Instant:
     idle = [instant.idle for instant in instants]
     return Instant(
         at=at,
@@ -190,7 +208,7 @@ def _sum_instants(at: float, instants: Sequence[Instant]) -> Instant:
         in_use=sum(instant.in_use for instant in instants),
         waiting=sum(instant.waiting for instant in instants),
         idle=None if None in idle else sum(count for count in idle if count is not None),
-        failures=sum(instant.failures for instant in instants),
+        failures=failures,
     )
 
 

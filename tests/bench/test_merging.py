@@ -164,6 +164,14 @@ def test_a_late_sample_leaves_no_gap() -> None:
     assert [instant.throughput for instant in _merge(one, other).series] == [20.0, 20.0, 20.0, 20.0, 10.0]
 
 
+def test_a_finer_series_loses_no_failure() -> None:
+    fine = _series(*(_instant(at / 2, failures=1) for at in range(1, 9)))
+    coarse = _series(*(_instant(float(at), failures=10) for at in range(1, 6)))
+    merged = _merge(fine, coarse).series
+    assert [instant.at for instant in merged] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert sum(instant.failures for instant in merged) == 58
+
+
 def test_a_series_that_one_report_lacks_is_left_out_and_noted() -> None:
     merged = _merge(_series(_instant(1.0)), _series())
     assert merged.series == ()
