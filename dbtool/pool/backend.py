@@ -15,6 +15,11 @@ from dbtool.pool.lease import Driver, Health
 _logger = logging.getLogger(__name__)
 
 
+def is_overridden(database: Any, kind: type, hook: str) -> bool:
+    """Say whether a database has a hook of its own in place of that of `kind`."""
+    return getattr(type(database), hook) is not getattr(kind, hook)
+
+
 class PeeweeBackend:
     """Lends a pool the abilities of a peewee database, without keeping it alive.
 
@@ -24,8 +29,8 @@ class PeeweeBackend:
     def __init__(self, database: Any, on_connect: Callable[[Any], object] | None, hooks: type) -> None:
         self._database: Callable[[], Any] = ref(database)
         self._on_connect = on_connect
-        self._has_own_check = type(database)._is_closed is not hooks._is_closed  # type: ignore[attr-defined]
-        self._has_own_reset = type(database)._can_reuse is not hooks._can_reuse  # type: ignore[attr-defined]
+        self._has_own_check = is_overridden(database, hooks, "_is_closed")
+        self._has_own_reset = is_overridden(database, hooks, "_can_reuse")
 
     def open(self) -> Any:
         """Open a connection and set its session up; runs in any thread."""

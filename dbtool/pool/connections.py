@@ -124,6 +124,11 @@ class ConnectionPool(Checkout):
         for lease in held:
             self._dialler.discard(lease, "abandoned")
 
+    def find_held_by(self, borrower: Borrower) -> Lease | None:
+        """Return the lease of what a borrower has."""
+        with self._ledger.lock:
+            return next((lease for lease in self._ledger.leases if lease.holder is borrower), None)
+
     def find(self, connection: Any) -> Lease | None:
         """Return the lease of a connection that is out."""
         with self._ledger.lock:

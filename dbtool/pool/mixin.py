@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import peewee
 import playhouse.pool
 
 from dbtool.errors import UsageError
-from dbtool.pool.backend import PeeweeBackend
+from dbtool.pool.backend import PeeweeBackend, is_overridden
 from dbtool.pool.bindings import Binding, manages_its_database
 from dbtool.pool.compatibility import PlayhouseNames, read_timeout
 from dbtool.pool.connections import ConnectionPool
+from dbtool.pool.context import LeaseContext
 from dbtool.pool.drivers import find_driver
 from dbtool.pool.events import PoolEvents
 from dbtool.pool.failures import is_permanent
+from dbtool.pool.forks import follow_forks
 from dbtool.pool.lease import Borrower, Health
 from dbtool.pool.ledger import PoolOptions
 from dbtool.pool.states import State, States, ThreadStates, find_task
@@ -36,26 +36,7 @@ _translation = vars(peewee)["__exception_wrapper__"]
 # peewee's own words, for those who look for them.
 _DEFERRED = "Error, database must be initialized before opening a connection."
 _IN_TRANSACTION = "Attempting to close database while transaction is open."
-
-_POOLS: WeakSet[PooledDatabase] = WeakSet()
-
-
-class LeaseContext(peewee.ConnectionContext):
-    """A block that has a connection, and returns it at the end if it took it."""
-
-    __slots__ = ("_is_taker",)
-
-    def __enter__(self) -> Any:
-        self._is_taker = self.db.connect(reuse_if_open=True)
-        self.db._state.ctx.append(self)  # noqa: SLF001  # peewee's own protocol between blocks
-        return self.db.connection()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        state = self.db._state  # noqa: SLF001
-        if self in state.ctx:
-            state.ctx.remove(self)
-        if self._is_taker and not state.ctx:
-            self.db._return_whatever_happens(is_silent=kind is not None)  # noqa: SLF001
+_PAST_THE_POOL = "_connect() has to take its connection from super()._connect(): that is the pool."
 
 
 class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ignore[misc]
@@ -96,11 +77,13 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             name=name,
             is_traced=trace,
         )
+        self._has_own_checkout = is_overridden(self, PooledDatabase, "_connect")
+        self._has_own_checkin = is_overridden(self, PooledDatabase, "_close")
         backend = PeeweeBackend(self, on_connect, PooledDatabase)
         self._pool = ConnectionPool(backend, settings, clock=clock, events=events)
         # Past playhouse's constructor, which would make a second pool.
         super(playhouse.pool.PooledDatabase, self).__init__(database, **options)
-        _POOLS.add(self)
+        follow_forks(self)
 
     def init(
         self, database: Any, max_connections: Any = None, stale_timeout: Any = None, timeout: Any = None, **options: Any
@@ -137,7 +120,10 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
                 return False
             raise peewee.OperationalError("Connection already opened.")
         try:
-            state.take(self._pool.acquire(state.borrower))
+            if self._has_own_checkout:
+                self._check_out_by_override(state)
+            else:
+                state.take(self._pool.acquire(state.borrower))
             self._initialize_connection(state.conn)
         except BaseException:
             lease = state.clear()
@@ -155,15 +141,45 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             raise peewee.InterfaceError(_DEFERRED)
         if state.transactions:
             raise peewee.OperationalError(_IN_TRANSACTION)
+        if state.closed:
+            return False
+        if self._has_own_checkin:
+            self._check_in_by_override(state)
+        else:
+            self._check_in(state)
+        return True
+
+    def _check_out_by_override(self, state: State) -> None:
+        """Check a connection out through a subclass's own `_connect`."""
+        state.is_connecting = True
+        try:
+            connection = self._connect()
+        finally:
+            state.is_connecting = False
+        lease = self._pool.find_held_by(state.borrower)
+        if lease is None:
+            raise peewee.InterfaceError(_PAST_THE_POOL)
+        state.take(lease)
+        state.conn = connection
+
+    def _check_in(self, state: State) -> None:
         try:
             lease = state.clear()
-            if lease is None:
-                return False
-            self._pool.release(lease)
+            if lease is not None:
+                self._pool.release(lease)
         except BaseException:
             self._pool.recover(state.borrower)
             raise
-        return True
+
+    def _check_in_by_override(self, state: State) -> None:
+        """Return a connection through a subclass's own `_close`, which may still use it."""
+        try:
+            with _translation:
+                self._close(state.conn)
+        finally:
+            state.clear()
+            # What it did not pass on is not lost.
+            self._pool.recover(state.borrower)
 
     def connection(self) -> Any:
         """Return this thread's or task's connection, checked out now if need be."""
@@ -179,13 +195,9 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
     def _return_whatever_happens(self, *, is_silent: bool) -> None:
         state = self._state
         is_in_transaction = bool(state.transactions)
-        try:
-            lease = state.clear()
-            if lease is not None:
-                self._pool.release(lease)
-        except BaseException:
-            self._pool.recover(state.borrower)
-            raise
+        state.transactions = []
+        if not state.closed:
+            self.close()
         if is_in_transaction and not is_silent:
             raise peewee.OperationalError(_IN_TRANSACTION)
 
@@ -254,7 +266,10 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         return is_permanent(error)
 
     def _connect(self) -> Any:
-        return self._pool.acquire(Borrower(threading.get_ident())).connection
+        state = self._state
+        is_own, state.is_connecting = state.is_connecting, False
+        # Called from outside, it is for a connection beside the thread's own.
+        return self._pool.acquire(state.borrower if is_own else Borrower(threading.get_ident())).connection
 
     def _close(self, connection: Any, close_conn: bool = False) -> None:
         lease = self._pool.find(connection)
@@ -285,17 +300,9 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         settle = find_driver(connection).settle
         return settle is None or settle(connection)
 
-    def _start_in_child(self) -> None:
+    def start_in_child(self) -> None:
+        """Begin empty in a forked child."""
         self._pool.start_in_child()
         if self.thread_safe:
             self._lock: Any = threading.Lock()
         self._states = self._states.start_in_child(self._pool.mailbox)
-
-
-def _start_all_in_child() -> None:
-    for database in list(_POOLS):
-        database._start_in_child()  # noqa: SLF001  # of this module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_all_in_child)

@@ -29,6 +29,8 @@ class State(peewee._ConnectionState):  # noqa: SLF001  # peewee's own class for 
     """What one thread or task has open."""
 
     lease: Lease | None = None
+    is_connecting = False
+    """A subclass's own `_connect` is getting the connection."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox

@@ -512,6 +512,9 @@ class TestShutdown:
         assert pool.shutdown(0) is True
         assert not server.open
 
+    def test_ends_a_database_that_was_never_named(self, server: StubServer) -> None:
+        assert DbtoolPool(None, server=server).shutdown() is True
+
     def test_closes_what_was_being_opened(self, make_pool: MakePool, server: StubServer) -> None:
         answer, connecting = threading.Event(), threading.Event()
 

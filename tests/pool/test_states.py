@@ -287,6 +287,17 @@ class TestContext:
 
         assert pool.is_closed()
 
+    def test_ends_in_any_order(self, make_pool: MakePool) -> None:
+        pool = make_pool()
+        first, second = pool.connection_context(), pool.connection_context()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert not pool.is_closed()
+        second.__exit__(None, None, None)
+
+        assert (pool.stats().in_use, pool.stats().idle) == (0, 1)
+
     def test_decorates(self, make_pool: MakePool) -> None:
         pool = make_pool()
 
