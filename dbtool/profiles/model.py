@@ -155,12 +155,14 @@ class Profile(Common):
     target_session_attrs: str | None = None
     option_file: str | None = None
     on_connect: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    """The command that restarts the server, without a shell."""
 
 
 class Target(Common):
     """A profile with every reference resolved: what an engine opens. Lives as long as its connection."""
 
-    _concealed = frozenset({"password", "on_connect"})
+    _concealed = frozenset({"password", "on_connect", "restart"})
 
     host: str | None = None
     socket: str | None = None
@@ -175,3 +177,5 @@ class Target(Common):
     passfile: str | None = None
     target_session_attrs: str | None = None
     on_connect: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    """The command that restarts the server, without a shell."""

@@ -82,7 +82,8 @@ class _Resolution:
             value = getattr(self.profile, key)
             if key in self.profile.stated or value != _DEFAULTS[key]:
                 self.values[key] = value
-        self.values["on_connect"] = tuple(self._expand("on_connect", sql) for sql in self.profile.on_connect)
+        for key in ("on_connect", "restart"):
+            self.values[key] = tuple(self._expand(key, text) for text in getattr(self.profile, key))
 
     def _take_url(self, written: str) -> None:
         """Lay what a URL says, once its variables are known, over what the profile inherits."""

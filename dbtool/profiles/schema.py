@@ -131,6 +131,13 @@ PROFILE_KEYS = _tabulate(
         references=True,
         trust=Trust.NEVER,
     ),
+    Key(
+        name="restart",
+        kind=Kind.TEXTS,
+        description="The command that restarts the server, for `pool-bench --chaos restart`.",
+        references=True,
+        trust=Trust.NEVER,
+    ),
     Key(name="pool", kind=Kind.TABLE, description="The connection pool."),
 )
 
