@@ -112,6 +112,10 @@ class DriverConnection(Protocol):
     def rollback(self) -> None:
         """Roll back what is open, if anything is."""
 
+    @property
+    def has_notices(self) -> bool:
+        """Say whether the server has said something besides its results; no round trip."""
+
     def take_notices(self) -> Sequence[str]:
         """Return, and forget, what the server has said besides its results."""
 

@@ -87,12 +87,15 @@ class SqliteConnection:
         """Run one statement; rows are read in batches as the sink takes them."""
         statement = request.statement
         cursor = self._cursor
-        self._start_clock()
+        if self._settings.statement_timeout is not None:
+            self._start_clock(self._settings.statement_timeout)
         try:
-            self._patiently(lambda: cursor.execute(_decode(statement), _bindings(request, self._dialect)))
-            if cursor.description is None:
-                return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=statement.words[0])
-            return self._send_rows(cursor, request, sink)
+            bindings = () if request.parameters is None else _bindings(request.parameters, statement, self._dialect)
+            self._run_patiently(cursor.execute, _decode(statement), bindings)
+            if cursor.description is not None:
+                return self._send_rows(cursor, request, sink)
+            affected = cursor.rowcount
+            return Outcome(0, affected if affected >= 0 else None, 0, statement.words[0])
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
             raise self._translate(error, statement) from error
 
@@ -114,28 +117,27 @@ class SqliteConnection:
         affected = cursor.rowcount if cursor.rowcount >= 0 else None
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
 
-    def _patiently(self, attempt: Callable[[], object]) -> None:
+    def _run_patiently(self, execute: Callable[[str, Any], object], sql: str, bindings: Any = ()) -> None:
         """Try again while another process holds the file, for busy_timeout, unless the statement is cancelled.
 
         SQLite's own wait cannot be interrupted; it is therefore kept short.
         """
-        give_up = time.monotonic() + self._target.busy_timeout
+        started = time.monotonic()
         self._is_cancelled = False
         while True:
             try:
-                attempt()
+                execute(sql, bindings)
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-                if not is_busy or self._is_cancelled or time.monotonic() >= give_up:
+                if not is_busy or self._is_cancelled or time.monotonic() - started >= self._target.busy_timeout:
                     raise
                 time.sleep(_BUSY_PAUSE)
             else:
                 return
 
-    def _start_clock(self) -> None:
-        if self._settings.statement_timeout is not None:
-            self._deadline = time.monotonic() + self._settings.statement_timeout
-            self._raw.set_progress_handler(self._is_overdue, _STEPS_BETWEEN_LOOKS)
+    def _start_clock(self, timeout: float) -> None:
+        self._deadline = time.monotonic() + timeout
+        self._raw.set_progress_handler(self._is_overdue, _STEPS_BETWEEN_LOOKS)
 
     def _is_overdue(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
@@ -175,9 +177,14 @@ class SqliteConnection:
 
     def _execute(self, sql: str) -> None:
         try:
-            self._patiently(lambda: self._raw.execute(sql))
+            self._run_patiently(self._raw.execute, sql)
         except sqlite3.Error as error:
             raise self._translate(error, None) from error
+
+    @property
+    def has_notices(self) -> bool:
+        """SQLite says nothing besides its results."""
+        return False
 
     def take_notices(self) -> Sequence[str]:
         """SQLite says nothing besides its results."""
@@ -214,11 +221,8 @@ def _decode(statement: Statement) -> str:
     return text
 
 
-def _bindings(request: Request, dialect: Dialect) -> dict[str, Any]:
-    parameters: Parameters | None = request.parameters
-    if parameters is None:
-        return {}
-    names = {parameter.name for parameter in find_parameters(request.statement.text, dialect)}
+def _bindings(parameters: Parameters, statement: Statement, dialect: Dialect) -> dict[str, ParameterValue]:
+    names = {parameter.name for parameter in find_parameters(statement.text, dialect)}
     return {name: _native(parameters[name]) for name in names}
 
 

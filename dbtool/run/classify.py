@@ -17,7 +17,8 @@ _HOUSEKEEPING = re.compile(
 
 def is_housekeeping(statement: Statement) -> bool:
     """Say whether a statement is one of those that `pg_dump` writes for their effect, not for their row."""
-    return statement.words[:1] == ("SELECT",) and _HOUSEKEEPING.fullmatch(statement.text) is not None
+    words = statement.words
+    return bool(words) and words[0] == "SELECT" and _HOUSEKEEPING.fullmatch(statement.text) is not None
 
 
 def is_query(statement: Statement) -> bool:

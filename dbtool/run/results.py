@@ -57,6 +57,7 @@ class Results:
         self._writer = self._make_writer(output)
         self._format = format_
         self._selection = wanted.selection
+        self._takes_any = wanted.selection.which in {"all", "last"}
         self._limit = wanted.limit
         self._keep_value = wanted.keep_value
         self._muted = self._active = False
@@ -89,7 +90,7 @@ class Results:
     def expect(self, *, muted: bool) -> None:
         """Prepare for the next statement; the result sets of a muted one neither count nor print."""
         self._muted = muted
-        self._active = not muted and self._selection.takes(self._count + 1)
+        self._active = not muted and (self._takes_any or self._selection.takes(self._count + 1))
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Start a result set; raises SecondResultError where the format has no room for it."""

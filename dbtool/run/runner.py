@@ -31,6 +31,7 @@ from dbtool.statements import Statement, find_parameters, split
 
 _MOST_NOTICES = 100
 
+_NO_TRANSACTION = TransactionState.NONE
 
 class Reporter(Protocol):
     """Hears what happens during a run; speaks to people, not to scripts."""
@@ -79,13 +80,15 @@ class Runner:
     def running(self) -> Stoppable | None:
         """Return what to cancel if a statement is in flight; any thread may ask."""
         return self.connection if self._in_flight else None
+        self._is_one_transaction = self.options.in_one_transaction
+        self._limit = self.results.fetch_limit
 
     def run(self, sources: Iterable[Source]) -> None:
         """Run every statement of `sources`; raises the first failure, or at the end that of --keep-going."""
         with self._enclosing_transaction():
             for source in sources:
                 with source.open(self.stop.check) as read:
-                    self._run_all(read, source.name)
+                    self._run_all(read, source)
             self.results.finish()
             # Inside, so that what went wrong, or is not as expected, is not committed.
             self._raise_failures()
@@ -112,6 +115,8 @@ class Runner:
             return False
         return not self.options.in_one_transaction or self.connection.transaction is not TransactionState.NONE
 
+                if self.connection.transaction is _NO_TRANSACTION:
+                    self._opened_at = None
     def _raise_failures(self) -> None:
         """End a run that kept going with its first failure, each having been reported when it happened."""
         if self.summary.failures:
@@ -124,23 +129,22 @@ class Runner:
         options = self.options
         if options.parameters is not None:
             self._usage.note(statement)
-        if options.in_one_transaction:
+        if self._is_one_transaction:
             refuse_transaction_control(statement, self.dialect, options)
         self.results.expect(muted=is_housekeeping(statement))
-        request = Request(statement, options.parameters, self.results.fetch_limit)
         started = self.clock()
-        before = self.connection.transaction
         try:
-            outcome = self._send(request)
+            outcome = self._send(Request(statement, options.parameters, self._limit))
         except QueryError as error:
             self._hint_at_parameters(error, statement)
             raise
         except SecondResultError as error:
             raise self._explain(error, statement) from error
         finally:
-            self._pass_notices()
+            if self.connection.has_notices:
+                self._pass_notices()
         self._account(statement, outcome, self.clock() - started)
-        self._watch_transaction(statement, before)
+        self._watch_transaction(statement)
 
     def _explain(self, error: SecondResultError, statement: Statement) -> UsageError:
         """Say where the run has stopped, what becomes of what ran before, and the ways out."""
@@ -162,15 +166,16 @@ class Runner:
             self._in_flight = False
 
     def _account(self, statement: Statement, outcome: Outcome, seconds: float) -> None:
-        if outcome.result_sets == 1:
-            self.results.note_rows(outcome.rows)
-        if outcome.result_sets:
-            self.results.flush()
         summary = self.summary
         summary.statements += 1
-        summary.rows += outcome.rows
-        summary.affected += outcome.affected or 0
-        summary.last_affected = outcome.affected
+        summary.last_affected = affected = outcome.affected
+        if affected:
+            summary.affected += affected
+        if outcome.result_sets:
+            summary.rows += outcome.rows
+            if outcome.result_sets == 1:
+                self.results.note_rows(outcome.rows)
+            self.results.flush()
         self.reporter.statement_done(statement, outcome, seconds)
 
     def _pass_notices(self) -> None:
@@ -193,11 +198,12 @@ class Runner:
                 error.args = (f"{error} - is :{parameter.name} a parameter? give it with -v {parameter.name}=...",)
                 return
 
-    def _watch_transaction(self, statement: Statement, before: TransactionState) -> None:
-        after = self.connection.transaction
-        if before is TransactionState.NONE and after is not TransactionState.NONE:
-            self._opened_at = statement.place()
-        if self.options.in_one_transaction and after is TransactionState.NONE:
+    def _watch_transaction(self, statement: Statement) -> None:
+        if self.connection.transaction is not _NO_TRANSACTION:
+            self._opened_at = self._opened_at or statement.place()
+            return
+        self._opened_at = None
+        if self._is_one_transaction:
             raise QueryError(
                 f"{statement.place()}: {' '.join(statement.words[:2])} ended the transaction by itself: "
                 "what ran before it is committed",

@@ -104,6 +104,7 @@ class FakeConnection:
     """A connection that follows a plan: for each statement the flag afterwards, or an error."""
 
     warnings: Sequence[str] = ()
+    has_notices = True
 
     def __init__(self, plan: dict[bytes, TransactionState | DbtoolError]) -> None:
         self.plan = plan
