@@ -30,8 +30,8 @@ from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
 
 _MOST_NOTICES = 100
-
 _NO_TRANSACTION = TransactionState.NONE
+
 
 class Reporter(Protocol):
     """Hears what happens during a run; speaks to people, not to scripts."""
@@ -70,25 +70,27 @@ class Runner:
     clock: Callable[[], float] = time.monotonic
     summary: Summary = field(default_factory=Summary)
     _usage: Usage = field(init=False)
+    _is_one_transaction: bool = field(init=False)
+    _limit: int | None = field(init=False)
     _in_flight: bool = field(default=False, init=False)
     _notices: int = field(default=0, init=False)
     _opened_at: Place | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._usage = Usage(self.options.parameters, self.dialect)
+        self._is_one_transaction = self.options.in_one_transaction
+        self._limit = self.results.fetch_limit
 
     def running(self) -> Stoppable | None:
         """Return what to cancel if a statement is in flight; any thread may ask."""
         return self.connection if self._in_flight else None
-        self._is_one_transaction = self.options.in_one_transaction
-        self._limit = self.results.fetch_limit
 
     def run(self, sources: Iterable[Source]) -> None:
         """Run every statement of `sources`; raises the first failure, or at the end that of --keep-going."""
         with self._enclosing_transaction():
             for source in sources:
                 with source.open(self.stop.check) as read:
-                    self._run_all(read, source)
+                    self._run_all(read, source.name)
             self.results.finish()
             # Inside, so that what went wrong, or is not as expected, is not committed.
             self._raise_failures()
@@ -108,6 +110,8 @@ class Runner:
                     raise
                 self.summary.failures.append(error)
                 self.reporter.statement_failed(error)
+                if self.connection.transaction is _NO_TRANSACTION:
+                    self._opened_at = None
 
     def _may_go_on(self) -> bool:
         """Say whether to run on after a failure; not where it took the one transaction along (a deadlock)."""
@@ -115,8 +119,6 @@ class Runner:
             return False
         return not self.options.in_one_transaction or self.connection.transaction is not TransactionState.NONE
 
-                if self.connection.transaction is _NO_TRANSACTION:
-                    self._opened_at = None
     def _raise_failures(self) -> None:
         """End a run that kept going with its first failure, each having been reported when it happened."""
         if self.summary.failures:
