@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from threading import Lock
 from typing import Any
 
 import peewee
 
 _bindings: ContextVar[tuple[Binding, ...]] = ContextVar("bindings", default=())
-_adopting = Lock()
-"""Guards the class of each model's metadata, and the next table."""
 _followers: dict[type, type] = {}
 
 
@@ -93,15 +90,16 @@ class Following:
 
 
 def _make_following(kind: type) -> type:
-    if kind not in _followers:
-        _followers[kind] = type(f"Following{kind.__name__}", (Following, kind), {})
-    return _followers[kind]
+    made = _followers.get(kind)
+    # Of two threads that make one, both use the first: setdefault is one step of the interpreter.
+    return made or _followers.setdefault(kind, type(f"Following{kind.__name__}", (Following, kind), {}))
 
 
 def _adopt(metadata: Any) -> None:
     """Make metadata follow the bindings; once is for good."""
     # The schema manager remembers what `bind` set; without that it asks the metadata.
     metadata.model._schema.database = None  # noqa: SLF001
-    with _adopting:
-        if not isinstance(metadata, Following):
-            metadata.__class__ = _make_following(type(metadata))
+    kind = type(metadata)
+    # Without a lock, which a fork might find held: two threads would set the same class.
+    if not issubclass(kind, Following):
+        metadata.__class__ = _make_following(kind)

@@ -76,6 +76,9 @@ class Databases:
         """
         self._closed.set()
         deadline = None if timeout is None else time.monotonic() + timeout
+        for database in self._pools.list_made():
+            # All refuse newcomers before the borrowers of one are waited for.
+            database.shutdown(0.0)
         are_back = [
             database.shutdown(None if deadline is None else max(0.0, deadline - time.monotonic()))
             for database in self._pools.list_made()

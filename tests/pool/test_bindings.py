@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import peewee
 import pytest
 
 from dbtool.pool import PooledSqliteDatabase
+from tests.pool.children import fork, wait_for_child
+from tests.pool.stub import Call
 
 
 @pytest.fixture
@@ -98,6 +101,48 @@ def test_tasks_are_apart(databases: Any, models: Any) -> None:
         return await asyncio.gather(*(look(database, turns) for database in databases))
 
     assert asyncio.run(main()) == [True, True]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_a_child_binds_whatever_its_parents_threads_were_binding(databases: Any) -> None:
+    forked: list[int] = []
+
+    class SlowMetadata(peewee.Metadata):
+        """Metadata whose class is changed by another thread just as the process forks."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "__class__" and not forked:
+                forked.append(0)
+                forked[0] = Call(lambda: fork(lambda: databases[1].bind_ctx([Other]).__enter__())).result()
+            super().__setattr__(name, value)
+
+    class Slow(peewee.Model):
+        class Meta:
+            database = databases[0]
+            model_metadata_class = SlowMetadata
+
+    class Other(peewee.Model):
+        class Meta:
+            database = databases[0]
+
+    with databases[1].bind_ctx([Slow]):
+        assert Slow._meta.database is databases[1]
+
+    assert wait_for_child(forked[0]) == 0
+
+
+def test_many_threads_adopt_a_model_once(databases: Any) -> None:
+    class Row(peewee.Model):
+        class Meta:
+            database = databases[0]
+
+    def bind() -> bool:
+        with databases[1].bind_ctx([Row]):
+            return Row._meta.database is databases[1]
+
+    assert all(call.result() for call in [Call(bind) for _ in range(16)])
+    assert [kind.__name__ for kind in type(Row._meta).__mro__].count("Following") == 1
+    assert Row._meta.database is databases[0]
 
 
 def test_a_block_decorates_a_function(databases: Any, models: Any) -> None:

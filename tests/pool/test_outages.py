@@ -16,6 +16,7 @@ import pytest
 from dbtool.bench.proxy import Proxy
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded, PooledMySQLDatabase, PooledPostgresqlDatabase, PoolTimeout
+from tests.pool.children import fork, wait_for_child
 from tests.pool.stub import Borrower, Call, wait_until
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
@@ -349,8 +350,6 @@ def test_the_server_never_has_more_connections_than_the_pool_may(
 
 
 def test_a_forked_child_leaves_the_parents_session_alone(make_postgres_pool: Make, postgres: PostgresServer) -> None:
-    from tests.pool.test_states import _fork, _wait_for  # noqa: PLC0415
-
     pool = make_postgres_pool(timeout=5)
     pool.connect()
     own = pool.execute_sql("SELECT pg_backend_pid()").fetchone()[0]
@@ -360,6 +359,6 @@ def test_a_forked_child_leaves_the_parents_session_alone(make_postgres_pool: Mak
         pool.close_all()
         return bool(other != own)
 
-    assert _wait_for(_fork(use)) == 0
+    assert wait_for_child(fork(use)) == 0
     assert pool.execute_sql("SELECT pg_backend_pid()").fetchone()[0] == own
     assert isinstance(pool.connection(), psycopg2.extensions.connection)

@@ -14,6 +14,7 @@ import pytest
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import PoolTimeout
 from dbtool.pool.lease import Borrower as BorrowerIdentity
+from tests.pool.children import fork, wait_for_child
 from tests.pool.conftest import MakePool
 from tests.pool.stub import Borrower, Call, DbtoolPool, Gate, StubServer, take_connection, wait_for_waiters, wait_until
 
@@ -196,9 +197,9 @@ class TestFork:
         pool = make_pool()
         pool.connect()
         with pool._pool._ledger.lock:
-            child = _fork(lambda: pool.connect() and pool.close() and pool.stats().total == 1)
+            child = fork(lambda: pool.connect() and pool.close() and pool.stats().total == 1)
 
-        assert _wait_for(child) == 0
+        assert wait_for_child(child) == 0
 
     def test_leaves_the_parents_connections_open(self, make_pool: MakePool, server: StubServer) -> None:
         pool = make_pool()
@@ -210,7 +211,7 @@ class TestFork:
             pool.close_all()
             return is_empty and not taken.is_closed
 
-        assert _wait_for(_fork(use)) == 0
+        assert wait_for_child(fork(use)) == 0
         assert pool.connection() is taken
 
     def test_has_a_housekeeping_thread_of_its_own(self, make_pool: MakePool, server: StubServer) -> None:
@@ -224,31 +225,7 @@ class TestFork:
             pool.close()
             return wait_until(lambda: not server.open)
 
-        assert _wait_for(_fork(use)) == 0
-
-
-def _fork(check: Any) -> int:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            status = 0 if check() else 2
-        finally:
-            os._exit(status)
-    return child
-
-
-def _wait_for(child: int) -> int:
-    status: list[int] = []
-    assert wait_until(lambda: _is_over(child, status))
-    return status[0]
-
-
-def _is_over(child: int, status: list[int]) -> bool:
-    pid, code = os.waitpid(child, os.WNOHANG)
-    if pid:
-        status.append(os.waitstatus_to_exitcode(code))
-    return bool(pid)
+        assert wait_for_child(fork(use)) == 0
 
 
 class TestContext:

@@ -16,6 +16,7 @@ import pytest
 from dbtool.databases import open_profile
 from dbtool.errors import DbtoolError, GuardError, ProfileError, UsageError
 from dbtool.switching.databases import Databases
+from tests.pool.stub import Borrower, Call
 from tests.profiles.world import World
 from tests.switching.shop import Shop, declare_shop, run_in_thread
 
@@ -239,6 +240,17 @@ class TestPools:
         for use in (pools[0].connect, pools[1].connect, lambda: databases["guarded"]):
             with pytest.raises(DbtoolError, match="shut down"):
                 use()
+
+    def test_a_shutdown_ends_all_at_once_though_one_has_to_be_waited_for(self, databases: Databases) -> None:
+        pools = [databases["a"], databases["b"]]
+        borrower = Borrower(pools[0]).start()
+        ending = Call(lambda: databases.shutdown(30))
+        assert not ending.is_done(0.02)
+
+        with pytest.raises(DbtoolError, match="shut down"):
+            pools[1].connect()
+        borrower.finish()
+        assert ending.result() is True
 
     def test_a_shutdown_waits_no_longer_than_it_is_told(self, databases: Databases) -> None:
         pools = [databases["a"], databases["b"]]

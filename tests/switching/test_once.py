@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dbtool.switching.once import Once
+from tests.pool.children import fork, wait_for_child
 
 
 def test_others_wait_for_the_first() -> None:
@@ -41,3 +43,43 @@ def test_a_failure_goes_to_who_asked_and_is_tried_again() -> None:
     assert made.list_made() == []
     assert made.get("a", lambda: 1) == 1
     assert made.get("a", fail) == 1
+
+
+def test_an_interrupt_concerns_its_own_thread_alone() -> None:
+    made: Once[str, int] = Once()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def be_interrupted() -> int:
+        begun.set()
+        assert go_on.wait(30)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(made.get, "a", be_interrupted)
+        assert begun.wait(30)
+        second = executor.submit(made.get, "a", lambda: 1)
+        go_on.set()
+        assert isinstance(first.exception(30), KeyboardInterrupt)
+        assert second.result(30) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_a_child_waits_for_nothing_that_only_its_parent_makes() -> None:
+    made: Once[str, int] = Once()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make_slowly() -> int:
+        begun.set()
+        assert go_on.wait(30)
+        return 1
+
+    assert made.get("b", lambda: 5) == 5
+    with ThreadPoolExecutor(1) as executor:
+        first = executor.submit(made.get, "a", make_slowly)
+        assert begun.wait(30)
+        child = fork(lambda: (made.get("a", lambda: 2), made.get("b", lambda: 6)) == (2, 5))
+        try:
+            assert wait_for_child(child) == 0
+        finally:
+            go_on.set()
+        assert first.result(30) == 1
