@@ -14,12 +14,12 @@ from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, make_results, open_output
 from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
-from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError, UsageError
+from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.profiles.model import Profile
 from dbtool.run.checking import RunOptions
 from dbtool.run.runner import Runner, require_no_open_transaction
 from dbtool.run.worker import Worker
-from dbtool.statements import Splitter, Statement
+from dbtool.statements import CopyData, Splitter, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Conversation:
             for statement in self._statements(prompt):
                 if not self.session.is_ready():
                     return False
+                if statement.copy_data is not None:
+                    self._read_data(statement.copy_data, prompt)
                 self._run(statement)
         except LineAbortedError:
             return False
@@ -74,9 +76,13 @@ class Conversation:
         pending.append(Splitter(read, self.session.dialect, source="input"))
         yield from pending[0]
 
+    def _read_data(self, data: CopyData, prompt: LinePrompt) -> None:
+        """Let the data of a COPY be typed before it is sent: Ctrl-C then forgets it, and no server waits."""
+        self.console.note(r"type the rows of COPY, and \. on a line of its own, or Ctrl-D, at their end")
+        with prompt.reading_data():
+            data.load()
+
     def _run(self, statement: Statement) -> None:
-        if statement.copy_data is not None:
-            raise UsageError("COPY ... FROM STDIN has no data at a prompt: run it with -f, the data behind it")
         output = open_output(self.environment, self.rows, spool_at_once=True)
         results = make_results(self.environment, self.rows, output)
         reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import create_output
 
 from dbtool.environment import Environment
@@ -17,6 +19,8 @@ from dbtool.errors import InterruptedByUserError
 from dbtool.profiles.model import Profile
 
 _CONTINUED = "-> "
+_DATA = ">> "
+_END_OF_DATA = b"\\.\n"
 
 
 class LineAbortedError(Exception):
@@ -34,9 +38,29 @@ class LinePrompt:
         self._name = profile.name
         self._style = "ansired bold" if profile.protected else f"ansi{profile.color}" if profile.color else "bold"
         self._mark = "# " if profile.guarded and writes else "> "
+        self._reads_data = False
         self._session: PromptSession[str] = PromptSession(
-            history=_open_history(environment), output=create_output(stdout=environment.stderr)
+            history=_open_history(environment),
+            output=create_output(stdout=environment.stderr),
+            key_bindings=self._bind_keys(),
         )
+
+    def _bind_keys(self) -> KeyBindings:
+        bindings = KeyBindings()
+        # Tabs stand between the columns of COPY's text.
+        bindings.add("tab", filter=Condition(lambda: self._reads_data))(
+            lambda event: event.current_buffer.insert_text("\t")
+        )
+        return bindings
+
+    @contextmanager
+    def reading_data(self) -> Iterator[None]:
+        """Read lines of data for a while: a mark says so, and Ctrl-D ends them."""
+        self._reads_data = True
+        try:
+            yield
+        finally:
+            self._reads_data = False
 
     def reader(self, is_pending: Callable[[], bool], is_in_transaction: Callable[[], bool]) -> Callable[[], bytes]:
         """Return a function that reads the next line, b"" at Ctrl-D; raises LineAbortedError at Ctrl-C.
@@ -46,12 +70,16 @@ class LinePrompt:
 
         def read() -> bytes:
             message = self._name + ("*" if is_in_transaction() else "") + self._mark
-            if is_pending():
+            if self._reads_data:
+                message = _DATA.rjust(len(message))
+            elif is_pending():
                 message = _CONTINUED.rjust(len(message))
             try:
                 with self._ends_at_sigterm():
                     line = self._session.prompt(FormattedText([(self._style, message)]))
             except EOFError as error:
+                if self._reads_data:
+                    return _END_OF_DATA
                 if is_pending():
                     raise LeftUnfinishedError from error
                 return b""

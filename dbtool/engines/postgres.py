@@ -153,8 +153,13 @@ class PostgresConnection:
         return hold_rows(self._raw, rendered.text, sink)
 
     def _copy_in(self, text: bytes, data: Any) -> Outcome:
+        feed = _Feed(data)
         with self._raw.cursor() as cursor:
-            cursor.copy_expert(text, data, 65536)
+            try:
+                cursor.copy_expert(text, feed, 65536)
+            except psycopg2.Error as error:
+                # The server was told why there are no more data, and repeats it as an error of its own.
+                raise feed.failure or error from error
             return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
 
     def _render(self, request: Request) -> Rendered:
@@ -245,6 +250,26 @@ class PostgresConnection:
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
             read_only=self._settings.read_only or (row is not None and row[0] == "on"),
         )
+
+
+class _Feed:
+    """The data of a COPY, as psycopg2 reads them; `failure` is what ended them early."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.failure: Exception | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            data: bytes = self._data.read(size)
+        except Exception as error:
+            self.failure = error
+            raise
+        return data
+
+    def readline(self, size: int = -1, /) -> bytes:
+        data: bytes = self._data.readline(size)
+        return data
 
 
 def _refuse_nul(statement: Statement) -> None:

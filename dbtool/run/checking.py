@@ -14,6 +14,7 @@ from dbtool.run.classify import is_query
 from dbtool.run.expectations import RowsExpectation
 from dbtool.run.sources import Source
 from dbtool.statements import Statement, split
+from dbtool.statements.stream import Stream
 
 
 class RunOptions(Record):
@@ -56,8 +57,10 @@ def check_sources(
 
 
 def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
+    # What a COPY would find elsewhere is there to be read once: here it finds nothing.
+    nothing = None if source.copy_input is None else Stream(lambda: b"", source.name)
     with source.open() as read:
-        return list(split(read, dialect, source=source.name))
+        return list(split(read, dialect, source=source.name, copy_input=nothing))
 
 
 def _refuse_second_query(statements: Iterable[Statement], format_name: str) -> None:

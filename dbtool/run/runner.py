@@ -28,6 +28,7 @@ from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
+from dbtool.statements.stream import Stream
 
 _MOST_NOTICES = 100
 _NO_TRANSACTION = TransactionState.NONE
@@ -72,6 +73,7 @@ class Runner:
     _usage: Usage = field(init=False)
     _is_one_transaction: bool = field(init=False)
     _limit: int | None = field(init=False)
+    _copy_input: Stream | None = field(default=None, init=False)
     _in_flight: bool = field(default=False, init=False)
     _notices: int = field(default=0, init=False)
     _opened_at: Place | None = field(default=None, init=False)
@@ -90,7 +92,7 @@ class Runner:
         with self._enclosing_transaction():
             for source in sources:
                 with source.open(self.stop.check) as read:
-                    self._run_all(read, source.name)
+                    self._run_all(read, source)
             self.results.finish()
             # Inside, so that what went wrong, or is not as expected, is not committed.
             self._raise_failures()
@@ -98,8 +100,11 @@ class Runner:
             self.results.require_chosen()
             self._check_expectations()
 
-    def _run_all(self, read: Reader, name: str) -> None:
-        for statement in split(read, self.dialect, source=name):
+    def _run_all(self, read: Reader, source: Source) -> None:
+        if source.copy_input is not None:
+            # One for all sources: what follows the end of one COPY's data is for the next.
+            self._copy_input = self._copy_input or source.open_copy_input(self.stop.check)
+        for statement in split(read, self.dialect, source=source.name, copy_input=self._copy_input):
             try:
                 self.stop.check()
                 self.run_statement(statement)

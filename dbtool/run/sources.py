@@ -17,11 +17,13 @@ from typing import BinaryIO
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.records import Record
+from dbtool.statements.stream import Stream
 
 CHECKED_SIZE = 1 << 20
 """A regular file of up to this many bytes is looked through before it runs."""
 _CHUNK = 1 << 18
 STANDARD_INPUT = "-"
+_STANDARD_INPUT_NAME = "standard input"
 
 _BETWEEN_CHECKS = 100
 """Milliseconds between two looks at whether a read that waits is still wanted."""
@@ -47,6 +49,8 @@ class Source(Record):
     stream: BinaryIO | None = None
     head: bytes = b""
     """What has been read of the stream already."""
+    copy_input: BinaryIO | None = None
+    """Where a COPY ... FROM STDIN that ends the script finds its data: an argument holds none."""
 
     @contextmanager
     def open(self, check: Check = _go_on) -> Iterator[Reader]:
@@ -61,6 +65,12 @@ class Source(Record):
         elif self.path is not None:
             with _open_file(self.path, self.name) as file:
                 yield _read_arriving(file, check)
+
+    def open_copy_input(self, check: Check) -> Stream | None:
+        """Return the data for a COPY that ends the script, if it has them elsewhere; `check` as in `open`."""
+        if self.copy_input is None:
+            return None
+        return Stream(_read_arriving(self.copy_input, check), _STANDARD_INPUT_NAME)
 
 
 def _read_once(content: bytes) -> Reader:
@@ -97,7 +107,7 @@ def _wait_for_arrival(stream: BinaryIO, check: Check) -> None:
             check()
 
 
-def from_arguments(texts: Sequence[str]) -> list[Source]:
+def from_arguments(texts: Sequence[str], copy_input: BinaryIO | None = None) -> list[Source]:
     """Return the sources for SQL given as arguments; raises UsageError where one is not UTF-8."""
     sources = []
     for number, text in enumerate(texts, 1):
@@ -109,7 +119,7 @@ def from_arguments(texts: Sequence[str]) -> list[Source]:
             raise UsageError(
                 f"{name}: the SQL is not valid UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
             ) from error
-        sources.append(Source(name=name, content=content))
+        sources.append(Source(name=name, content=content, copy_input=copy_input))
     return sources
 
 
@@ -126,7 +136,7 @@ def from_file(path: Path, name: str) -> Source:
 
 def from_stream(stream: BinaryIO) -> Source:
     """Return the source for standard input; nothing is read yet."""
-    return Source(name="standard input", stream=stream)
+    return Source(name=_STANDARD_INPUT_NAME, stream=stream)
 
 
 def look_into(source: Source, check: Check = _go_on) -> Source:
@@ -181,4 +191,4 @@ def choose_sources(environment: Environment, arguments: Sequence[str], files: Se
             from_stream(environment.stdin) if name == STANDARD_INPUT else from_file(directory / name, name)
             for name in files
         ]
-    return from_arguments(arguments)
+    return from_arguments(arguments, environment.stdin)

@@ -16,13 +16,16 @@ _PARTS_OF_A_MARKER = frozenset({b"\\", b"\\.", b"\\.\r"})
 class CopyData:
     r"""A binary file, as psycopg2's `copy_expert` reads it, that ends before a line that is exactly `\\.`.
 
-    The data come straight out of the script, a block at a time. Raises QueryError where the script
-    ends before the data do.
+    The data come straight out of the script, a block at a time; where nothing follows the statement,
+    and there is an `apart`, they are what is left of that, whose end is theirs too. Raises QueryError
+    where the script ends before the data do.
     """
 
-    def __init__(self, stream: Stream, place: Place) -> None:
+    def __init__(self, stream: Stream, place: Place, apart: Stream | None = None) -> None:
         self._stream = stream
         self._place = place
+        self._apart = apart
+        self._may_end = False
         self._begun = False
         self._done = False
         self._at_line_start = True
@@ -49,6 +52,10 @@ class CopyData:
             line += self.read(length if size < 0 else min(length, size - len(line)))
         return bytes(line)
 
+    def load(self) -> None:
+        """Take all the data in now, to be read later."""
+        self._block, self._used = self.read(), 0
+
     def drain(self) -> None:
         """Skip what has not been read, so that the next statement can be."""
         self._block, self._used = b"", 0
@@ -61,7 +68,7 @@ class CopyData:
 
     def _next_block(self) -> bytes:
         if not self._begun:
-            self._skip_line()
+            self._begin()
         while not self._done:
             block = self._take_lines() if self._at_line_start else self._take_rest_of_line()
             if block:
@@ -69,6 +76,20 @@ class CopyData:
             if not self._done:
                 self._read_on()
         return b""
+
+    def _begin(self) -> None:
+        if self._apart is not None and self._is_rest_blank():
+            self._stream = self._apart
+            self._may_end = True
+        else:
+            self._skip_line()
+        self._begun = True
+
+    def _is_rest_blank(self) -> bool:
+        stream = self._stream
+        while not stream.ended:
+            stream.fill(stream.position)
+        return not stream.buffer[stream.position :].strip()
 
     def _skip_line(self) -> None:
         """Pass over what follows the terminator on its line: the data begin on the next one."""
@@ -84,7 +105,6 @@ class CopyData:
                 f"{place}: the data of COPY begin on the next line; move what stands here after them", place=place
             )
         stream.position = end + 1
-        self._begun = True
 
     def _take_lines(self) -> bytes:
         buffer, start = self._stream.buffer, self._stream.position
@@ -95,10 +115,10 @@ class CopyData:
         if lines_end := buffer.rfind(b"\n", start) + 1:
             return self._take(lines_end)
         rest = bytes(buffer[start : start + 4])
-        if rest and rest not in _PARTS_OF_A_MARKER:
-            return self._take_rest_of_line()
-        if rest.startswith(b"\\.") and self._stream.ended:
+        if rest.startswith(b"\\.") and rest in _PARTS_OF_A_MARKER and self._stream.ended:
             return self._finish(start, len(buffer))
+        if rest and (rest not in _PARTS_OF_A_MARKER or self._stream.ended):
+            return self._take_rest_of_line()
         return b""
 
     def _take_rest_of_line(self) -> bytes:
@@ -120,6 +140,9 @@ class CopyData:
         return block
 
     def _read_on(self) -> None:
+        if self._stream.ended and self._may_end:
+            self._done = True
+            return
         if self._stream.ended:
             raise QueryError(
                 rf"{self._place}: the data of this COPY do not end; a line that holds only \. has to follow them",

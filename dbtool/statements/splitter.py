@@ -29,10 +29,14 @@ class Splitter:
     """Return the statements of a source one by one, as soon as the terminator of each is in.
 
     `read` returns the next bytes, and none at the end; it is called only when no statement is complete.
+    A COPY that ends the source finds its data in `copy_input`, if there is one.
     Raises QueryError for a quote or comment that does not end, UsageError for a command of a native client.
     """
 
-    def __init__(self, read: Callable[[], bytes], dialect: Dialect, *, source: str) -> None:
+    def __init__(
+        self, read: Callable[[], bytes], dialect: Dialect, *, source: str, copy_input: Stream | None = None
+    ) -> None:
+        self._copy_input = copy_input
         self._lexical = dialect.lexical
         self._stream = Stream(read, source)
         self._lexer = Lexer(self._lexical)
@@ -169,7 +173,7 @@ class Splitter:
         self._words, self._body = (), None
         self._lexer.end_statement()
         has_data = self._lexical.copy_data and words[:1] == ("COPY",) and holds_copy_data(text, self._lexical)
-        copy_data = CopyData(stream, Place(stream.source, line, column)) if has_data else None
+        copy_data = CopyData(stream, Place(stream.source, line, column), self._copy_input) if has_data else None
         return Statement(text, stream.source, line, column, words, copy_data)
 
     def _finish(self) -> Statement:
@@ -208,6 +212,8 @@ class Splitter:
         return self._stream.position
 
 
-def split(read: Callable[[], bytes], dialect: Dialect, *, source: str) -> Iterator[Statement]:
+def split(
+    read: Callable[[], bytes], dialect: Dialect, *, source: str, copy_input: Stream | None = None
+) -> Iterator[Statement]:
     """Return the statements of a source, as `Splitter` does."""
-    return iter(Splitter(read, dialect, source=source))
+    return iter(Splitter(read, dialect, source=source, copy_input=copy_input))

@@ -12,6 +12,7 @@ from dbtool.bench.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.terminal import Terminal, on_terminal
 from tests.cli.watching import eventually
+from tests.servers.database import DatabaseAddress
 
 _LOST = "the connection was lost and has been opened again"
 
@@ -150,3 +151,32 @@ def test_a_pager_that_is_left_early_stops_no_statement_that_writes(running: Runn
         _enter(terminal, "create table t (i int, a text);", "CREATE")
         _enter(terminal, write + ";", "─")
         assert f"│ {count}" in _enter(terminal, "select 'n' as a, count(*) as b from t;", "1 row (")
+
+
+def _type_row(terminal: Terminal, row: str) -> None:
+    terminal.enter(row)
+    terminal.wait_for(row.replace("\t", "^I") + "\n")
+    terminal.wait_for(">>")
+
+
+def test_the_rows_of_a_copy_are_typed_at_the_prompt(postgres_database: DatabaseAddress, tmp_path: Path) -> None:
+    with _prompt_of(postgres_database.url, tmp_path) as terminal:
+        _enter(terminal, "create table t (i int, a text);", "CREATE")
+        _enter(terminal, "copy t from stdin;", "end", ">>")
+        _type_row(terminal, "1\tselect 1;")
+        _type_row(terminal, "2\tb")
+        _enter(terminal, r"\.", "COPY: 2 rows")
+        # Ctrl-D ends the rows and not the conversation; Ctrl-C forgets them.
+        _enter(terminal, "copy t from stdin;", "end", ">>")
+        _type_row(terminal, "3\tc")
+        terminal.end_input()
+        terminal.wait_for("COPY: 1 row")
+        terminal.wait_for("db>")
+        _enter(terminal, "copy t from stdin;", "end", ">>")
+        _type_row(terminal, "4\td")
+        terminal.interrupt()
+        terminal.wait_for("db>")
+        _enter(terminal, "copy t from stdin;", "end", ">>")
+        _type_row(terminal, "x")
+        _enter(terminal, r"\.", "invalid input syntax")
+        assert "│ 6" in _enter(terminal, "select 'sum' as a, sum(i) as b from t;", "1 row (")

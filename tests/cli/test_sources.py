@@ -102,3 +102,26 @@ def test_commands_of_the_native_client_are_refused_by_name_with_line_and_cure(tm
     assert f"{script}:2:1" in done.err
     assert ".read" in done.err
     assert "-f" in done.err
+
+
+def test_a_copy_given_as_an_argument_reads_its_rows_from_standard_input(postgres_database: DatabaseAddress) -> None:
+    profile = profile_of(postgres_database)
+    assert run_dbtool("query", *profile, "create table t (i int)").status == 0
+    assert run_dbtool("query", *profile, "copy t from stdin", stdin=b"1\n2\n").status == 0
+    both = run_dbtool("query", *profile, "copy t from stdin", "copy t from stdin;\n", stdin=b"3\n\\.\n4\n")
+    assert both.status == 0, both.err
+    assert run_dbtool("query", *profile, "copy t from stdin;\n5\n\\.\n", stdin=b"6\n").status == 0
+    assert run_dbtool("query", *profile, "copy t from stdin").status == 0
+    bad = run_dbtool("query", *profile, "copy t from stdin", stdin=b"7\nx\n")
+    assert (bad.status, "COPY t, line 2" in bad.err) == (1, True)
+    assert run_dbtool("query", *profile, "select count(*), sum(i) from t", "--no-header").out == b"5,15\n"
+
+
+def test_rows_of_a_copy_that_do_not_end_are_one_plain_error(postgres_database: DatabaseAddress) -> None:
+    sql = b"create table t (i int);\ncopy t from stdin;\n1\n"
+    done = run_dbtool("query", *profile_of(postgres_database), stdin=sql)
+    assert done.status == 1
+    assert done.err == (
+        "dbtool: error: standard input:2:1: the data of this COPY do not end; "
+        "a line that holds only \\. has to follow them\n"
+    )

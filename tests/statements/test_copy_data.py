@@ -5,6 +5,7 @@ import pytest
 from dbtool.dialects import DIALECTS
 from dbtool.errors import QueryError
 from dbtool.statements import CopyData, Splitter, Statement
+from dbtool.statements.stream import Stream
 from tests.statements.feeding import Feed, cut, split_all, texts
 
 SCRIPT = b"COPY t (a, b) FROM stdin;\n1\tx;y\n2\t\\N\n\\.x\n\n\\.\n\nselect 2;"
@@ -118,3 +119,23 @@ def test_a_long_table_is_handed_on_in_blocks_while_it_arrives() -> None:
     assert [statement.copy_data.read(100) for _ in range(3)] == [b"bb", b"bb\n", b"cccc"]
     assert feed.reads == 3
     assert [statement.copy_data.read(100) for _ in range(2)] == [b"cccc\n", b""]
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("script", [b"copy t from stdin", b"copy t from stdin;\n", b"copy t from stdin ; \n\n"])
+def test_a_copy_that_ends_its_script_finds_its_data_elsewhere(script: bytes, size: int) -> None:
+    apart = Stream(Feed(cut(b"1\n2\n\\.\n3\n\\x", size)), "standard input")
+    read = [
+        statement.copy_data.read()
+        for _ in range(3)
+        for statement in Splitter(Feed(cut(script, size)), DIALECTS["postgresql"], source="a", copy_input=apart)
+        if statement.copy_data is not None
+    ]
+    assert read == [b"1\n2\n", b"3\n\\x", b""]
+
+
+def test_data_that_follow_in_the_script_are_not_looked_for_elsewhere() -> None:
+    apart = Stream(Feed([b"other\n"]), "standard input")
+    for statement in Splitter(Feed([SCRIPT]), DIALECTS["postgresql"], source="s.sql", copy_input=apart):
+        if statement.copy_data is not None:
+            assert statement.copy_data.read() == DATA
