@@ -8,12 +8,13 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from statistics import fmean
 
 from dbtool.bench.scaling import Fit, SweepPoint, fit_throughputs
 
 SHARE = 0.95  # of the peak, that a size has to reach to be enough
 
-_RESAMPLES = 300
+_RESAMPLES = 200
 # The interval is to cover nine true sizes in ten with room to spare: a bootstrap of a dozen windows is a bit narrow.
 _TAIL = 0.02
 # A misfit below this is too small to move a size; one below so many times the noise may be noise (99.5%, 9 degrees).
@@ -37,6 +38,7 @@ class Curve:
     law: Fit
     sizes: tuple[int, ...]
     departures: tuple[float, ...] = ()
+    wiggle: float = 0.0  # by how much of itself a measured throughput may lie below another and be as high
 
     def throughput(self, connections: int) -> float:
         """Return requests per second at a number of connections within the sweep."""
@@ -45,7 +47,12 @@ class Curve:
     @property
     def summit(self) -> float:
         """The throughput that counts as the peak."""
-        return max(map(self.throughput, self.sizes)) if self.departures else self.law.summit
+        if not self.departures:
+            return self.law.summit
+        # The highest of many noisy points is too high.
+        measured = [self.throughput(size) for size in self.sizes]
+        lowest = (1 - self.wiggle) * max(measured)
+        return fmean(value for value in measured if value >= lowest)
 
     @property
     def peak(self) -> float:
@@ -124,7 +131,7 @@ class Estimate:
             point.throughput * _draw_ratio(point.windows, chance) * math.exp(error)
             for point, error in zip(self.points, errors, strict=True)
         ]
-        curve = draw_curve(sizes, throughputs, follow=bool(self.curve.departures))
+        curve = draw_curve(sizes, throughputs, wiggle=self.curve.wiggle)
         return curve.find_enough(admitted) or sizes[-1]
 
     def _run_errors(self) -> list[float]:
@@ -140,39 +147,40 @@ def estimate(points: Sequence[SweepPoint]) -> Estimate:
     """Fit a curve to the points of four sizes or more, each with throughput, in order of size."""
     sizes = tuple(point.connections for point in points)
     throughputs = [point.throughput for point in points]
-    law = draw_curve(sizes, throughputs, follow=False)
+    law = draw_curve(sizes, throughputs)
     residuals = tuple(math.log(value / law.throughput(size)) for size, value in zip(sizes, throughputs, strict=True))
     spread = math.sqrt(math.fsum(value**2 for value in residuals) / (len(points) - 3))
     noise = math.sqrt(math.fsum(_variance(point.windows) for point in points) / len(points))
-    follow = _is_other_curve(throughputs, residuals, spread=spread, noise=noise)
-    curve = draw_curve(sizes, throughputs, follow=True) if follow else law
+    wiggle = max(_SMALL_WIGGLE, _NOISY_WIGGLE * noise)
+    follow = _is_misfit(residuals, spread=spread, noise=noise) and _has_one_peak(throughputs, wiggle)
+    curve = draw_curve(sizes, throughputs, wiggle=wiggle) if follow else law
     return Estimate(points=tuple(points), curve=curve, residuals=residuals, spread=spread, noise=noise)
 
 
-def draw_curve(sizes: tuple[int, ...], throughputs: Sequence[float], *, follow: bool) -> Curve:
-    """Return the law fitted to throughputs by size, made to follow them through every point where asked."""
+def draw_curve(sizes: tuple[int, ...], throughputs: Sequence[float], *, wiggle: float = 0.0) -> Curve:
+    """Return the law fitted to throughputs by size, made to follow them through every point if they may wiggle."""
     law = fit_throughputs(sizes, throughputs)
-    if not follow:
+    if not wiggle:
         return Curve(law=law, sizes=sizes)
     departures = (math.log(value / law.throughput(size)) for size, value in zip(sizes, throughputs, strict=True))
-    return Curve(law=law, sizes=sizes, departures=tuple(departures))
+    return Curve(law=law, sizes=sizes, departures=tuple(departures), wiggle=wiggle)
 
 
-def _is_other_curve(throughputs: Sequence[float], residuals: Sequence[float], *, spread: float, noise: float) -> bool:
+def _is_misfit(residuals: Sequence[float], *, spread: float, noise: float) -> bool:
     """Return whether the server plainly scales by another curve than the law, one with a knee as a rule.
 
     The law has no knee, where a server with so many cores has one: it would be told two or three times its size.
-    Points that rise to one peak and fall from there, well off the law, are such a curve if they are very far off,
-    or off to one side for several sizes on end; else the runs differed by more than their windows show.
+    Points are off the law for that reason if they are very far off, or to one side for several sizes on end;
+    else the runs differed by more than their windows show.
     """
     if spread <= max(_SMALL_MISFIT, _CLEAR_MISFIT * noise):
         return False
-    top = throughputs.index(max(throughputs))
-    wiggle = max(_SMALL_WIGGLE, _NOISY_WIGGLE * noise)
-    rising, falling = throughputs[: top + 1], throughputs[: top - 1 if top else None : -1]
-    if not _rises(rising, wiggle) or not _rises(falling, wiggle):
-        return False
     return spread > _LARGE_MISFIT or _compare_steps(residuals) < _LINED_UP
+
+
+def _has_one_peak(throughputs: Sequence[float], wiggle: float) -> bool:
+    top = throughputs.index(max(throughputs))
+    return _rises(throughputs[: top + 1], wiggle) and _rises(throughputs[: top - 1 if top else None : -1], wiggle)
 
 
 def _compare_steps(residuals: Sequence[float]) -> float:
