@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.cells import cell_len
@@ -44,10 +45,10 @@ _BAR = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHORTEST_BAR = 8
 """Where fewer columns are left for the longest bar, there is none."""
-_FOLDED = 12
-"""A column of text is not folded below this width."""
+_FOLDED, _FOLDED_NAME = 12, 8
+"""A column's texts, and its name, are not folded below these widths."""
 _GAP = 3
-"""Between two columns of a table."""
+"""Around a column of a table, all but one of them also at the table's edge."""
 _MARGIN = 2
 _INDENT = (0, 0, 0, _MARGIN)
 _PLAIN = str.maketrans("─█▏▎▍▌▋▊▉", "-########")
@@ -145,25 +146,23 @@ class _Canvas:
 
     def draw_table(self, table: TextTable) -> None:
         """Draw a table under its title. Texts are folded; no number is: a terminal too narrow for them wraps lines."""
-        widths = _measure_columns(table)
-        needed = [width if name in table.numbers else min(width, _FOLDED) for name, width in widths]
-        room = self._columns - _MARGIN - sum(width + _GAP for _, width in widths)
+        columns = _measure_columns(table)
+        room = self._columns - _MARGIN - _add_up(column.widest for column in columns) - _GAP
+        widths = _narrow(columns, self._columns - _MARGIN)
         drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-        for (name, _), width in zip(widths, needed, strict=True):
+        for name, width in zip(table.header, widths, strict=True):
             justify: JustifyMethod = "right" if name in table.numbers else "left"
-            drawn.add_column(_make_text(name), justify=justify, overflow="fold", min_width=width)
-        bars = (
-            [_draw_bar(part, min(room, _BAR)) for part in table.bars]
-            if room >= max(_SHORTEST_BAR, len(table.bar_name))
-            else []
-        )
-        if bars:
-            drawn.add_column(table.bar_name, no_wrap=True)
+            drawn.add_column(_make_text(name), justify=justify, overflow="fold", width=width)
+        bars = [_draw_bar(part, min(room, _BAR)) for part in table.bars]
+        if room < max(_SHORTEST_BAR, len(table.bar_name)):
+            bars = []
+        elif bars:
+            drawn.add_column(table.bar_name, width=min(room, _BAR))
         for number, row in enumerate(table.rows):
             cells = [_make_cell(table, name, cell) for name, cell in zip(table.header, row, strict=True)]
             drawn.add_row(*cells, *bars[number : number + 1])
         self._console.print(Padding(_make_text(table.title, "bold"), _INDENT))
-        self._console.width = max(self._columns, _MARGIN + sum(needed) + _GAP * len(needed))
+        self._console.width = max(self._columns, _MARGIN + _add_up(widths))
         self._console.print(Padding(drawn, _INDENT))
         self._console.width = self._columns
         for remark in table.remarks:
@@ -190,10 +189,45 @@ def _make_cell(table: TextTable, name: str, cell: str) -> Text:
     return _make_text(cell, _STYLES[tone] if tone else "")
 
 
-def _measure_columns(table: TextTable) -> list[tuple[str, int]]:
-    """Return each column's name, and the columns of the screen that its widest cell takes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Widths:
+    """How wide one column of a table may become."""
+
+    widest: int
+    narrowest: int
+
+
+def _measure_columns(table: TextTable) -> list[_Widths]:
     columns = zip(table.header, *table.rows, strict=True)
-    return [(cells[0], max(cell_len(escape_onto_one_line(cell)) for cell in cells)) for cells in columns]
+    return [_measure_column(cells, is_number=cells[0] in table.numbers) for cells in columns]
+
+
+def _measure_column(cells: Sequence[str], *, is_number: bool) -> _Widths:
+    name, *rest = (cell_len(escape_onto_one_line(cell)) for cell in cells)
+    cell = max(rest, default=0)
+    widest = max(name, cell)
+    return _Widths(widest=widest, narrowest=widest if is_number else max(min(name, _FOLDED_NAME), min(cell, _FOLDED)))
+
+
+def _narrow(columns: Sequence[_Widths], room: int) -> list[int]:
+    """Return the columns' widths: the widest gives way until the table fits, or none can.
+
+    Rich would do so by itself, but it cuts off what it then finds to be too wide.
+    """
+    widths = [column.widest for column in columns]
+    excess = _add_up(widths) - room
+    while excess > 0:
+        able = [number for number, column in enumerate(columns) if widths[number] > column.narrowest]
+        if not able:
+            break
+        widths[max(able, key=widths.__getitem__)] -= 1
+        excess -= 1
+    return widths
+
+
+def _add_up(widths: Iterable[int]) -> int:
+    """Return how wide a table is that has columns of these widths."""
+    return sum(width + _GAP for width in widths) - 1
 
 
 def _draw_bar(part: float, longest: int) -> Text:

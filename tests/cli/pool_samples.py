@@ -6,6 +6,7 @@ import io
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 from dbtool.bench.histogram import Histogram
 from dbtool.bench.report import (
@@ -35,7 +36,7 @@ def make_environment(
     *,
     is_terminal: bool = False,
     variables: dict[str, str] | None = None,
-    stderr: io.TextIOWrapper | io.StringIO | None = None,
+    stderr: TextIO | None = None,
 ) -> Environment:
     """Return the surroundings of a command whose stderr is kept in memory."""
     here = Path()
