@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+import peewee
 import playhouse.pool
 
 from dbtool.pool.memory import SharedMemory
@@ -16,6 +19,18 @@ class PooledPostgresqlDatabase(PooledDatabase, playhouse.pool.PooledPostgresqlDa
 
 class PooledMySQLDatabase(PooledDatabase, playhouse.pool.PooledMySQLDatabase):  # type: ignore[misc]
     """MySQL or MariaDB with a pool."""
+
+
+def _renew_after(change: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a change to what connections have: peewee makes it in the caller's own and in new ones."""
+
+    @wraps(change)
+    def change_and_renew(self: PooledSqliteDatabase, *arguments: Any, **options: Any) -> Any:
+        result = getattr(super(PooledSqliteDatabase, self), change.__name__)(*arguments, **options)
+        self._pool.begin_anew()
+        return result
+
+    return change_and_renew
 
 
 class PooledSqliteDatabase(PooledDatabase, playhouse.pool.PooledSqliteDatabase):  # type: ignore[misc]
@@ -32,6 +47,14 @@ class PooledSqliteDatabase(PooledDatabase, playhouse.pool.PooledSqliteDatabase):
         super().init(database, *arguments, **options)
         self._timeout = busy_timeout
         self._memory = SharedMemory() if database == ":memory:" else None
+
+    register_aggregate = _renew_after(peewee.SqliteDatabase.register_aggregate)
+    register_collation = _renew_after(peewee.SqliteDatabase.register_collation)
+    register_function = _renew_after(peewee.SqliteDatabase.register_function)
+    register_window_function = _renew_after(peewee.SqliteDatabase.register_window_function)
+    load_extension = _renew_after(peewee.SqliteDatabase.load_extension)
+    attach = _renew_after(peewee.SqliteDatabase.attach)
+    detach = _renew_after(peewee.SqliteDatabase.detach)
 
     def _dial(self) -> Any:
         if self._memory is None:

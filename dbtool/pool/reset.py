@@ -71,7 +71,27 @@ def settle_sqlite(connection: Any) -> bool:
 
 
 def reset_psycopg(connection: Any, database: Any) -> bool:
-    """Discard a PostgreSQL session's state and choose the database's own settings again."""
+    """Reset a PostgreSQL session and what psycopg (3) itself remembers of it."""
+    connection.isolation_level = getattr(database, "_isolation_level", None)
+    connection.read_only = connection.deferrable = None
+    _discard_all(connection, database)
+    return True
+
+
+def reset_psycopg2(connection: Any, database: Any) -> bool:
+    """Reset a PostgreSQL session and what psycopg2 itself remembers of it."""
+    level = getattr(database, "_isolation_level", None)
+    if (connection.isolation_level, connection.readonly, connection.deferrable) != (level, None, None):
+        connection.set_session(isolation_level=level or "DEFAULT", readonly="DEFAULT", deferrable="DEFAULT")
+    _discard_all(connection, database)
+    connection.notifies.clear()
+    # psycopg2 decodes by its own idea of the encoding, which DISCARD ALL does not change.
+    told = connection.get_parameter_status("client_encoding") or ""
+    return _bare(told) == _bare(connection.encoding)
+
+
+def _discard_all(connection: Any, database: Any) -> None:
+    """Discard a session's state and choose the database's own settings again."""
     with connection.cursor() as cursor:
         cursor.execute("DISCARD ALL")
         encoding = getattr(database, "_encoding", None)
@@ -81,16 +101,6 @@ def reset_psycopg(connection: Any, database: Any) -> bool:
         if level:
             name = database._adapter.isolation_level_str(level)  # noqa: SLF001  # peewee's own record of it
             cursor.execute("SELECT pg_catalog.set_config('default_transaction_isolation', %s, false)", (name.lower(),))
-    return True
-
-
-def reset_psycopg2(connection: Any, database: Any) -> bool:
-    """Reset a PostgreSQL session and what psycopg2 itself remembers of it."""
-    reset_psycopg(connection, database)
-    connection.notifies.clear()
-    # psycopg2 decodes by its own idea of the encoding, which DISCARD ALL does not change.
-    told = connection.get_parameter_status("client_encoding") or ""
-    return _bare(told) == _bare(connection.encoding)
 
 
 def _bare(name: str) -> str:
