@@ -21,7 +21,8 @@ _WAKE_EVERY = 0.05
 """Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
 _GRACE = 15.0
 """Seconds that the threads get to end their last turns."""
-_LONGEST_SERIES = 600
+LONGEST_SERIES = 600
+"""Instants beyond which a series is kept at half its resolution."""
 
 _IDLE, _WAITING, _HOLDING = range(3)
 """What a thread does just now."""
@@ -71,6 +72,8 @@ class Sample(Record):
     whole: Tally
     turns: tuple[int, ...]
     """Of each thread."""
+    warm_turns: int = 0
+    """Turns of the warm-up, which opened most of the connections."""
     elapsed: float
     cpu_share: float
     """How much of one core this process kept busy."""
@@ -231,7 +234,8 @@ class LoadRun:
         self._runners = [_Runner(pool, load, self.control, number) for number in range(load.threads)]
         self._series: list[Instant] = []
         self._windows: list[Window] = []
-        self._started = 0.0
+        self.started_at = 0.0
+        """When the measuring began, on `time.perf_counter`."""
 
     def run(self, watch: Callable[[Status], object] = lambda _status: None) -> Sample:
         """Run it to its end, or until the control ends it; `watch` is told how it goes at each tick."""
@@ -240,14 +244,14 @@ class LoadRun:
         threads = self._start_threads(barrier)
         barrier.wait()
         self._observe(load.warm_up, watch, is_measured=False)
-        self._started = time.perf_counter()
+        self.started_at = time.perf_counter()
         before = [self._begin_measuring(runner) for runner in self._runners]
         cpu = time.process_time()
         self._observe(load.duration, watch, is_measured=True)
-        elapsed, cpu = time.perf_counter() - self._started, time.process_time() - cpu
+        elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
         stuck = self._join(threads)
         turns = tuple(runner.turns - warm for runner, warm in zip(self._runners, before, strict=True))
-        return self._sum_up(turns, elapsed, cpu / elapsed if elapsed else 0.0, stuck)
+        return self._sum_up(turns, sum(before), elapsed, cpu / elapsed if elapsed else 0.0, stuck)
 
     def first_success_after(self, moment: float) -> float | None:
         """Return when some thread's latest turn ended well after a moment; None if none did yet."""
@@ -330,7 +334,7 @@ class LoadRun:
                 failures=failures,
             )
         )
-        if len(self._series) > _LONGEST_SERIES:
+        if len(self._series) > LONGEST_SERIES:
             self._series = thin(self._series)
         if self._load.keeps_windows:
             tallies = merge_tallies(self._take_tally(runner) for runner in self._runners)
@@ -346,11 +350,12 @@ class LoadRun:
         self.control.finish()
         return sum(thread.is_alive() for thread in threads)
 
-    def _sum_up(self, turns: tuple[int, ...], elapsed: float, cpu_share: float, stuck: int) -> Sample:
+    def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
         whole = merge_tallies([*(runner.tally for runner in self._runners), *(w.tally for w in self._windows)])
         return Sample(
             whole=whole,
             turns=turns,
+            warm_turns=warm_turns,
             elapsed=elapsed,
             cpu_share=cpu_share,
             late=Histogram.merged(runner.late for runner in self._runners),

@@ -132,9 +132,9 @@ class Connection:
                 return
             answers = _Direction(self._server, self._faults, lambda _: None)
             async with asyncio.TaskGroup() as group:
-                there = group.create_task(self._forward_requests(self._server))
-                back = group.create_task(self._forward_answers(answers))
-            self._is_whole = there.result() and back.result()
+                group.create_task(self._forward_requests(self._server))
+                group.create_task(self._forward_answers(answers))
+            self._is_whole = True
         except* OSError:
             pass  # `_close` resets what is not whole
 
@@ -156,36 +156,26 @@ class Connection:
             self._client_spoke_last = True
             self._tally.round_trips += 1
 
-    async def _forward_requests(self, server: socket.socket) -> bool:
+    async def _forward_requests(self, server: socket.socket) -> None:
         while data := await self._requests.take():
-            if not await self._send(server, data):
-                return False
+            await self._send(server, data)
         _end_writing(server)
-        return True
 
-    async def _forward_answers(self, answers: _Direction) -> bool:
+    async def _forward_answers(self, answers: _Direction) -> None:
         carried = 0
         while data := await answers.take():
             room = max(0, self._faults.byte_limit - carried)
             carried += len(data)
             self._client_spoke_last = False
-            if not await self._send(self._client, data[:room]):
-                return False
+            await self._send(self._client, data[:room])
             if len(data) >= room:
                 raise ConnectionResetError
         _end_writing(self._client)
-        return True
 
-    async def _send(self, receiver: socket.socket, data: bytes) -> bool:
-        """Send everything, or return False if the receiver has gone.
-
-        That ends one direction alone: the other still carries the receiver's last words, and then ends both.
-        """
-        try:
+    async def _send(self, receiver: socket.socket, data: bytes) -> None:
+        """Send everything, or drop it if the receiver has gone: its last words and its end come the other way."""
+        with contextlib.suppress(OSError):
             await self._loop.sock_sendall(receiver, data)
-        except OSError:
-            return False
-        return True
 
 
 async def _dial(endpoints: Endpoints) -> socket.socket | None:

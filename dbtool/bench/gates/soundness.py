@@ -9,6 +9,7 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any
 
+from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.gates.verdict import BEHIND_POOLER, OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.load import Load, Sample
 from dbtool.bench.scene import Opened, Scene
@@ -17,6 +18,7 @@ from dbtool.bench.work import Use
 from dbtool.errors import one_line
 
 _SECONDS = 0.6
+_PATIENCE = 15.0
 _HOLD = 0.001
 """Seconds that each borrower keeps its connection, so that two who have the same one meet."""
 _EXTRA_THREADS = 4
@@ -127,6 +129,7 @@ def check_soundness(scene: Scene) -> Sequence[Finding]:
         watch = _ServerWatch(scene, followed, connection)
         with scene.open_pool() as opened:
             with watch:
+                _fill(scene, opened, followed)
                 sample = scene.run_load(opened, load.replaced(work=followed), "gates: soundness")
             at_rest = watch.count()
             idle = _ask_idle(opened)
@@ -140,6 +143,12 @@ def check_soundness(scene: Scene) -> Sequence[Finding]:
         _judge_count(scene, at_rest, idle, orphans),
         _judge_identity(scene, followed),
     ]
+
+
+def _fill(scene: Scene, opened: Opened, followed: Followed) -> None:
+    """Have every connection opened and followed once: opening one may take longer than the load lasts."""
+    with borrowing(opened.pool, scene.threads, work=followed.start(0), keeps=False) as borrowers:
+        wait_for_all(borrowers, _PATIENCE)
 
 
 def _count_threads(scene: Scene) -> int:

@@ -74,6 +74,7 @@ PROBE = Probe(
     is_direct=_is_direct,
     list_sessions=_list_sessions,
     count_free=_count_free,
+    locate=lambda target: target.socket or (target.host or "127.0.0.1", target.port or 3306),
     find_other=lambda target: target.replaced(database=_OTHER_DATABASE),
     kill=_kill,
 )

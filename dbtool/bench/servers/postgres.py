@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary
 from dbtool.profiles.model import Target
+
+if TYPE_CHECKING:
+    from dbtool.bench.proxy import Address
 
 _LOCK = 7_164_011
 """Any number that nobody else is likely to lock."""
@@ -50,6 +53,11 @@ def _find_other(target: Target) -> Target:
     return target.replaced(database="template1" if target.database == "postgres" else "postgres")
 
 
+def _locate(target: Target) -> Address:
+    port = target.port or 5432
+    return f"{target.socket}/.s.PGSQL.{port}" if target.socket else (target.host or "127.0.0.1", port)
+
+
 PROBE = Probe(
     identify=_identify,
     identity=(
@@ -91,6 +99,7 @@ PROBE = Probe(
     is_direct=_is_direct,
     list_sessions=_list_sessions,
     count_free=_count_free,
+    locate=_locate,
     find_other=_find_other,
     kill=_kill,
 )

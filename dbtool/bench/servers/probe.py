@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbtool.profiles.model import Target
 from dbtool.records import Record
+
+if TYPE_CHECKING:
+    from dbtool.bench.proxy import Address  # brings asyncio, which only chaos needs
 
 Rows = list[tuple[Any, ...]]
 
@@ -41,6 +44,8 @@ class Probe(Record):
     """Return the sessions on the server that have a tag, or are among the known ones; None where nobody can tell."""
     count_free: Callable[[Any], int | None]
     """Return how many more sessions the server lets in; None where there is no limit."""
+    locate: Callable[[Target], Address] | None = None
+    """Say where the server listens; None where there is none."""
     find_other: Callable[[Target], Target | None]
     """Return the target of another database on the same server; None where none is sure to be there."""
     kill: Callable[[Any, Collection[object]], int] | None = None

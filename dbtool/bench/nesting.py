@@ -1,0 +1,34 @@
+"""What happens to a thread that has a connection and asks for a second one when none is left."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dbtool.bench.borrowers import borrowing, wait_for_all
+from dbtool.bench.scene import Scene
+
+_TIMEOUT = 0.3
+_LATEST = 1.0
+_AT_ONCE = 0.1
+
+
+def try_nesting(scene: Scene) -> str | None:
+    """Let two threads have both connections of a pool and ask for another each; say what they get."""
+    if not scene.subject.is_pool or not scene.subject.takes_limits:
+        return None
+    with scene.open_pool(max_connections=2, timeout=_TIMEOUT) as opened:
+
+        def work(connection: Any) -> str:
+            asked = time.perf_counter()
+            try:
+                with opened.pool.connection() as second:
+                    return "the connection that it has already" if second is connection else "another connection"
+            except Exception as error:
+                waited = time.perf_counter() - asked
+                return f"{type(error).__name__} {'at once' if waited < _AT_ONCE else f'after {waited:.1f} s'}"
+
+        with borrowing(opened.pool, 2, work=work) as borrowers:
+            is_over = wait_for_all(borrowers, _TIMEOUT + _LATEST)
+            results = {str(borrower.result or borrower.error) for borrower in borrowers}
+    return " or ".join(sorted(results)) if is_over else f"a deadlock: nothing for {_TIMEOUT + _LATEST:.1f} s"
