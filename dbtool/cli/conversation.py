@@ -6,19 +6,14 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbtool.cli.console import Console
 from dbtool.cli.lasting import LastingSession
-from dbtool.cli.pager import TerminalOutput
 from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
-from dbtool.cli.rows import RowsRequest, make_results, open_output
+from dbtool.cli.runs import Runs
 from dbtool.engines.engine import TransactionState
-from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.profiles.model import Profile
-from dbtool.run.checking import RunOptions
-from dbtool.run.runner import Runner, require_no_open_transaction
-from dbtool.run.worker import Worker
+from dbtool.run.runner import require_no_open_transaction
 from dbtool.statements import CopyData, Splitter, Statement
 
 
@@ -26,23 +21,19 @@ from dbtool.statements import CopyData, Splitter, Statement
 class Conversation:
     """Statements at a prompt; an error is said, and the conversation goes on."""
 
-    environment: Environment
-    console: Console
+    runs: Runs
     session: LastingSession
     profile: Profile
-    rows: RowsRequest
-    options: RunOptions
-    worker: Worker
     writes: bool
 
     def hold(self) -> None:
         """Read and run until Ctrl-D; raises QueryError when a transaction is open then."""
         facts = "" if self.writes else " (read-only)"
-        self.console.note(f"{self.session.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
-        prompt = LinePrompt(self.environment, self.profile, writes=self.writes)
+        self.runs.console.note(f"{self.session.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
+        prompt = LinePrompt(self.runs.environment, self.profile, writes=self.writes)
         while not self._read_on(prompt):
             pass
-        self.worker.call(lambda: require_no_open_transaction(self.session.connection, None))
+        self.runs.worker.call(lambda: require_no_open_transaction(self.session.connection, None))
 
     def _read_on(self, prompt: LinePrompt) -> bool:
         """Read until the end (True), or until what was typed has to be forgotten (False)."""
@@ -56,12 +47,12 @@ class Conversation:
         except LineAbortedError:
             return False
         except LeftUnfinishedError:
-            self.console.warn("the statement that was not finished with ; has not been run")
+            self.runs.console.warn("the statement that was not finished with ; has not been run")
             return True
         except InterruptedByUserError:
             raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
-            self.console.error(str(error))
+            self.runs.console.error(str(error))
             if isinstance(error, ConnectionLostError) or self.session.connection.is_lost:
                 self.session.renew()
             return False
@@ -78,47 +69,40 @@ class Conversation:
 
     def _read_data(self, data: CopyData, prompt: LinePrompt) -> None:
         """Let the data of a COPY be typed before it is sent: Ctrl-C then forgets it, and no server waits."""
-        self.console.note(r"type the rows of COPY, and \. on a line of its own, or Ctrl-D, at their end")
+        self.runs.console.note(r"type the rows of COPY, and \. on a line of its own, or Ctrl-D, at their end")
         with prompt.reading_data():
             data.load()
 
     def _run(self, statement: Statement) -> None:
-        output = open_output(self.environment, self.rows, spool_at_once=True)
-        results = make_results(self.environment, self.rows, output)
-        reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)
-        runner = Runner(
-            connection=self.session.connection,
-            dialect=self.session.dialect,
-            results=results,
-            options=self.options,
-            reporter=reporter,
-            stop=self.worker.stop,
-        )
+        runs = self.runs
+        output = runs.open_output(spool_at_once=True)
+        reporter = RunReporter(runs.environment, runs.console, shows_progress=False, each_statement=True)
+        runner = runs.prepare(self.session.current, output, reporter)
 
         def run() -> None:
             try:
                 runner.run_statement(statement)
-                results.finish()
+                runner.results.finish()
                 output.commit()
             except BaseException:
                 output.discard()
                 raise
             finally:
-                results.close()
+                runner.results.close()
 
-        if isinstance(output, TerminalOutput):
-            self.worker.leaves_interrupt = output.is_paging
         try:
-            self.worker.call(run, running=runner.running, keeps_result=True)
+            runs.worker.call(run, running=runner.running, keeps_result=True)
         except ReaderGoneError:
-            return  # the pager was left
+            # The pager was left; what came after it has been read for nothing.
+            if self.session.connection.is_lost:
+                self.session.renew()
+            return
         except InterruptedByUserError as error:
             if error.signal_number != signal.SIGINT:
                 raise
-            if self.session.connection.is_lost or self.worker.is_stuck:
-                self.console.error(str(error))
+            if self.session.connection.is_lost or runs.worker.is_stuck:
+                runs.console.error(str(error))
                 self.session.renew()
             else:
-                self.console.note("cancelled")
-        if results.has_more:
-            self.console.note(f"there are more rows: cut at --limit {self.rows.wanted.limit}")
+                runs.console.note("cancelled")
+        runs.say_what_was_cut(runner.results)

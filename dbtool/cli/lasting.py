@@ -25,6 +25,11 @@ class LastingSession:
         self._was_in_transaction = False
 
     @property
+    def current(self) -> Session:
+        """The session that is open, or was last."""
+        return self._session
+
+    @property
     def connection(self) -> DriverConnection:
         """The connection of the session, which may be lost."""
         return self._session.connection

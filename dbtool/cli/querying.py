@@ -10,9 +10,9 @@ from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.guarding import WriteRequest, decide_read_only
-from dbtool.cli.pager import TerminalOutput
 from dbtool.cli.reporting import RunReporter
-from dbtool.cli.rows import RowsRequest, choose_format, make_results, open_output, watch_output
+from dbtool.cli.rows import RowsRequest, choose_format, watch_output
+from dbtool.cli.runs import Runs
 from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
@@ -54,6 +54,7 @@ class Query:
         self._limits = limits
         self._console = Console(environment, quiet=request.quiet)
         self._worker = Worker()
+        self._runs = Runs(environment, self._console, self._worker, request.rows, request.run)
         self._output: ResultOutput | None = None
 
     def run(self) -> None:
@@ -102,13 +103,11 @@ class Query:
         timed = self._request.statement_timeout or choice.profile.statement_timeout
         # On the worker: a pipe without a reader cannot be opened, and waits for one.
         output = self._worker.call(
-            lambda: open_output(self._environment, self._request.rows, spool_at_once=timed is not None),
+            lambda: self._runs.open_output(spool_at_once=timed is not None),
             deadline=self._limits.deadline,
             late=self._limits.late,
         )
         self._output = output
-        if isinstance(output, TerminalOutput):
-            self._worker.leaves_interrupt = output.is_paging
         try:
             yield output
             self._worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late, keeps_result=True)
@@ -134,20 +133,12 @@ class Query:
 
     def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source]) -> None:
         connected = time.monotonic()
-        results = make_results(self._environment, self._request.rows, output)
         reporter = RunReporter(
             self._environment,
             self._console,
             shows_progress=not self._request.rows.goes_to_terminal(self._environment),
         )
-        runner = Runner(
-            connection=session.connection,
-            dialect=session.engine.dialect,
-            results=results,
-            options=self._request.run,
-            reporter=reporter,
-            stop=self._worker.stop,
-        )
+        runner = self._runs.prepare(session, output, reporter)
         try:
             self._call(runner, reporter, sources)
             if not runner.summary.statements:
@@ -155,8 +146,8 @@ class Query:
         finally:
             reporter.close()
             if not self._worker.is_stuck:
-                self._worker.call(lambda: _close(results, session))
-            self._report(runner, results, connected)
+                self._worker.call(lambda: _close(runner.results, session))
+            self._report(runner, connected)
 
     def _call(self, runner: Runner, reporter: RunReporter, sources: Sequence[Source]) -> None:
         is_reader_gone = watch_output(self._environment, self._request.rows)
@@ -177,10 +168,9 @@ class Query:
     def _say_empty(self) -> None:
         self._console.note("nothing to run: the SQL holds no statement")
 
-    def _report(self, runner: Runner, results: Results, connected: float) -> None:
-        now, summary = time.monotonic(), runner.summary
-        if results.has_more:
-            self._console.note(f"there are more rows: cut at --limit {self._request.rows.wanted.limit}")
+    def _report(self, runner: Runner, connected: float) -> None:
+        now, summary, results = time.monotonic(), runner.summary, runner.results
+        self._runs.say_what_was_cut(results)
         if self._console.is_terminal and summary.statements:
             done = count(results.rows, "row") if results.count else f"{count(summary.affected, 'row')} affected"
             many = f"{count(summary.statements, 'statement')}, " if summary.statements > 1 else ""
@@ -230,16 +220,7 @@ class Query:
             ),
         )
         try:
-            Conversation(
-                self._environment,
-                self._console,
-                session,
-                choice.profile,
-                rows=self._request.rows,
-                options=self._request.run,
-                worker=self._worker,
-                writes=not read_only,
-            ).hold()
+            Conversation(self._runs, session, choice.profile, writes=not read_only).hold()
         finally:
             session.close()
 

@@ -1,9 +1,8 @@
-"""PostgreSQL through psycopg2: connecting, running, cancelling, and what its errors mean."""
+"""PostgreSQL through psycopg2: running, guarding, cancelling."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -26,13 +25,13 @@ from dbtool.engines.engine import (
 )
 from dbtool.engines.leaving import may_be_cut_short
 from dbtool.engines.parameters import Rendered, render
-from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.postgres_cancel import request_cancel
+from dbtool.engines.postgres_connecting import RawConnection, build_database, local_settings
+from dbtool.engines.postgres_copy_in import CopyFeed
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
-from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine, plain_warning
-from dbtool.errors import DbtoolError, ProfileError, QueryError, UsageError
-from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
+from dbtool.engines.tls import leaves_machine, plain_warning
+from dbtool.errors import DbtoolError, QueryError, UsageError
 from dbtool.pool.checks import look_at_psycopg
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
@@ -46,54 +45,20 @@ _STATES = {
     driver.TRANSACTION_STATUS_INERROR: TransactionState.FAILED,
     driver.TRANSACTION_STATUS_UNKNOWN: TransactionState.NONE,
 }
-_NOTHING = "/dev/null/none"
-"""A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
-
-
-def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
-    """Return libpq's settings for `target`, and with them whatever a PG* variable could change.
-
-    Left out is `options`, which a transaction pooler refuses even when it is blank.
-    """
-    verifying = target.tls in VERIFYING
-    return {
-        "host": target.socket or target.host or "127.0.0.1",
-        "port": target.port or 5432,
-        "user": target.user,
-        "password": target.password or "",
-        "passfile": target.passfile or _NOTHING,
-        "sslmode": target.tls.value,
-        "sslrootcert": authorities_file(target) if verifying else _NOTHING,
-        "sslcert": target.tls_cert or _NOTHING,
-        "sslkey": target.tls_key or _NOTHING,
-        "sslcrl": _NOTHING,
-        "sslcompression": "0",
-        "sslsni": "1",
-        "ssl_min_protocol_version": "TLSv1.2",
-        "gssencmode": "disable",
-        "channel_binding": "disable" if target.tls is TlsLevel.DISABLE else "prefer",
-        "krbsrvname": "postgres",
-        # libpq counts whole seconds; the caller's own deadline is the exact one.
-        "connect_timeout": max(2, math.ceil(target.connect_timeout)),
-        "application_name": settings.application_name,
-        "client_encoding": "UTF8",
-        "target_session_attrs": target.target_session_attrs or "any",
-        "keepalives": 1,
-        "keepalives_idle": 60,
-    }
+_WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
 
 
 class PostgresConnection:
     """One psycopg2 connection in autocommit mode; see DriverConnection."""
 
-    def __init__(self, raw: Session, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
+    def __init__(self, raw: RawConnection, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
         self._settings = settings
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and not raw.info.ssl_in_use:
             self._warnings.append(plain_warning(target))
-        self._prologue = _local_settings(raw, settings)
+        self._prologue = local_settings(raw, settings)
         read_as_text(raw)
 
     @property
@@ -153,7 +118,7 @@ class PostgresConnection:
         return hold_rows(self._raw, rendered.text, sink)
 
     def _copy_in(self, text: bytes, data: Any) -> Outcome:
-        feed = _Feed(data)
+        feed = CopyFeed(data)
         with self._raw.cursor() as cursor:
             try:
                 cursor.copy_expert(text, feed, 65536)
@@ -252,34 +217,11 @@ class PostgresConnection:
         )
 
 
-class _Feed:
-    """The data of a COPY, as psycopg2 reads them; `failure` is what ended them early."""
-
-    def __init__(self, data: Any) -> None:
-        self._data = data
-        self.failure: Exception | None = None
-
-    def read(self, size: int = -1, /) -> bytes:
-        try:
-            data: bytes = self._data.read(size)
-        except Exception as error:
-            self.failure = error
-            raise
-        return data
-
-    def readline(self, size: int = -1, /) -> bytes:
-        data: bytes = self._data.readline(size)
-        return data
-
-
 def _refuse_nul(statement: Statement) -> None:
     """Refuse what libpq would cut off at its first NUL byte, and run without the rest."""
     if b"\0" in statement.text:
         place = statement.place(len(statement.text[: statement.text.index(b"\0")].decode("utf-8", "replace")))
         raise QueryError(f"{place}: the SQL holds a NUL byte, which PostgreSQL cannot take", place=place)
-
-
-_WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
 
 
 def _may_be_copied(request: Request) -> bool:
@@ -288,84 +230,11 @@ def _may_be_copied(request: Request) -> bool:
     return statement.words[:1] in _WORTH_COPYING or statement.text[:1] == b"("
 
 
-class Session(driver.connection):
-    """A psycopg2 connection that remembers whether its session is shared."""
-
-    _direct: bool | None = None
-
-    @property
-    def is_direct(self) -> bool:
-        """Say whether the session is this client's alone: no transaction pooler stands between.
-
-        A pooler answers the start-up itself, with a process id of its own making. Asked once.
-        """
-        if self._direct is None:
-            with self.cursor() as cursor:
-                cursor.execute("SELECT pg_catalog.pg_backend_pid()")
-                row = cursor.fetchone()
-            self._direct = row is not None and int(row[0]) == self.info.backend_pid
-        return self._direct
-
-
-def set_up(raw: Session, target: Target, settings: SessionSettings) -> None:
-    """Prepare a new connection; nothing is set on a session that other clients may share."""
-    needs = _session_needs(target, settings)
-    if needs and not raw.is_direct:
-        raise ProfileError(
-            f"profile {target.name!r} ({target.origin}): {needs[0]} cannot be kept behind a transaction pooler, "
-            "where the session is shared with other clients: connect to the server itself, or drop it"
-        )
-    with raw.cursor() as cursor:
-        # A guarded session sets its timeout in each transaction, as a pooled one has to.
-        if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
-            cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
-        for statement in target.on_connect:
-            cursor.execute(statement)
-        if settings.read_only and settings.keeps_session:
-            cursor.execute("SET default_transaction_read_only = on")
-
-
-def _session_needs(target: Target, settings: SessionSettings) -> list[str]:
-    """Name what has to be set on the session, and nowhere else."""
-    needs = ["on_connect"] if target.on_connect else []
-    if settings.keeps_session:
-        needs += ["read-only"] if settings.read_only else []
-        needs += ["statement_timeout"] if settings.statement_timeout is not None else []
-    return needs
-
-
-def _is_ours(raw: Session, settings: SessionSettings) -> bool:
-    return not settings.read_only and raw.is_direct
-
-
-def _local_settings(raw: Session, settings: SessionSettings) -> str:
-    """Return what opens each guarded transaction; empty where the session needs no guard."""
-    parts = []
-    if settings.read_only:
-        parts.append("SET TRANSACTION READ ONLY")
-    if settings.statement_timeout is not None and (settings.read_only or not raw.is_direct):
-        parts.append(f"SET LOCAL statement_timeout = {_milliseconds(settings.statement_timeout)}")
-    return "; ".join(parts)
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
-
-
-def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
-    return PooledPostgresqlDatabase(
-        target.database or target.user,
-        connection_factory=Session,
-        **connect_arguments(target, settings),
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
-    )
-
-
 def build_engine(dialect: Dialect) -> Engine:
     """Return PostgreSQL's record."""
     return Engine(
         dialect=dialect,
-        build_database=_build_database,
+        build_database=build_database,
         adopt=lambda raw, target, settings: PostgresConnection(raw, dialect, target, settings),
         translate_connect_error=translate_connect_error,
     )

@@ -1,0 +1,92 @@
+"""Connecting to MySQL and MariaDB: PyMySQL's arguments, TLS, and what is set on a session."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from dbtool.engines.engine import SessionSettings
+from dbtool.engines.mysql_packets import BlockReader
+from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.tls import VERIFYING, authorities_file
+from dbtool.pool import PooledMySQLDatabase, PoolEvents
+from dbtool.profiles.model import Target, TlsLevel
+
+
+def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
+    """Return PyMySQL's arguments for `target`; no option file is read behind the profile's back."""
+    arguments: dict[str, Any] = {
+        "user": target.user,
+        # PyMySQL would encode a string as Latin-1; the server hashes what it was given, which is UTF-8.
+        "password": (target.password or "").encode(),
+        "database": target.database,
+        "charset": "utf8mb4",
+        "connect_timeout": target.connect_timeout,
+        # connect_timeout does not cover the handshake; this does, and is lifted after it.
+        "read_timeout": target.connect_timeout,
+        "write_timeout": target.connect_timeout,
+        "program_name": settings.application_name,
+        "binary_prefix": True,
+    }
+    if target.socket:
+        arguments["unix_socket"] = target.socket
+    else:
+        arguments |= {"host": target.host or "127.0.0.1", "port": target.port or 3306}
+    if target.tls is TlsLevel.DISABLE:
+        arguments["ssl_disabled"] = True
+    elif target.tls is not TlsLevel.PREFER:
+        arguments["ssl"] = _tls_context(target)
+    return arguments
+
+
+def _tls_context(target: Target) -> ssl.SSLContext:
+    verifying = target.tls in VERIFYING
+    context = ssl.create_default_context(cafile=authorities_file(target) if verifying else None)
+    # Certificates that the servers make for themselves do not pass the strict check of Python 3.13.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = target.tls is TlsLevel.VERIFY_FULL
+    if not verifying:
+        context.verify_mode = ssl.CERT_NONE
+    if target.tls_cert is not None:
+        context.load_cert_chain(target.tls_cert, target.tls_key)
+    return context
+
+
+def tls_version(raw: Any) -> str | None:
+    """Return the TLS version that a connection uses, None for a plain one."""
+    connected = raw._sock
+    return connected.version() if isinstance(connected, ssl.SSLSocket) else None
+
+
+def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
+    """Prepare a new connection: lift the handshake's timeouts, then the session's settings."""
+    raw._read_timeout = raw._write_timeout = None
+    raw._rfile = BlockReader(raw._sock)
+    with raw.cursor() as cursor:
+        if settings.statement_timeout is not None:
+            cursor.execute(_timeout_setting(raw, settings.statement_timeout))
+        for statement in target.on_connect:
+            cursor.execute(statement)
+        if settings.read_only:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+
+
+def _timeout_setting(raw: Any, seconds: float) -> str:
+    if "MariaDB" in raw.get_server_info():
+        return f"SET SESSION max_statement_time = {seconds:f}"
+    return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
+
+
+def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
+    """Make (not open) a database with a pool for a target."""
+    arguments = connect_arguments(target, settings)
+    database = PooledMySQLDatabase(
+        arguments.pop("database"),
+        **arguments,
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
+    )
+    # peewee's JSON fields are different on MariaDB, and go by what they are told.
+    database.mariadb = target.engine == "mariadb"
+    # peewee takes a database without a name for one that is still to be named; a server needs none.
+    database.deferred = False
+    return database

@@ -1,0 +1,125 @@
+"""Connecting to PostgreSQL: libpq's settings, and what is set on a session, or only within a transaction."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import psycopg2.extensions as driver
+
+from dbtool.engines.engine import SessionSettings
+from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.tls import VERIFYING, authorities_file
+from dbtool.errors import ProfileError
+from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
+from dbtool.profiles.model import Target, TlsLevel
+
+_NOTHING = "/dev/null/none"
+"""A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
+
+
+def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
+    """Return libpq's settings for `target`, and with them whatever a PG* variable could change.
+
+    Left out is `options`, which a transaction pooler refuses even when it is blank.
+    """
+    verifying = target.tls in VERIFYING
+    return {
+        "host": target.socket or target.host or "127.0.0.1",
+        "port": target.port or 5432,
+        "user": target.user,
+        "password": target.password or "",
+        "passfile": target.passfile or _NOTHING,
+        "sslmode": target.tls.value,
+        "sslrootcert": authorities_file(target) if verifying else _NOTHING,
+        "sslcert": target.tls_cert or _NOTHING,
+        "sslkey": target.tls_key or _NOTHING,
+        "sslcrl": _NOTHING,
+        "sslcompression": "0",
+        "sslsni": "1",
+        "ssl_min_protocol_version": "TLSv1.2",
+        "gssencmode": "disable",
+        "channel_binding": "disable" if target.tls is TlsLevel.DISABLE else "prefer",
+        "krbsrvname": "postgres",
+        # libpq counts whole seconds; the caller's own deadline is the exact one.
+        "connect_timeout": max(2, math.ceil(target.connect_timeout)),
+        "application_name": settings.application_name,
+        "client_encoding": "UTF8",
+        "target_session_attrs": target.target_session_attrs or "any",
+        "keepalives": 1,
+        "keepalives_idle": 60,
+    }
+
+
+class RawConnection(driver.connection):
+    """A psycopg2 connection that remembers whether its session is shared."""
+
+    _direct: bool | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Say whether the session is this client's alone: no transaction pooler stands between.
+
+        A pooler answers the start-up itself, with a process id of its own making. Asked once.
+        """
+        if self._direct is None:
+            with self.cursor() as cursor:
+                cursor.execute("SELECT pg_catalog.pg_backend_pid()")
+                row = cursor.fetchone()
+            self._direct = row is not None and int(row[0]) == self.info.backend_pid
+        return self._direct
+
+
+def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> None:
+    """Prepare a new connection; nothing is set on a session that other clients may share."""
+    needs = _session_needs(target, settings)
+    if needs and not raw.is_direct:
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): {needs[0]} cannot be kept behind a transaction pooler, "
+            "where the session is shared with other clients: connect to the server itself, or drop it"
+        )
+    with raw.cursor() as cursor:
+        # A guarded session sets its timeout in each transaction, as a pooled one has to.
+        if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
+            cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
+        for statement in target.on_connect:
+            cursor.execute(statement)
+        if settings.read_only and settings.keeps_session:
+            cursor.execute("SET default_transaction_read_only = on")
+
+
+def _session_needs(target: Target, settings: SessionSettings) -> list[str]:
+    """Name what has to be set on the session, and nowhere else."""
+    needs = ["on_connect"] if target.on_connect else []
+    if settings.keeps_session:
+        needs += ["read-only"] if settings.read_only else []
+        needs += ["statement_timeout"] if settings.statement_timeout is not None else []
+    return needs
+
+
+def _is_ours(raw: RawConnection, settings: SessionSettings) -> bool:
+    return not settings.read_only and raw.is_direct
+
+
+def local_settings(raw: RawConnection, settings: SessionSettings) -> str:
+    """Return what opens each guarded transaction; empty where the session needs no guard."""
+    parts = []
+    if settings.read_only:
+        parts.append("SET TRANSACTION READ ONLY")
+    if settings.statement_timeout is not None and (settings.read_only or not raw.is_direct):
+        parts.append(f"SET LOCAL statement_timeout = {_milliseconds(settings.statement_timeout)}")
+    return "; ".join(parts)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
+    """Make (not open) a database with a pool for a target."""
+    return PooledPostgresqlDatabase(
+        target.database or target.user,
+        connection_factory=RawConnection,
+        **connect_arguments(target, settings),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
+    )
