@@ -65,7 +65,9 @@ class Subject(Record):
     name: str
     make: Callable[[Recipe], BenchPool]
     library: str | None = None
-    """What has to be installed, by the name that pip knows."""
+    """The module that has to be installed."""
+    distribution: str | None = None
+    """What its version is found by."""
     families: frozenset[str] = frozenset({"sqlite", "postgres", "mysql"})
     is_pool: bool = True
     """False where a thread has a connection of its own: nothing is limited, and nobody waits."""
@@ -310,16 +312,21 @@ def _run_all(connection: Any, statements: tuple[str, ...]) -> None:
 
 _TABLE = (
     Subject(name="dbtool", make=_DbtoolPool),
-    Subject(name="peewee", make=_PeeweePool),
+    Subject(name="peewee", make=_PeeweePool, distribution="peewee"),
     Subject(name="none", make=_PrivatePool, is_pool=False, has_timeout=False, ages=False),
     Subject(name="connect", make=_FreshPool, is_pool=False, has_timeout=False, ages=False),
-    Subject(name="sqlalchemy", make=_SqlalchemyPool, library="sqlalchemy"),
-    Subject(name="psycopg", make=_PsycopgPool, library="psycopg[binary,pool]", families=frozenset({"postgres"})),
-    Subject(name="dbutils", make=_DbutilsPool, library="dbutils", ages=False),
+    Subject(name="sqlalchemy", make=_SqlalchemyPool, library="sqlalchemy", distribution="SQLAlchemy"),
+    Subject(
+        name="psycopg",
+        make=_PsycopgPool,
+        library="psycopg_pool",
+        distribution="psycopg-pool",
+        families=frozenset({"postgres"}),
+    ),
+    Subject(name="dbutils", make=_DbutilsPool, library="dbutils", distribution="DBUtils", ages=False),
 )
 SUBJECTS: Mapping[str, Subject] = MappingProxyType({subject.name: subject for subject in _TABLE})
 """The pools that are built in, by name."""
-_MODULES = {"sqlalchemy": "sqlalchemy", "psycopg[binary,pool]": "psycopg_pool", "dbutils": "dbutils"}
 
 
 def find_subject(name: str, engine: str, working_directory: Path) -> Subject:
@@ -338,7 +345,7 @@ def find_subject(name: str, engine: str, working_directory: Path) -> Subject:
     dialect = DIALECTS[engine]
     if dialect.family not in subject.families:
         raise UsageError(f"--pool {name}: it has no driver for {dialect.title}")
-    if subject.library is not None and importlib.util.find_spec(_MODULES[subject.library]) is None:
+    if subject.library is not None and importlib.util.find_spec(subject.library) is None:
         raise UsageError(f"--pool {name} needs a library that is not installed: pip install 'dbtool[bench]'")
     return subject
 
