@@ -24,7 +24,7 @@ from dbtool.engines.engine import (
 from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
 from dbtool.engines.mysql_connecting import build_database, connect_arguments, tls_version
 from dbtool.engines.mysql_errors import number_of, translate, translate_connect_error
-from dbtool.engines.mysql_rows import drain, send_result
+from dbtool.engines.mysql_rows import drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import QueryError
@@ -79,12 +79,14 @@ class MySQLConnection:
     def run(self, request: Request, sink: Sink) -> Outcome:
         """Run one statement and stream its result sets (a procedure may return several)."""
         statement = request.statement
-        text = render(request, self._dialect, self._quote).text
+        text = statement.text
+        if request.parameters is not None:
+            text = render(request, self._dialect, self._quote).text
         try:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
-            self._raw.query(text, unbuffered=True)
-            return self._collect(request, sink)
+            ok = query(self._raw, text)
+            return self._collect(request, sink) if ok is None else self._account(ok, statement)
         except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
             # A LookupError: the result comes in a character set that Python does not know.
             if isinstance(error, UnicodeDecodeError | LookupError):
@@ -94,6 +96,12 @@ class MySQLConnection:
         except BaseException:
             self._leave(statement)
             raise
+
+    def _account(self, ok: Ok, statement: Statement) -> Outcome:
+        if ok.warnings:
+            self._has_warnings = True
+        words = statement.words
+        return Outcome(0, ok.affected, 0, words[0] if words else "")
 
     def _collect(self, request: Request, sink: Sink) -> Outcome:
         rows = result_sets = 0

@@ -11,6 +11,10 @@ Protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_qu
 from __future__ import annotations
 
 import socket
+import struct
+from typing import NamedTuple
+
+from pymysql.constants import SERVER_STATUS
 
 from dbtool.records import Record
 
@@ -18,9 +22,38 @@ _NULL, _FIELD, _ROW, _DELETED = 0xFC, 0xFD, 0xFE, 0xFF
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 _HEADER = 4
 _LARGEST = 0xFFFFFF
+_LONGEST_OK = 1 << 12
+_read_status = struct.Struct("<HH").unpack_from
 
 _ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 _RARE_ESCAPES = ((b"\b", b"\\b"), (b"\f", b"\\f"), (b"\v", b"\\v"))
+
+
+class Ok(NamedTuple):
+    """What the server answers to a statement without rows."""
+
+    affected: int
+    status: int
+    warnings: int
+
+
+def parse_ok(packet: bytes) -> Ok:
+    """Read an OK packet, its header included.
+
+    https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_ok_packet.html
+    """
+    affected, position = _read_integer(packet, _HEADER + 1)
+    _insert_id, position = _read_integer(packet, position)
+    return Ok(affected, *_read_status(packet, position))
+
+
+def _read_integer(packet: bytes, position: int) -> tuple[int, int]:
+    """Return a length-encoded integer, and the position behind it."""
+    first = packet[position]
+    if first < 0xFB:
+        return first, position + 1
+    end = position + 1 + _LENGTH_BYTES[first]
+    return int.from_bytes(packet[position + 1 : end], "little"), end
 
 
 class BlockReader:
@@ -42,6 +75,18 @@ class BlockReader:
         taken = bytes(self._buffer[self._start : self._start + size])
         self._advance(len(taken))
         return taken
+
+    def take_ok(self) -> Ok | None:
+        """Return the answer to a statement if it is short and good, the only thing that has come; else leave it."""
+        if self._start < len(self._buffer):
+            return None
+        received = self._socket.recv(_LONGEST_OK)
+        if received[3:5] == b"\x01\x00" and int.from_bytes(received[:3], "little") == len(received) - _HEADER:
+            ok = parse_ok(received)
+            if not ok.status & SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS:
+                return ok
+        self._buffer += received
+        return None
 
     def take_buffered(self) -> bytearray:
         """Return all that is buffered, waiting for something if nothing is."""

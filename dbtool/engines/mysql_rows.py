@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import pymysql.err
 from pymysql.charset import charset_by_id
-from pymysql.constants import CR, FIELD_TYPE, SERVER_STATUS
+from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper
 
-from dbtool.engines.mysql_packets import BlockReader, rewrite_rows, skip_rows
+from dbtool.engines.mysql_packets import BlockReader, Ok, rewrite_rows, skip_rows
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _KINDS = {
@@ -55,6 +55,21 @@ _UTF8 = frozenset({"utf8", "utf-8", "ascii"})
 
 
 # PyMySQL's connection, result and packet are Any here: its type stubs know few of the members that streaming needs.
+
+
+def query(raw: Any, text: bytes) -> Ok | None:
+    """Send a statement; return its answer if that is a short one, without PyMySQL's objects for it.
+
+    None leaves the result to be read from `raw`, as after PyMySQL's own `query`.
+    """
+    raw._execute_command(COMMAND.COM_QUERY, text)
+    reader: BlockReader = raw._rfile
+    ok = _receive(raw, reader.take_ok)
+    if ok is None:
+        raw._read_query_result(unbuffered=True)
+    else:
+        raw.server_status = ok.status
+    return ok
 
 
 def send_result(raw: Any, result: Any, sink: Sink, limit: int | None) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.engines.mysql_packets import BlockReader, rewrite_rows, skip_rows
+from dbtool.engines.mysql_packets import BlockReader, Ok, rewrite_rows, skip_rows
 
 Cells = Sequence[str | None]
 
@@ -119,6 +119,61 @@ def test_a_reader_gives_packets_and_blocks_in_turn(pair: tuple[socket.socket, Bl
     assert not reader.require(1)
     assert reader.read(1) == b""
     reader.close()
+
+
+def ok_packet(affected: bytes, insert_id: bytes = b"\x00", status: int = 2, warnings: int = 0) -> bytes:
+    body = b"\x00" + affected + insert_id + status.to_bytes(2, "little") + warnings.to_bytes(2, "little")
+    return len(body).to_bytes(3, "little") + b"\x01" + body
+
+
+@pytest.mark.parametrize(
+    ("affected", "spelled"),
+    [
+        (0, b"\x00"),
+        (250, b"\xfa"),
+        (251, b"\xfc\xfb\x00"),
+        (65536, b"\xfd\x00\x00\x01"),
+        (1 << 32, b"\xfe" + (1 << 32).to_bytes(8, "little")),
+    ],
+)
+def test_a_good_short_answer_is_read_whole(
+    pair: tuple[socket.socket, BlockReader], affected: int, spelled: bytes
+) -> None:
+    sender, reader = pair
+    sender.sendall(ok_packet(spelled, insert_id=spelled, status=3, warnings=300))
+    assert reader.take_ok() == Ok(affected, status=3, warnings=300)
+    sender.close()
+    assert reader.read(1) == b""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x09\x00\x00\x01\xff\x15\x04#28000",
+        b"\x01\x00\x00\x01\x02",
+        ok_packet(b"\x01", status=2 | 8),
+        ok_packet(b"\x01")[:-1],
+        ok_packet(b"\x01") + b"\x01",
+        ok_packet(b"\x01")[:3] + b"\x02" + ok_packet(b"\x01")[4:],
+        b"\x07",
+        b"",
+    ],
+    ids=["error", "rows", "more results", "cut off", "more bytes", "out of order", "one byte", "end"],
+)
+def test_any_other_answer_is_left_to_the_driver(pair: tuple[socket.socket, BlockReader], answer: bytes) -> None:
+    sender, reader = pair
+    sender.sendall(answer)
+    sender.close()
+    assert reader.take_ok() is None
+    assert reader.read(len(answer) + 1) == answer
+
+
+def test_an_answer_behind_bytes_that_wait_is_left_to_the_driver(pair: tuple[socket.socket, BlockReader]) -> None:
+    sender, reader = pair
+    reader.give_back(b"abc")
+    sender.sendall(ok_packet(b"\x01"))
+    assert reader.take_ok() is None
+    assert reader.read(3) == b"abc"
 
 
 @given(TABLES, st.sampled_from([b"", END, ERROR, END[:3]]), st.integers(0))
