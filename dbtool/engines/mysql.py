@@ -24,6 +24,7 @@ from dbtool.engines.engine import (
 from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
 from dbtool.engines.mysql_connecting import build_database, connect_arguments, tls_version
 from dbtool.engines.mysql_errors import number_of, translate, translate_connect_error
+from dbtool.engines.mysql_packets import Ok
 from dbtool.engines.mysql_rows import drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.tls import leaves_machine, plain_warning
