@@ -9,7 +9,7 @@ from dbtool.bench.report import Harness
 from dbtool.bench.scene import Scene
 from dbtool.bench.work import Work
 
-_SECONDS = 0.15
+_SECONDS = 0.1
 _SATURATED = 0.9
 """The share of one core beyond which a process of CPython threads has nothing left."""
 _NEAR_ITS_OWN_LIMIT = 0.5

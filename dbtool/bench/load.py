@@ -21,6 +21,8 @@ _WAKE_EVERY = 0.05
 """Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
 _GRACE = 15.0
 """Seconds that the threads get to end their last turns."""
+_STOPPED_GRACE = 2.0
+"""The same where somebody wants the run to end now."""
 LONGEST_SERIES = 600
 """Instants beyond which a series is kept at half its resolution."""
 
@@ -342,7 +344,7 @@ class LoadRun:
 
     def _join(self, threads: Sequence[threading.Thread]) -> int:
         """End the run; in an open loop those who arrived in time are still served. Return who did not come back."""
-        give_up = time.perf_counter() + _GRACE
+        give_up = time.perf_counter() + (_STOPPED_GRACE if self.control.is_finished else _GRACE)
         if self._load.rate is None:
             self.control.finish()
         for thread in threads:

@@ -8,7 +8,7 @@ from typing import Any
 from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.scene import Scene
 
-_TIMEOUT = 0.3
+_TIMEOUT = 0.15
 _LATEST = 1.0
 _AT_ONCE = 0.1
 

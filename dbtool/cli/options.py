@@ -19,8 +19,10 @@ CHECKS = "Checks"
 COMMON = "Common"
 
 
-def parse_seconds(text: str) -> float:
-    """Read a duration option; a bare number counts seconds."""
+def parse_seconds(text: str | float) -> float:
+    """Read a duration option; a bare number counts seconds, and so does a default, which Typer hands over as it is."""
+    if isinstance(text, float):
+        return text
     try:
         return parse_duration(text)
     except ValueError as error:

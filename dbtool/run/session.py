@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dbtool.databases import build_database
 from dbtool.engines import Engine, load_engine
 from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import PoolSettings, Target
+
+_T = TypeVar("_T")
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -58,12 +60,12 @@ def _driver_error(error: BaseException) -> BaseException:
 
 
 def open_with_patience(
-    open_once: Callable[[], Session],
+    open_once: Callable[[], _T],
     wait: float,
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] = time.sleep,
-) -> Session:
+) -> _T:
     """Call `open_once`, again and again for `wait` seconds while what it meets may pass.
 
     Raises the last ConnectionFailedError.

@@ -9,7 +9,7 @@ from dbtool.bench.scene import Opened, Scene
 
 _AGE = 1
 """Seconds that a connection may last: the least that playhouse can count."""
-_WAIT = 1.25
+_WAIT = 1.1
 
 
 def check_expiry(scene: Scene) -> Sequence[Finding]:

@@ -17,7 +17,7 @@ from dbtool.bench.servers.probe import tell
 from dbtool.bench.subjects import BenchPool
 from dbtool.bench.work import Use
 
-_SECONDS = 0.3
+_SECONDS = 0.2
 _TIMEOUT = 1.0
 """Seconds that a borrower waits for a connection that ought to be there."""
 _GRACE = 3.0

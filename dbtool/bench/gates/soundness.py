@@ -17,7 +17,7 @@ from dbtool.bench.servers.probe import ask_value
 from dbtool.bench.work import Use
 from dbtool.errors import one_line
 
-_SECONDS = 0.6
+_SECONDS = 0.4
 _PATIENCE = 15.0
 _HOLD = 0.001
 """Seconds that each borrower keeps its connection, so that two who have the same one meet."""
