@@ -18,6 +18,7 @@ import psycopg2.extensions as driver
 from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import Outcome
 from dbtool.engines.leaving import CANCEL_PATIENCE
+from dbtool.engines.postgres_bytes import spell_bytes_as_hex
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError
 from dbtool.result import Column, Kind, Lane, Sink
@@ -189,7 +190,9 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
         wanted = min(_BATCH, limit - done)
         cursor.execute(f"FETCH {wanted} FROM dbtool_rows")
         if not done:
-            sink.begin(_columns(cursor))
+            columns = _columns(cursor)
+            sink.begin(columns)
+            sink = spell_bytes_as_hex(sink, columns)
         rows = cursor.fetchall()
         done += len(rows)
         sink.write_rows(rows)
@@ -204,9 +207,11 @@ def hold_rows(raw: driver.connection, text: bytes, sink: Sink) -> Outcome:
         tag = (cursor.statusmessage or "").rstrip("0123456789 ")
         if cursor.description is None:
             return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=tag)
-        sink.begin(_columns(cursor))
+        columns = _columns(cursor)
+        sink.begin(columns)
+        hex_sink = spell_bytes_as_hex(sink, columns)
         while rows := cursor.fetchmany(_BATCH):
-            sink.write_rows(rows)
+            hex_sink.write_rows(rows)
         sink.end()
         returned = max(cursor.rowcount, 0)
         return Outcome(rows=returned, affected=None if tag == "SELECT" else returned, result_sets=1, tag=tag)
@@ -245,7 +250,9 @@ class _Receiver(io.RawIOBase):
     def _begin(self) -> None:
         if not self.has_begun:
             self.has_begun = True
-            self._sink.begin(self.columns or ())
+            columns = self.columns or ()
+            self._sink.begin(columns)
+            self._sink = spell_bytes_as_hex(self._sink, columns)
 
     def finish(self) -> None:
         """Begin a result that had no row."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,25 @@ def test_decimals_become_strings_where_asked(postgres_database: DatabaseAddress)
         given = render(session, "SELECT 1.50::numeric AS v", "json", json_numbers=JsonNumbers.STRING)
         assert read_cell(given) == '"1.50"'
         assert read_cell(render(session, "SELECT 1.5::float8 AS v", "json", json_numbers=JsonNumbers.STRING)) == "1.5"
+
+
+@pytest.mark.parametrize("format_name", ["tsv", "json", "ndjson", "table", "vertical", "markdown"])
+def test_a_role_that_spells_bytes_otherwise_and_dates_too_changes_nothing(
+    postgres: PostgresServer, postgres_database: DatabaseAddress, format_name: str
+) -> None:
+    odd = f"odd_{postgres_database.database}"
+    postgres.create_user(odd)
+    postgres.execute(f"alter role {odd} set bytea_output = 'escape'")
+    postgres.execute(f"alter role {odd} set datestyle = 'SQL, DMY'")
+    every = "".join(f"{byte:02x}" for byte in range(256))
+    rows = (
+        "select null::bytea as a, 1 as n, '\\x'::bytea as b, 'x\\y' as c, date '2020-01-02' as d"
+        f" union all select '\\x{every}', 2, '\\x5c5c785c303030', '\\x', date '2020-01-02' order by n"
+    )
+    with open_on(postgres_database) as usual, open_on(replace(postgres_database, user=odd)) as session:
+        for sql in (rows, "begin; " + rows + "; commit", f"prepare p as {rows}; execute p; deallocate p"):
+            expected = render(usual, sql, format_name)
+            assert b"\\x" in expected
+            assert render(session, sql, format_name) == expected
+            assert render(session, sql, format_name, limit=10) == expected
+    postgres.execute(f"drop role {odd}")
