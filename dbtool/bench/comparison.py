@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dbtool import __version__
 from dbtool.bench.chaos import require_faults
 from dbtool.bench.load import Load, Status
 from dbtool.bench.opening import ConnectMeter, Opener
@@ -119,16 +117,16 @@ def ask_server(order: Order) -> Facts:
     try:
         is_direct, free = probe.is_direct(raw), probe.count_free(raw)
         server = engine.adopt(raw, target, monitor).facts().version
-        return Facts(server=server, driver=_describe_driver(raw), is_direct=is_direct, free=free)
+        return Facts(server=server, driver=_describe_driver(probe.drivers), is_direct=is_direct, free=free)
     finally:
         raw.close()
 
 
-def _describe_driver(raw: Any) -> str:
-    root = next(kind.__module__.partition(".")[0] for kind in type(raw).__mro__ if kind.__module__[:6] != "dbtool")
-    module = sys.modules[root]
-    release = getattr(module, "sqlite_version", None) or getattr(module, "__version__", "")
-    return f"{root} {release.split()[0]}" if release else root
+def _describe_driver(names: Sequence[str]) -> str:
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    return names[0] if names else "sqlite3 of Python"
 
 
 def _require_room(order: Order, facts: Facts) -> None:
@@ -203,7 +201,7 @@ def _finish(setting: Setting, trial: Trial) -> Report:
 
 def _describe_environment(facts: Facts, subject: Subject) -> Mapping[str, Any]:
     known: dict[str, Any] = {
-        "dbtool": __version__,
+        "dbtool": _find_version("dbtool"),
         "python": platform.python_version(),
         "driver": facts.driver,
         "server": facts.server,

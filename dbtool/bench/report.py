@@ -79,7 +79,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fairness:
-    """How the turns and the waits were spread over the threads."""
+    """How the turns and the waits were spread over the threads, in the slice of the load that was the least fair."""
 
     jain: float = 1.0
     """Jain's index of the turns: 1 if every thread had as many, 1/n if one had them all."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbtool.bench.histogram import Histogram
 from dbtool.bench.load import LONGEST_SERIES, Sample, thin
-from dbtool.bench.report import Harness, Instant, LoadFacts, Measures
+from dbtool.bench.report import Fairness, Harness, Instant, LoadFacts, Measures
 from dbtool.bench.scene import Scene
 from dbtool.bench.tally import Tally, judge_fairness, merge_tallies
 from dbtool.bench.work import Work
@@ -39,12 +39,9 @@ class Run(Record):
         return sum(sample.elapsed for sample in self.samples) / self.processes
 
     @property
-    def turns(self) -> Sequence[int]:
-        """Each thread's turns, of every process."""
-        by_process = (self.samples[index :: self.processes] for index in range(self.processes))
-        return [
-            sum(turns) for samples in by_process for turns in zip(*(sample.turns for sample in samples), strict=True)
-        ]
+    def slices(self) -> Sequence[Sequence[Sample]]:
+        """The samples of each slice, one from every process."""
+        return [self.samples[start : start + self.processes] for start in range(0, len(self.samples), self.processes)]
 
 
 def time_phases(run: Run, validate: Histogram) -> Mapping[str, Histogram]:
@@ -70,9 +67,18 @@ def measure(run: Run) -> Measures:
         failures=whole.failures + sum(sample.stuck for sample in run.samples),
         first_failure=whole.first_failure,
         reuse_ratio=max(0.0, 1 - run.connects.count / served) if served else 0.0,
-        fairness=judge_fairness(run.turns, whole),
+        fairness=_find_least_fair(run),
         harness=replace(run.harness, cpu_share=max((sample.cpu_share for sample in run.samples), default=0.0)),
     )
+
+
+def _find_least_fair(run: Run) -> Fairness:
+    """Judge each slice by itself: over several, another thread starves each time, and the sums look even."""
+    judged = [
+        judge_fairness([turn for sample in samples for turn in sample.turns], merge_tallies(s.whole for s in samples))
+        for samples in run.slices
+    ]
+    return min(judged, key=lambda fairness: (-fairness.starved, fairness.jain), default=Fairness())
 
 
 def describe_load(run: Run) -> LoadFacts:
@@ -97,9 +103,9 @@ def describe_load(run: Run) -> LoadFacts:
 def join_series(run: Run) -> tuple[Instant, ...]:
     """Return the slices one after the other; of several processes, the sum of what they did at the same tick."""
     series: list[Instant] = []
-    for index in range(0, len(run.samples), run.processes):
+    for samples in run.slices:
         start = series[-1].at if series else 0.0
-        ticks = zip(*(sample.series for sample in run.samples[index : index + run.processes]), strict=False)
+        ticks = zip(*(sample.series for sample in samples), strict=False)
         series += [_add_up(start, instants) for instants in ticks]
     while len(series) > LONGEST_SERIES:
         series = thin(series)

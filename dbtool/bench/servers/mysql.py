@@ -42,6 +42,7 @@ def _kill(connection: Any, sessions: Collection[object]) -> int:
 
 
 PROBE = Probe(
+    drivers=("PyMySQL",),
     identify=_identify,
     identity="SELECT CONCAT_WS(' ', DATABASE(), CURRENT_USER(), @@hostname, @@port)",
     canaries=(

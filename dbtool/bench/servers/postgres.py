@@ -59,6 +59,7 @@ def _locate(target: Target) -> Address:
 
 
 PROBE = Probe(
+    drivers=("psycopg2-binary", "psycopg2"),
     identify=_identify,
     identity=(
         "SELECT concat_ws(' ', current_database(), current_user, pg_catalog.inet_server_addr(),"

@@ -30,6 +30,8 @@ class Canary(Record):
 class Probe(Record):
     """One engine's questions. Every function may be called from any thread, with a connection of its own."""
 
+    drivers: tuple[str, ...]
+    """The distributions, any of them, that the driver comes in."""
     identify: Callable[[Any], object]
     """Return the server's own id of a session."""
     identity: str

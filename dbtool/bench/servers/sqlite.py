@@ -48,6 +48,7 @@ def _find_other(target: Target) -> Target | None:
 
 
 PROBE = Probe(
+    drivers=(),
     identify=_identify,
     identity="SELECT file FROM pragma_database_list WHERE name = 'main'",
     canaries=(
