@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.mysql_metadata import MetadataConnection
 from dbtool.engines.mysql_packets import BlockReader
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.tls import VERIFYING, authorities_file
@@ -77,10 +78,17 @@ def _timeout_setting(raw: Any, seconds: float) -> str:
     return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
 
 
+class _Database(PooledMySQLDatabase):
+    """A pool of connections that know which columns hold JSON."""
+
+    def _dial(self) -> Any:
+        return MetadataConnection(database=self.database, autocommit=True, **self.connect_params)
+
+
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
     """Make (not open) a database with a pool for a target."""
     arguments = connect_arguments(target, settings)
-    database = PooledMySQLDatabase(
+    database = _Database(
         arguments.pop("database"),
         **arguments,
         **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),

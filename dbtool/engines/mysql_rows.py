@@ -48,6 +48,7 @@ _STRINGS = frozenset(
         FIELD_TYPE.BLOB,
     }
 )
+_TEXTS = frozenset({Kind.TEXT, Kind.JSON})
 _T = TypeVar("_T")
 _BINARY_CHARSET = 63
 _BATCH = 500
@@ -119,13 +120,15 @@ def _column(field: Any) -> Column:
     kind = _KINDS.get(field.type_code, Kind.TEXT)
     if field.type_code in _STRINGS and field.charsetnr == _BINARY_CHARSET:
         kind = Kind.BYTES
+    if getattr(field, "is_json", False):
+        kind = Kind.JSON
     return Column(field.name, kind)
 
 
 def _is_plain_text(fields: Sequence[Any], columns: Sequence[Column]) -> bool:
     """Say whether every value arrives as UTF-8 text, which a block may be rewritten by."""
     return all(
-        column.kind is not Kind.BYTES and (column.kind is not Kind.TEXT or _is_utf8(field.charsetnr))
+        column.kind is not Kind.BYTES and (column.kind not in _TEXTS or _is_utf8(field.charsetnr))
         for field, column in zip(fields, columns, strict=True)
     )
 

@@ -84,6 +84,9 @@ MARIADB_COLUMNS: list[Spelled] = [
     ("float", "0.1", "0.1", "0.1"),
     ("double", "1.7976931348623157e308", *["1.7976931348623157e308"] * 2),
     ("enum('a', 'b,c')", "'b,c'", '"b,c"', '"b,c"'),
+    ("json", '\'{"a":  1.10, "a": 2}\'', '"{""a"":  1.10, ""a"": 2}"', '{"a":  1.10, "a": 2}'),
+    ("json", "null", "", "null"),
+    ("longtext", "'{}'", "{}", '"{}"'),
     ("set('x', 'y')", "'x,y'", '"x,y"', '"x,y"'),
     ("point", "point(1, 2)", *["\\x000000000101000000000000000000f03f0000000000000040"] * 2),
     ("uuid", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", *["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"] * 2),
@@ -217,3 +220,13 @@ def test_a_role_that_spells_bytes_otherwise_and_dates_too_changes_nothing(
             assert render(session, sql, format_name) == expected
             assert render(session, sql, format_name, limit=10) == expected
     postgres.execute(f"drop role {odd}")
+
+
+@pytest.mark.parametrize("format_name", ["json", "ndjson"])
+def test_what_mariadbs_functions_make_of_json_is_json_with_and_without_a_limit(
+    mariadb_database: DatabaseAddress, format_name: str
+) -> None:
+    sql = "select json_object('k', 1) as o, json_extract('[1, {}]', '$[1]') as e, '{}' as t"
+    with open_on(mariadb_database) as session:
+        for limit in (None, 5):
+            assert b'{"o":{"k": 1},"e":{},"t":"{}"}' in render(session, sql, format_name, limit=limit)

@@ -1,0 +1,81 @@
+"""MariaDB's extended metadata: which text columns hold JSON.
+
+MariaDB keeps JSON as text and says so only to clients that ask for it when they connect: in four bytes
+of the handshake that MySQL leaves empty. PyMySQL knows nothing of it.
+
+Protocol: https://mariadb.com/kb/en/connection/ and https://mariadb.com/kb/en/result-set-packets/
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from pymysql.connections import MAX_PACKET_LEN, Connection
+from pymysql.constants import CLIENT
+from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
+
+_EXTENDED_METADATA = 1 << 3
+"""The flag's place in the four bytes."""
+_FORMAT = 1
+"""Extended metadata hold pairs: a kind (0 for a type's name, 1 for a format's) and a text."""
+
+
+class MetadataConnection(Connection):
+    """A PyMySQL connection that asks MariaDB for its columns' formats."""
+
+    _greeted = _asks = False
+
+    def connect(self, sock: Any = None) -> None:
+        """Connect as PyMySQL does."""
+        self._greeted = self._asks = False
+        super().connect(sock)
+
+    def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
+        if self._asks and packet_type is FieldDescriptorPacket:
+            packet_type = _ExtendedField
+        packet: Any = super()._read_packet(packet_type)  # type: ignore[no-untyped-call]
+        if not self._greeted:
+            self._greeted = True
+            self._asks = offers_metadata(packet.get_all_data())
+        return packet
+
+    def write_packet(self, payload: bytes) -> None:
+        """Send a packet; the answers to the greeting, plain or before TLS begins, ask for the metadata."""
+        super().write_packet(_ask(payload) if self._asks and _answers_greeting(payload) else payload)
+
+
+def offers_metadata(greeting: bytes) -> bool:
+    """Say whether a greeting is a MariaDB's: it says that it is no MySQL, and offers flags where MySQL has none."""
+    flags = greeting.find(b"\0", 1) + 1 + 4 + 8 + 1
+    if len(greeting) < flags + 18:
+        return False
+    is_mysql = greeting[flags] & CLIENT.LONG_PASSWORD
+    (offered,) = struct.unpack_from("<I", greeting, flags + 14)
+    return not is_mysql and bool(offered & _EXTENDED_METADATA)
+
+
+def _answers_greeting(payload: bytes) -> bool:
+    return len(payload) >= 32 and payload[4:8] == struct.pack("<I", MAX_PACKET_LEN) and payload[9:32] == bytes(23)
+
+
+def _ask(payload: bytes) -> bytes:
+    (flags,) = struct.unpack_from("<I", payload)
+    head = struct.pack("<I", flags & ~CLIENT.LONG_PASSWORD)
+    return head + payload[4:28] + struct.pack("<I", _EXTENDED_METADATA) + payload[32:]
+
+
+class _ExtendedField(FieldDescriptorPacket):
+    """A column's description with the extended metadata in its midst."""
+
+    is_json = False
+
+    def read_struct(self, fmt: str) -> Any:
+        """Read the numbers of a description, and the metadata that stand before them."""
+        # Every kind and length is one byte: the server knows a handful of short names.
+        extended: bytes = self.read_length_coded_string() or b""  # type: ignore[no-untyped-call]
+        while extended:
+            kind, end = extended[0], 2 + extended[1]
+            self.is_json = self.is_json or (kind, extended[2:end]) == (_FORMAT, b"json")
+            extended = extended[end:]
+        return super().read_struct(fmt)
