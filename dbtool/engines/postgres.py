@@ -60,6 +60,7 @@ class PostgresConnection:
             self._warnings.append(plain_warning(target))
         self._prologue = local_settings(raw, settings)
         read_as_text(raw)
+        self._cursor = raw.cursor()
 
     @property
     def transaction(self) -> TransactionState:
@@ -115,7 +116,9 @@ class PostgresConnection:
                 outcome = fetch_rows(self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction)
             if outcome is not None:
                 return outcome
-        return hold_rows(self._raw, rendered.text, sink)
+        if self._cursor.closed:
+            self._cursor = self._raw.cursor()
+        return hold_rows(self._cursor, rendered.text, sink)
 
     def _copy_in(self, text: bytes, data: Any) -> Outcome:
         feed = CopyFeed(data)

@@ -200,13 +200,17 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
             return done
 
 
-def hold_rows(raw: driver.connection, text: bytes, sink: Sink) -> Outcome:
-    """Run a statement as it is; its rows, if any, are held by the driver until they are written."""
-    with raw.cursor() as cursor:
-        cursor.execute(text)
-        tag = (cursor.statusmessage or "").rstrip("0123456789 ")
-        if cursor.description is None:
-            return Outcome(affected=cursor.rowcount if cursor.rowcount >= 0 else None, tag=tag)
+def hold_rows(cursor: driver.cursor, text: bytes, sink: Sink) -> Outcome:
+    """Run a statement as it is; its rows, if any, are held by the driver until they are written.
+
+    The cursor is closed with them; one that had none can be used again.
+    """
+    cursor.execute(text)
+    tag = (cursor.statusmessage or "").rstrip("0123456789 ")
+    if cursor.description is None:
+        affected = cursor.rowcount
+        return Outcome(0, affected if affected >= 0 else None, 0, tag)
+    with cursor:
         columns = _columns(cursor)
         sink.begin(columns)
         hex_sink = spell_bytes_as_hex(sink, columns)

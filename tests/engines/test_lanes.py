@@ -51,7 +51,7 @@ def render_held(session: Session, sql: str, format_name: str) -> bytes:
     output = Memory()
     results = Results(output, FORMATS[format_name], FormatOptions())
     results.expect(muted=False)
-    hold_rows(session.connection._raw, sql.encode(), results)  # type: ignore[attr-defined]
+    hold_rows(session.connection._raw.cursor(), sql.encode(), results)  # type: ignore[attr-defined]
     results.flush()
     results.finish()
     results.close()
