@@ -12,8 +12,8 @@ import playhouse.pool
 
 from dbtool.pool import PooledDatabase
 
-PATIENCE = 5.0
-"""How long a test waits for what has to happen at once."""
+PATIENCE = 20.0
+"""How long a test waits for what has to happen at once: a busy machine may take its time."""
 
 
 class StubConnection:
@@ -89,7 +89,7 @@ class Gate:
     def _stop(self) -> None:
         with self._lock:
             self.standing += 1
-        assert self._open.wait(10)
+        assert self._open.wait(3 * PATIENCE)
 
     def open(self) -> None:
         """Let everybody through."""
@@ -195,6 +195,15 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> bo
     return True
 
 
+def measure_least(measure: Callable[[], float], *, enough: float) -> float:
+    """Measure up to three times until it is little enough, and return the least: a busy machine only adds."""
+    least = measure()
+    for _ in range(2):
+        if least >= enough:
+            least = min(least, measure())
+    return least
+
+
 def take_connection(pool: Any) -> Any:
     """Check a connection out in this thread and return it."""
     pool.connect()
@@ -222,7 +231,7 @@ class Borrower:
             self.connection = take_connection(self._pool)
         finally:
             self._taken.set()
-        assert self._release.wait(30)
+        assert self._release.wait(3 * PATIENCE)
         if self._is_tidy:
             self._pool.close()
 

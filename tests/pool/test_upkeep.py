@@ -10,6 +10,7 @@ import pytest
 
 from tests.pool.conftest import MakePool
 from tests.pool.stub import (
+    PATIENCE,
     Borrower,
     Call,
     CheckedPool,
@@ -123,7 +124,7 @@ class TestWarmth:
         borrowers = []
         for count in range(1, 4):
             borrowers.append(Borrower(pool).start())
-            assert wait_until(lambda: pool.stats().idle == 2, 0.5)
+            assert wait_until(lambda: pool.stats().idle == 2)
             assert pool.stats().total == count + 2
         for borrower in borrowers:
             borrower.finish()
@@ -172,7 +173,7 @@ class TestOrphans:
 
         def forget() -> None:
             pool.connect()
-            go.wait(5)
+            go.wait(PATIENCE)
 
         forgetful = Call(forget)
         assert wait_until(lambda: pool.stats().in_use == 1)
@@ -213,7 +214,7 @@ class TestOrphans:
 
         class HangingPool(CheckedPool):
             def _can_reuse(self, connection: StubConnection) -> bool:
-                assert not connection.is_dirty or answer.wait(10)
+                assert not connection.is_dirty or answer.wait(3 * PATIENCE)
                 return super()._can_reuse(connection)
 
         pool = make_pool(HangingPool, max_connections=2, timeout=5)
