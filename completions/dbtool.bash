@@ -22,6 +22,8 @@ _dbtool_is_command() {
         ' profile remove') return 0 ;;
         ' profile import') return 0 ;;
         ' profile schema') return 0 ;;
+        ' pool-bench') return 0 ;;
+        ' pool-bench merge') return 0 ;;
         ' completions') return 0 ;;
         *) return 1 ;;
     esac
@@ -46,13 +48,15 @@ _dbtool_options() {
         ' profile remove') echo '--yes --file --project --config --debug -h --help' ;;
         ' profile import') echo '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help' ;;
         ' profile schema') echo '--debug -h --help' ;;
+        ' pool-bench') echo '--pool --compare --connections --isolation --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help' ;;
+        ' pool-bench merge') echo '--json --html -F --format -q --quiet --debug -h --help' ;;
         ' completions') echo '--debug -h --help' ;;
     esac
 }
 
 _dbtool_kind() {
     case "$1 $2" in
-        ' ') echo 'words query switch current profile completions' ;;
+        ' ') echo 'words query switch current profile pool-bench completions' ;;
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
         ' query --confirm') echo 'profiles' ;;
@@ -130,6 +134,39 @@ _dbtool_kind() {
         ' profile import --config') echo 'files' ;;
         ' profile import -F'|' profile import --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile import ') echo 'files' ;;
+        ' pool-bench --pool') echo 'words dbtool peewee none connect sqlalchemy psycopg dbutils' ;;
+        ' pool-bench --compare') echo 'anything' ;;
+        ' pool-bench --connections') echo 'anything' ;;
+        ' pool-bench --isolation') echo 'words transaction session' ;;
+        ' pool-bench --threads') echo 'anything' ;;
+        ' pool-bench --processes') echo 'anything' ;;
+        ' pool-bench --duration') echo 'anything' ;;
+        ' pool-bench --warm-up') echo 'anything' ;;
+        ' pool-bench --hold') echo 'anything' ;;
+        ' pool-bench --think') echo 'anything' ;;
+        ' pool-bench --rate') echo 'anything' ;;
+        ' pool-bench --arrivals') echo 'words poisson constant' ;;
+        ' pool-bench --query') echo 'anything' ;;
+        ' pool-bench --writes') echo 'anything' ;;
+        ' pool-bench --sweep') echo 'anything' ;;
+        ' pool-bench --sweep-time') echo 'anything' ;;
+        ' pool-bench --slo') echo 'anything' ;;
+        ' pool-bench --chaos') echo 'words kill-idle kill-busy restart blackhole latency' ;;
+        ' pool-bench --json') echo 'files' ;;
+        ' pool-bench --html') echo 'files' ;;
+        ' pool-bench --baseline') echo 'files' ;;
+        ' pool-bench --fail-if') echo 'anything' ;;
+        ' pool-bench --confirm') echo 'profiles' ;;
+        ' pool-bench -p'|' pool-bench --profile') echo 'profiles' ;;
+        ' pool-bench --config') echo 'files' ;;
+        ' pool-bench --wait') echo 'anything' ;;
+        ' pool-bench --timeout') echo 'anything' ;;
+        ' pool-bench -F'|' pool-bench --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' pool-bench ') echo 'words merge' ;;
+        ' pool-bench merge --json') echo 'files' ;;
+        ' pool-bench merge --html') echo 'files' ;;
+        ' pool-bench merge -F'|' pool-bench merge --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' pool-bench merge ') echo 'files' ;;
         ' completions ') echo 'words bash zsh fish powershell' ;;
     esac
 }

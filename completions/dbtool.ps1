@@ -4,7 +4,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
         '' = @{
-            Own = 'words query switch current profile completions'
+            Own = 'words query switch current profile pool-bench completions'
             Options = '--version -h --help'
             Values = @()
         }
@@ -87,6 +87,16 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Own = ''
             Options = '--debug -h --help'
             Values = @()
+        }
+        'pool-bench' = @{
+            Own = 'words merge'
+            Options = '--pool --compare --connections --isolation --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help'
+            Values = @('--pool words dbtool peewee none connect sqlalchemy psycopg dbutils', '--compare anything', '--connections anything', '--isolation words transaction session', '--threads anything', '--processes anything', '--duration anything', '--warm-up anything', '--hold anything', '--think anything', '--rate anything', '--arrivals words poisson constant', '--query anything', '--writes anything', '--sweep anything', '--sweep-time anything', '--slo anything', '--chaos words kill-idle kill-busy restart blackhole latency', '--json files', '--html files', '--baseline files', '--fail-if anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+        }
+        'pool-bench merge' = @{
+            Own = 'files'
+            Options = '--json --html -F --format -q --quiet --debug -h --help'
+            Values = @('--json files', '--html files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
         }
         'completions' = @{
             Own = 'words bash zsh fish powershell'

@@ -45,8 +45,8 @@ def pool_bench(
         str | None,
         typer.Option(
             "--pool",
-            metavar="NAME",
-            help="dbtool, peewee, none, connect, sqlalchemy, psycopg, dbutils, or yours as module:factory.",
+            metavar="dbtool|peewee|none|connect|sqlalchemy|psycopg|dbutils|MODULE:FACTORY",
+            help="Pool to test; none is a connection for each thread, connect one for each request.",
             rich_help_panel=POOLS,
         ),
     ] = None,
@@ -196,8 +196,8 @@ def pool_bench(
         str | None,
         typer.Option(
             "--chaos",
-            metavar="FAULT,...",
-            help="Break something under load: kill-idle, kill-busy, restart, blackhole, latency.",
+            metavar="kill-idle|kill-busy|restart|blackhole|latency",
+            help="Break something under load; several with commas between them.",
             rich_help_panel=MORE,
         ),
     ] = None,

@@ -33,13 +33,15 @@ def read_committed() -> str:
     return found[1]
 
 
-def commands() -> Iterator[tuple[str, TyperCommand]]:
+def commands() -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
     """Yield every command with its full name."""
     yield from _walk("dbtool", build())
 
 
-def _walk(name: str, command: object) -> Iterator[tuple[str, TyperCommand]]:
+def _walk(name: str, command: object) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
     if isinstance(command, TyperGroup):
+        if command.invoke_without_command:
+            yield name, command
         for child, inner in command.commands.items():
             yield from _walk(f"{name} {child}", inner)
     elif isinstance(command, TyperCommand):
