@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from dbtool.profiles.problems import suggest
 
@@ -42,6 +43,7 @@ MYSQL_KEYS: Mapping[str, str] = MappingProxyType(
 )
 """The options of MySQL's client programs that a profile has a key for."""
 
+_FULL_CHECK = "verify-full"
 _TLS_LEVELS = MappingProxyType(
     {
         "disabled": "disable",
@@ -74,3 +76,16 @@ def translate_tls(name: str, value: str) -> str:
     if value == "allow":
         raise ValueError(f"{name}: allow is no level here, since it tries plain text first: say prefer or disable")
     return _TLS_LEVELS.get(value.lower(), value)
+
+
+def trust_system(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings without `sslrootcert=system`, libpq's word for the machine's own authorities and a full check.
+
+    Raises ValueError, as libpq does, where less than that is asked for.
+    """
+    if values.get("tls_ca") != "system":
+        return dict(values)
+    if values.get("tls", _FULL_CHECK) != _FULL_CHECK:
+        raise ValueError(f"sslrootcert=system is for sslmode={_FULL_CHECK} alone")
+    # Without a file of its own, a profile trusts what the machine trusts.
+    return {**{key: value for key, value in values.items() if key != "tls_ca"}, "tls": _FULL_CHECK}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import LIBPQ_KEYS, translate
+from dbtool.profiles.foreign import LIBPQ_KEYS, translate, trust_system
 from dbtool.profiles.problems import suggest
 
 _KEYS = {**LIBPQ_KEYS, "passfile": "passfile"}
@@ -73,4 +73,7 @@ def _translate_entry(path: Path, lines: list[tuple[int, str]]) -> dict[str, str]
         except ValueError as error:
             raise ProfileError(f"{path}:{number}: {error}") from None
         values[key] = converted
-    return values
+    try:
+        return trust_system(values)
+    except ValueError as error:
+        raise ProfileError(f"{path}: {error}") from None

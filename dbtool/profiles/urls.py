@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dbtool.dialects import DIALECTS, Dialect
-from dbtool.profiles.foreign import LIBPQ_KEYS, MYSQL_KEYS, translate
+from dbtool.profiles.foreign import LIBPQ_KEYS, MYSQL_KEYS, translate, trust_system
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference
@@ -62,7 +62,7 @@ def parse_url(text: str, *, references: bool) -> dict[str, Any]:
         if key in values:
             raise ValueError(f"the URL says the {key} twice")
         values[key] = value
-    values = _choose_mode(values)
+    values = trust_system(_choose_mode(values))
     values = {key: _restore(value, held) for key, value in values.items()}
     return {"engine": dialect.name, **values, **_read_port(values)}
 

@@ -94,3 +94,20 @@ def test_the_variable_names_the_file_and_the_systems_comes_last(world: World) ->
     assert read_service("t", world.environment)["host"] == "t"
     world.variables["PGSERVICEFILE"] = str(world.root / "named")
     assert read_service("s", world.environment)["host"] == "named"
+
+
+def test_the_systems_authorities_are_what_a_profile_trusts_without_a_file(world: World) -> None:
+    world.write(
+        world.home / ".pg_service.conf",
+        """
+        [shop]
+        host=h
+        sslrootcert=system
+        [weak]
+        sslrootcert=system
+        sslmode=require
+        """,
+    )
+    assert read_service("shop", world.environment) == {"host": "h", "tls": "verify-full"}
+    with pytest.raises(ProfileError, match=r"pg_service.conf: sslrootcert=system is for sslmode=verify-full alone"):
+        read_service("weak", world.environment)

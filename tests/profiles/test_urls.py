@@ -44,6 +44,11 @@ from dbtool.profiles.urls import has_late_parts, parse_url
                 "target_session_attrs": "primary",
             },
         ),
+        ("postgresql://h?sslrootcert=system", {"engine": "postgresql", "host": "h", "tls": "verify-full"}),
+        (
+            "postgresql://h?sslrootcert=system&sslmode=verify-full",
+            {"engine": "postgresql", "host": "h", "tls": "verify-full"},
+        ),
         (
             "mysql://root@h/d?tls=require",
             {"engine": "mysql", "user": "root", "host": "h", "database": "d", "tls": "require"},
@@ -69,6 +74,7 @@ def test_a_url_comes_apart_into_keys(url: str, expected: dict[str, Any]) -> None
         ("app:hush@h/d", "is no URL"),
         ("postgresql://h/d?sslmod=require", "did you mean sslmode"),
         ("postgresql://h/d?sslmode=allow", "allow is no level"),
+        ("postgresql://h/d?sslrootcert=system&sslmode=require", "sslrootcert=system is for sslmode=verify-full alone"),
         ("postgresql://h/d?connect_timeout=1&connect_timeout=2", "twice"),
         ("postgresql://h/d?user=a%20b&user=c", "twice"),
         ("postgresql://u@h/d?user=x", "says the user twice"),
