@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -70,6 +71,7 @@ def make_load(*, rate: float | None = None, client_bound: bool = False) -> LoadF
     )
 
 
+@cache
 def make_histogram(middle: float, spread: float = 0.6, *, size: int = 4000) -> Histogram:
     """Return durations that are spread around a middle as on a bell, on a logarithmic scale."""
     histogram = Histogram()

@@ -215,6 +215,17 @@ def test_where_there_is_no_room_bars_are_left_out(monkeypatch: pytest.MonkeyPatc
     assert "█" not in text_of_sweep(_draw_narrow(monkeypatch, [make_swept()], 60))
 
 
+@pytest.mark.parametrize("columns", range(70, 96))
+def test_bars_take_what_the_other_columns_leave(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    report = replace(make_swept(), histograms={})
+    drawn = text_of_sweep(_draw_narrow(monkeypatch, [report], columns)).splitlines()
+    assert max(map(len, drawn)) <= columns
+    (best,) = [line for line in drawn if "recommended" in line]
+    assert "7,760/s" in best
+    # The table's other columns take 68 of the screen's.
+    assert best.count("█") == (min(columns - 68, 24) if columns >= 78 else 0)
+
+
 def text_of_sweep(text: str) -> str:
     """Return the part of the details that the sweep is drawn in."""
     return text.partition("  Sweep\n")[2].partition("recommended size")[0]
