@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
+import peewee
+
 from dbtool.pool.drivers import find_driver
 from dbtool.pool.failures import is_permanent
 from dbtool.pool.lease import Driver, Health
@@ -39,8 +41,7 @@ class PeeweeBackend:
         try:
             if database.server_version is None:
                 database._set_server_version(connection)
-            if self._on_connect is not None:
-                self._on_connect(connection)
+            self._set_up(connection)
         except BaseException:
             database._close_raw(connection)
             raise
@@ -76,9 +77,16 @@ class PeeweeBackend:
         """Make the session new and set it up again; False if the connection has to go."""
         if driver.reset is None or not driver.reset(connection, self._database()):
             return False
-        if self._on_connect is not None:
-            self._on_connect(connection)
+        self._set_up(connection)
         return True
+
+    def _set_up(self, connection: Any) -> None:
+        if self._on_connect is None:
+            return
+        self._on_connect(connection)
+        settle = find_driver(connection).settle
+        if settle is not None and not settle(connection):
+            raise peewee.InterfaceError("on_connect left the connection in the middle of something")
 
     def collect_ended(self) -> None:
         """Give up what this thread's ended tasks still have."""

@@ -475,8 +475,43 @@ class TestClosing:
         assert pool.stats().total == 0
 
 
+class TestSaturation:
+    """More callers than a pool can ever serve in time."""
+
+    def test_leaves_the_pool_whole(self, make_pool: MakePool, server: StubServer) -> None:
+        pool = make_pool(max_connections=2, timeout=0.02)
+        served: list[bool] = []
+
+        def try_once() -> None:
+            try:
+                with pool.connection_context():
+                    served.append(True)
+                    time.sleep(0.015)
+            except PoolTimeout:
+                served.append(False)
+
+        for call in [Call(try_once) for _ in range(30)]:
+            call.result()
+
+        stats = pool.stats()
+        assert set(served) == {True, False}
+        assert stats.timeouts == served.count(False)
+        assert (stats.in_use, stats.waiting, stats.idle) == (0, 0, len(server.open))
+        assert server.most <= 2
+
+
 class TestShutdown:
     """The end of a pool."""
+
+    def test_ends_every_thread_of_the_pool(self, make_pool: MakePool) -> None:
+        before = set(threading.enumerate())
+        pool = make_pool(min_idle=2, timeout=5)
+        with pool.connection_context():
+            assert wait_until(lambda: pool.stats().idle == 2)
+
+        pool.shutdown(PATIENCE)
+
+        assert wait_until(lambda: set(threading.enumerate()) <= before)
 
     def test_waits_for_the_borrowers(self, make_pool: MakePool, server: StubServer) -> None:
         pool = make_pool()

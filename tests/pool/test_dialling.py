@@ -151,9 +151,11 @@ class TestWithAServerThatIsAway:
             call.result()
         assert call.seconds >= 0.2
 
-    def test_is_asked_by_one_prober_for_all_who_wait(self, make_pool: MakePool, server: StubServer) -> None:
+    def test_is_asked_by_one_prober_for_all_who_wait(
+        self, make_pool: MakePool, server: StubServer, clock: FakeClock
+    ) -> None:
         server.go_away()
-        pool = make_pool(max_connections=8, timeout=5)
+        pool = make_pool(max_connections=8, timeout=60, clock=clock)
         calls = [Call(pool.connect) for _ in range(8)]
         wait_for_waiters(pool, 8)
         assert wait_until(lambda: pool.stats().opening == 1)

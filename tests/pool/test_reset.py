@@ -182,6 +182,23 @@ class TestPostgres:
             _assert_plain_transaction(pool)
             second.rollback()
 
+    def test_a_transaction_that_the_set_up_left_open_is_rolled_back(self, make_postgres_pool: Make) -> None:
+        pool = make_postgres_pool(reset="session", on_connect=_set_up("BEGIN"))
+        with pool.connection_context() as first:
+            assert first.get_transaction_status() == 0
+
+        with pool.connection_context() as second:
+            assert second is first
+            assert second.get_transaction_status() == 0
+
+    def test_a_connection_whose_set_up_fails_the_second_time_is_not_used_again(self, make_postgres_pool: Make) -> None:
+        pool = make_postgres_pool(reset="session", on_connect=_set_up("CREATE SEQUENCE once"))
+        with pool.connection_context():
+            pass
+
+        assert pool.stats().idle == 0
+        assert pool.stats().discarded == {"broken": 1}
+
     def test_settings_stay_if_only_the_transaction_is_reset(self, make_postgres_pool: Make) -> None:
         pool = make_postgres_pool()
         with pool.connection_context():
