@@ -41,16 +41,33 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
 
 
 def _tls_context(target: Target) -> ssl.SSLContext:
-    verifying = target.tls in VERIFYING
-    context = ssl.create_default_context(cafile=authorities_file(target) if verifying else None)
-    # Certificates that the servers make for themselves do not pass the strict check of Python 3.13.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.check_hostname = target.tls is TlsLevel.VERIFY_FULL
-    if not verifying:
-        context.verify_mode = ssl.CERT_NONE
+    context = _verifying_context(target) if target.tls in VERIFYING else _trusting_context()
     if target.tls_cert is not None:
         context.load_cert_chain(target.tls_cert, target.tls_key)
     return context
+
+
+def _verifying_context(target: Target) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authorities_file(target))
+    # Certificates that the servers make for themselves do not pass the strict check of Python 3.13.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = target.tls is TlsLevel.VERIFY_FULL
+    return context
+
+
+def _trusting_context() -> ssl.SSLContext:
+    """Return a context that encrypts and verifies nobody; it reads no authorities, which takes 20 ms."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Connection(MetadataConnection):
+    """A connection that takes TLS where the server has it, and reads no authorities to verify nobody."""
+
+    def _create_ssl_ctx(self, given: ssl.SSLContext | dict[str, str]) -> ssl.SSLContext:
+        return given if isinstance(given, ssl.SSLContext) else _trusting_context()
 
 
 def tls_version(raw: Any) -> str | None:
@@ -82,7 +99,7 @@ class _Database(PooledMySQLDatabase):
     """A pool of connections that know which columns hold JSON."""
 
     def _dial(self) -> Any:
-        return MetadataConnection(database=self.database, autocommit=True, **self.connect_params)
+        return _Connection(database=self.database, autocommit=True, **self.connect_params)
 
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from dbtool.engines import load_engine
+from dbtool.engines.engine import SessionSettings
 from dbtool.engines.tls import authorities_file, is_loopback, leaves_machine, plain_warning
 from dbtool.errors import ProfileError
 from dbtool.profiles.model import Origin, Scope, Target, TlsLevel
+from tests.servers.mariadb import MariaDbServer
 
 
 def _target(**keys: Any) -> Target:
@@ -75,3 +78,31 @@ def test_the_warning_names_the_host_and_both_ways_out() -> None:
     assert "db.example.com" in warning
     assert "tls = 'require'" in warning
     assert "tls = 'disable'" in warning
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("level", [TlsLevel.PREFER, TlsLevel.REQUIRE])
+def test_an_encrypted_connection_that_verifies_nobody_reads_no_authorities(
+    mariadb_tls: MariaDbServer, monkeypatch: pytest.MonkeyPatch, level: TlsLevel
+) -> None:
+    def read_them(*_: object) -> None:
+        raise AssertionError("authorities were read")
+
+    monkeypatch.setattr("ssl.SSLContext.set_default_verify_paths", read_them)
+    target = Target(
+        name="it",
+        engine="mariadb",
+        origin=Origin(Path("p.toml"), 3, Scope.USER),
+        host=mariadb_tls.host,
+        port=mariadb_tls.port,
+        user=mariadb_tls.user,
+        tls=level,
+    )
+    database = load_engine("mariadb").build_database(target, SessionSettings(), None)
+    try:
+        with database.connection_context():
+            cipher = database.execute_sql("SHOW STATUS LIKE 'Ssl_cipher'").fetchone()[1]
+    finally:
+        database.shutdown(0.0)
+
+    assert cipher != ""
