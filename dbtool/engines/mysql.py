@@ -22,8 +22,9 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
-from dbtool.engines.mysql_connecting import build_database, connect_arguments, tls_version
-from dbtool.engines.mysql_errors import number_of, translate, translate_connect_error
+from dbtool.engines.mysql_cancel import kill_query
+from dbtool.engines.mysql_connecting import build_database, tls_version
+from dbtool.engines.mysql_errors import translate, translate_connect_error
 from dbtool.engines.mysql_packets import Ok
 from dbtool.engines.mysql_rows import drain, query, send_result
 from dbtool.engines.parameters import render
@@ -51,6 +52,7 @@ class MySQLConnection:
         self._settings = settings
         self._largest_statement = _ALWAYS_ALLOWED
         self._has_warnings = False
+        self._sent = b""
         self._limit: int | None = None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
@@ -86,6 +88,7 @@ class MySQLConnection:
         try:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
+            self._sent = text
             ok = query(self._raw, text)
             return self._collect(request, sink) if ok is None else self._account(ok, statement)
         except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
@@ -168,6 +171,7 @@ class MySQLConnection:
         return row[0] if row else None
 
     def _execute(self, sql: str) -> None:
+        self._sent = sql.encode()
         try:
             with self._raw.cursor() as cursor:
                 cursor.execute(sql)
@@ -216,19 +220,7 @@ class MySQLConnection:
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""
-        thread = self._raw.thread_id()
-        call_within(timeout, lambda: self._kill_query(thread, timeout))
-
-    def _kill_query(self, thread: int, timeout: float) -> None:
-        # Without a database: the statement may have dropped it.
-        arguments = connect_arguments(self._target, self._settings) | {"database": None}
-        limits = {"connect_timeout": timeout, "read_timeout": timeout, "write_timeout": timeout}
-        with pymysql.connect(**(arguments | limits), autocommit=True) as second, second.cursor() as cursor:
-            try:
-                cursor.execute(f"KILL QUERY {thread:d}")
-            except pymysql.MySQLError as error:
-                if number_of(error) != pymysql.constants.ER.NO_SUCH_THREAD:
-                    raise
+        call_within(timeout, lambda: kill_query(self._raw, self._sent, self._target, self._settings, timeout))
 
     def abandon(self) -> None:
         """Shut the socket down under the driver, which then reports a lost connection."""
