@@ -62,10 +62,10 @@ class Curve:
     @property
     def elasticity(self) -> float:
         """By what part of 1% throughput still rises with 1% more connections than the sweep's largest size."""
-        slope = self.law.elasticity(self.sizes[-1])
-        if self.departures:
-            slope += (self.departures[-1] - self.departures[-3]) / math.log(self.sizes[-1] / self.sizes[-3])
-        return slope
+        if not self.departures:
+            return self.law.elasticity(self.sizes[-1])
+        rise = math.log(self.throughput(self.sizes[-1]) / self.throughput(self.sizes[-3]))
+        return (rise - self.wiggle / 2) / math.log(self.sizes[-1] / self.sizes[-3])
 
     def find_enough(self, admitted: Sequence[bool]) -> int | None:
         """Return the smallest size with its share of the peak, of those whose next size in the sweep is admitted."""
