@@ -98,32 +98,34 @@ class Control:
     """Stops a run, or holds its threads between two turns, from another thread."""
 
     def __init__(self) -> None:
+        self.is_free = True
+        """Nobody has paused or ended the run. A plain field: every thread asks before every turn."""
+        self.is_finished = False
+        """The run is to end."""
         self._finished = threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
 
-    @property
-    def is_finished(self) -> bool:
-        """Say whether the run is to end."""
-        return self._finished.is_set()
-
     def finish(self) -> None:
         """End the run after the turns that are under way."""
+        self.is_free, self.is_finished = False, True
         self._finished.set()
         self._flowing.set()
 
     def pause(self) -> None:
         """Let no thread begin another turn."""
         self._flowing.clear()
+        self.is_free = False
 
     def resume(self) -> None:
         """Let the threads go on."""
+        self.is_free = not self.is_finished
         self._flowing.set()
 
     def wait_for_leave(self) -> bool:
         """Wait while the run is paused; say whether it goes on."""
         self._flowing.wait()
-        return not self._finished.is_set()
+        return not self.is_finished
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but no longer than the run lasts."""
@@ -148,14 +150,14 @@ class _Runner:
     def run_closed(self) -> None:
         """Begin a turn as soon as the last one is over, and thought about."""
         control, think = self._control, self._load.think
-        while control.wait_for_leave():
+        while control.is_free or control.wait_for_leave():
             self._turn(None)
             if think:
                 control.sleep(think)
 
     def run_open(self, arrivals: Arrivals, end: float) -> None:
         """Begin each request when it arrives, or as soon after as this thread is free."""
-        while self._control.wait_for_leave():
+        while self._control.is_free or self._control.wait_for_leave():
             intended = arrivals.take()
             if intended >= end:
                 return
