@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ from dbtool.engines.mysql_packets import Ok
 from dbtool.engines.mysql_rows import drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.tls import leaves_machine, plain_warning
-from dbtool.errors import QueryError
+from dbtool.errors import QueryError, TimedOutError
 from dbtool.pool.checks import look_at_pymysql
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
@@ -38,6 +39,8 @@ from dbtool.statements import Statement
 
 _NOT_ROLLED_BACK = 1196
 """Some non-transactional changed tables couldn't be rolled back."""
+_TIME_LIMITS_MET = ("Max_statement_time_exceeded", "Max_execution_time_exceeded")
+"""MariaDB's count, and MySQL's."""
 _ALWAYS_ALLOWED = 1 << 20
 """A packet of this size passes every server: max_allowed_packet has never had a lower default."""
 
@@ -52,7 +55,10 @@ class MySQLConnection:
         self._settings = settings
         self._largest_statement = _ALWAYS_ALLOWED
         self._has_warnings = False
+        self._timeout = settings.statement_timeout
+        self._exceeded = 0
         self._sent = b""
+        self._was_cancelled = False
         self._limit: int | None = None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
@@ -89,8 +95,13 @@ class MySQLConnection:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
             self._sent = text
+            self._was_cancelled = False
+            started = time.monotonic()
             ok = query(self._raw, text)
-            return self._collect(request, sink) if ok is None else self._account(ok, statement)
+            outcome = self._collect(request, sink) if ok is None else self._account(ok, statement)
+            if self._was_cancelled or (self._timeout is not None and time.monotonic() - started >= self._timeout):
+                self._require_whole(statement)
+            return outcome
         except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
             # A LookupError: the result comes in a character set that Python does not know.
             if isinstance(error, UnicodeDecodeError | LookupError):
@@ -100,6 +111,24 @@ class MySQLConnection:
         except BaseException:
             self._leave(statement)
             raise
+
+    def _require_whole(self, statement: Statement) -> None:
+        """Raise the error that the server left out: it ends BENCHMARK, and MySQL SLEEP, as if they were through."""
+        if self._was_cancelled and may_be_cut_short(statement):
+            raise QueryError(f"{statement.place()}: query execution was interrupted", place=statement.place())
+        exceeded = self._count_exceeded()
+        if exceeded > self._exceeded:
+            self._exceeded = exceeded
+            raise TimedOutError(
+                f"{statement.place()}: the server ended the statement at its time limit, without an error of its own; "
+                "statement_timeout (profile) or --statement-timeout sets the limit"
+            )
+
+    def _count_exceeded(self) -> int:
+        """Ask how many of the session's statements have met their time limit."""
+        with self._raw.cursor() as cursor:
+            cursor.execute("SHOW SESSION STATUS WHERE Variable_name IN (%s, %s)", _TIME_LIMITS_MET)
+            return sum(int(count) for _name, count in cursor.fetchall())
 
     def _account(self, ok: Ok, statement: Statement) -> Outcome:
         if ok.warnings:
@@ -220,6 +249,7 @@ class MySQLConnection:
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""
+        self._was_cancelled = True
         call_within(timeout, lambda: kill_query(self._raw, self._sent, self._target, self._settings, timeout))
 
     def abandon(self) -> None:

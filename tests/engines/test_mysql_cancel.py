@@ -133,3 +133,11 @@ def test_nothing_is_killed_on_another_server(
                 session.connection.cancel(5)
         sleeper.join(20)
         assert (errors, ended.is_set()) == ([], True)
+
+
+def test_a_cancel_that_the_server_hides_is_an_error(mariadb: MariaDbServer, mariadb_database: DatabaseAddress) -> None:
+    with open_on(mariadb_database) as session:
+        with _running(session, "select benchmark(100000000000, md5('a'))", mariadb) as errors:
+            session.connection.cancel(5)
+        assert errors == ["test:1:1: query execution was interrupted"]
+        assert render(session, "select 1 as a") == b"a\n1\n"
