@@ -47,6 +47,7 @@ _BUSY_PAUSE = 0.01
 """Seconds between two tries, for the locks that SQLite does not wait for at all."""
 _STEPS_BETWEEN_LOOKS = 10_000
 """How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
+_UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
 _NEAR = re.compile(r'near "(.+)": syntax error')
 
 
@@ -148,6 +149,8 @@ class SqliteConnection:
         text = f"{place}: {one_line(str(error))}" if place else one_line(str(error))
         if code is not None:
             text += f" [{code}]"
+        if undecodable := _UNDECODABLE.search(text):
+            text += f" - cast({undecodable[1]} as blob) gives its bytes"
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
         if kind in {"READONLY", "AUTH"}:
             return GuardError(f"{text} - the session is read-only: see --write")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.errors import QueryError
 from dbtool.formats import JsonNumbers
 from tests.engines.rendering import open_on, render
 from tests.servers.database import DatabaseAddress
@@ -178,7 +179,7 @@ def test_sqlite_keeps_each_values_own_type(sqlite_database: Path) -> None:
 
 def test_text_that_is_no_utf8_in_sqlite_is_an_error_that_names_its_column(sqlite_database: Path) -> None:
     with open_on(sqlite_database) as session:
-        with pytest.raises(Exception, match="UTF-8 column 'v'"):
+        with pytest.raises(QueryError, match=r"UTF-8 column 'v'.* - cast\(v as blob\) gives its bytes"):
             render(session, "SELECT CAST(x'ff' AS text) AS v")
         assert render(session, "SELECT x'ff' AS v") == b"v\n\\xff\n"
 
