@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -207,3 +208,21 @@ def test_a_thread_interrupted_while_it_waits_leaves_the_queue(
     assert take_connection(pool) is connection
     pool.close()
     _assert_sound(pool)
+
+
+@pytest.mark.parametrize("error", [None, LookupError("the user's own")])
+def test_a_check_in_of_ones_own_that_passes_nothing_on_keeps_no_place(
+    make_pool: MakePool, error: Exception | None
+) -> None:
+    class OwnPool(CheckedPool):
+        def _close(self, connection: StubConnection, close_conn: bool = False) -> None:
+            if error is not None:
+                raise error
+
+    pool = make_pool(OwnPool, max_connections=1)
+    for _ in range(2):
+        pool.connect()
+        with contextlib.suppress(LookupError):
+            pool.close()
+
+    assert (pool.stats().total, pool.is_closed()) == (0, True)
