@@ -19,6 +19,8 @@ from dbtool.errors import InterruptedByUserError
 from dbtool.profiles.model import Profile
 
 _CONTINUED = "-> "
+_LEAVING = frozenset({"exit", "quit", r"\q", ".exit", ".quit"})
+"""What leaves the servers' own clients, and is no SQL; alone on a line where a statement would begin."""
 _DATA = ">> "
 _END_OF_DATA = b"\\.\n"
 
@@ -85,6 +87,8 @@ class LinePrompt:
                 return b""
             except KeyboardInterrupt as error:
                 raise LineAbortedError from error
+            if not (is_pending() or self._reads_data) and line.strip().rstrip(";").lower() in _LEAVING:
+                return b""
             return line.encode("utf-8", "surrogateescape") + b"\n"
 
         return read

@@ -180,3 +180,16 @@ def test_the_rows_of_a_copy_are_typed_at_the_prompt(postgres_database: DatabaseA
         _type_row(terminal, "x")
         _enter(terminal, r"\.", "invalid input syntax")
         assert "│ 6" in _enter(terminal, "select 'sum' as a, sum(i) as b from t;", "1 row (")
+
+
+@pytest.mark.parametrize("word", ["exit", "quit;", r"\q", ".quit"])
+def test_what_leaves_other_clients_leaves_the_prompt_as_well(tmp_path: Path, word: str) -> None:
+    with on_terminal("query", "-p", "sqlite://:memory:", home=tmp_path) as terminal:
+        terminal.wait_for(">")
+        terminal.enter("select 1 as")
+        terminal.wait_for("->")
+        terminal.enter("exit;")
+        terminal.wait_for("1 row")
+        terminal.wait_for(">")
+        terminal.enter(word)
+        assert terminal.finish() == 0
