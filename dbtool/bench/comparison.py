@@ -53,8 +53,8 @@ class Order(Record):
 class Observer(Record):
     """Who is told how it goes. Both are called from any thread."""
 
-    announce: Callable[[str, str, float | None], object]
-    """Which pool, which phase, and how much (0 to 1) of the load is done."""
+    announce: Callable[[str, str], object]
+    """Which pool, and which phase begins."""
     watch: Callable[[str, str, Status], object]
     """Which pool, which phase, and its figures."""
 
@@ -185,7 +185,7 @@ def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> None:
     slices = max(1, round(load.duration / _SLICE)) if len(trials) > 1 else 1
     for number in range(slices):
         for trial in trials:
-            observer.announce(trial.scene.subject.name, "load", number / slices)
+            observer.announce(trial.scene.subject.name, "load")
             warm_up = load.warm_up if number == 0 else min(_SLICE_WARM_UP, load.warm_up)
             trial.run_slice(load.duration / slices, warm_up)
 
@@ -195,7 +195,7 @@ def _finish(setting: Setting, trial: Trial) -> Report:
     return trial.finish(
         setting.order.extras,
         _describe_environment(setting.facts, subject),
-        lambda phase: setting.observer.announce(subject.name, phase, None),
+        lambda phase: setting.observer.announce(subject.name, phase),
     )
 
 

@@ -53,6 +53,8 @@ class Status(Record):
     """The run at this moment, for those who watch it."""
 
     at: float
+    fraction: float
+    """How much of its time is over, 0 to 1."""
     throughput: float
     in_use: int
     waiting: int
@@ -316,6 +318,7 @@ class LoadRun:
             failures_now = sum(runner.failures for runner in self._runners)
             status = Status(
                 at=now - started,
+                fraction=min(1.0, (now - started) / seconds) if seconds else 1.0,
                 throughput=(turns_now - turns) / (now - last) if now > last else 0.0,
                 in_use=self.holding,
                 waiting=sum(runner.state == _WAITING for runner in self._runners),

@@ -157,6 +157,7 @@ def _collect(scene: Scene, children: Sequence[Child], phase: str, deadline: floa
 def _add_up(statuses: Sequence[Status]) -> Status:
     return Status(
         at=max(status.at for status in statuses),
+        fraction=min(status.fraction for status in statuses),
         throughput=sum(status.throughput for status in statuses),
         in_use=sum(status.in_use for status in statuses),
         waiting=sum(status.waiting for status in statuses),

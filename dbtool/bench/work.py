@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
@@ -77,21 +77,22 @@ _NUMBERS = count(1)
 def scratch_table(open_connection: Callable[[], Any], tag: str) -> Iterator[str]:
     """Make a table for a mix of reads and writes, give its name, and drop it, whatever happens.
 
-    The dropping has a connection of its own: the one that made the table may have died with its server.
+    No connection stays open meanwhile: it would be one more than the pool's, and may die with its server.
     """
     name = f"{tag.replace('-', '_')}_{next(_NUMBERS)}"
-    connection = open_connection()
+    values = ", ".join(f"({row}, 0)" for row in range(ROWS))
     try:
-        tell(connection, f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, counter INTEGER NOT NULL)")
-        try:
-            values = ", ".join(f"({row}, 0)" for row in range(ROWS))
-            tell(connection, f"INSERT INTO {name} (id, counter) VALUES {values}")  # noqa: S608 - our own names
-            yield name
-        finally:
-            last = open_connection()
-            try:
-                tell(last, f"DROP TABLE {name}")
-            finally:
-                last.close()
+        _run_alone(
+            open_connection,
+            f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, counter INTEGER NOT NULL)",
+            f"INSERT INTO {name} (id, counter) VALUES {values}",  # noqa: S608 - our own names
+        )
+        yield name
     finally:
-        connection.close()
+        _run_alone(open_connection, f"DROP TABLE IF EXISTS {name}")
+
+
+def _run_alone(open_connection: Callable[[], Any], *statements: str) -> None:
+    with closing(open_connection()) as connection:
+        for statement in statements:
+            tell(connection, statement)

@@ -241,19 +241,17 @@ class _Shown:
         self._lock = Lock()
         self._status: ProgressStatus | None = None
 
-    def announce(self, pool: str, phase: str, fraction: float | None) -> None:
+    def announce(self, pool: str, phase: str) -> None:
         """Note what begins."""
-        self._set(ProgressStatus(pool=pool, phase=phase, fraction=fraction))
+        self._set(ProgressStatus(pool=pool, phase=phase))
 
     def watch(self, pool: str, phase: str, status: Status) -> None:
         """Note how it goes."""
-        with self._lock:
-            fraction = self._status.fraction if self._status is not None and self._status.phase == phase else None
         self._set(
             ProgressStatus(
                 pool=pool,
                 phase=phase,
-                fraction=fraction,
+                fraction=status.fraction,
                 throughput=status.throughput,
                 in_use=status.in_use,
                 waiting=status.waiting,
