@@ -10,7 +10,6 @@ from dbtool.cli.lasting import LastingSession
 from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.runs import Runs
-from dbtool.engines.engine import TransactionState
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.profiles.model import Profile
 from dbtool.run.runner import require_no_open_transaction
@@ -62,7 +61,7 @@ class Conversation:
         pending: list[Splitter] = []
         read = prompt.reader(
             lambda: bool(pending) and pending[0].pending,
-            lambda: self.session.connection.transaction is not TransactionState.NONE,
+            lambda: self.session.connection.transaction,
         )
         pending.append(Splitter(read, self.session.dialect, source="input"))
         yield from pending[0]

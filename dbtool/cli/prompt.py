@@ -14,10 +14,12 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import create_output
 
+from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
 from dbtool.errors import InterruptedByUserError
 from dbtool.profiles.model import Profile
 
+_TRANSACTIONS = {TransactionState.NONE: "", TransactionState.OPEN: "*", TransactionState.FAILED: "!"}
 _CONTINUED = "-> "
 _LEAVING = frozenset({"exit", "quit", r"\q", ".exit", ".quit"})
 """What leaves the servers' own clients, and is no SQL; alone on a line where a statement would begin."""
@@ -64,14 +66,16 @@ class LinePrompt:
         finally:
             self._reads_data = False
 
-    def reader(self, is_pending: Callable[[], bool], is_in_transaction: Callable[[], bool]) -> Callable[[], bytes]:
+    def reader(
+        self, is_pending: Callable[[], bool], transaction: Callable[[], TransactionState]
+    ) -> Callable[[], bytes]:
         """Return a function that reads the next line, b"" at Ctrl-D; raises LineAbortedError at Ctrl-C.
 
-        The prompt shows an open transaction as psql does, by a star.
+        The prompt shows a transaction as psql does: an open one by a star, a failed one by an exclamation mark.
         """
 
         def read() -> bytes:
-            message = self._name + ("*" if is_in_transaction() else "") + self._mark
+            message = self._name + _TRANSACTIONS[transaction()] + self._mark
             if self._reads_data:
                 message = _DATA.rjust(len(message))
             elif is_pending():

@@ -193,3 +193,12 @@ def test_what_leaves_other_clients_leaves_the_prompt_as_well(tmp_path: Path, wor
         terminal.wait_for(">")
         terminal.enter(word)
         assert terminal.finish() == 0
+
+
+def test_the_prompt_shows_a_transaction_and_that_it_has_failed(
+    postgres_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    with _prompt_of(postgres_database.url, tmp_path) as terminal:
+        _enter(terminal, "begin;", "BEGIN", "db*>")
+        _enter(terminal, "select 1/0;", "division by zero", "db!>")
+        _enter(terminal, "rollback;", "ROLLBACK")
