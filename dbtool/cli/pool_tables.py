@@ -180,8 +180,8 @@ def tabulate_histogram(title: str, histogram: Histogram) -> TextTable:
 
 def _find_step(seconds: float) -> int:
     """Return the number of the step that holds a duration; what is under a microsecond counts as one."""
-    step = len(_STEPS) * math.floor(math.log10(max(seconds, 1e-6)) + 1e-12) - 1
-    while _step_end(step) * (1 - 1e-9) <= seconds:
+    step = len(_STEPS) * math.floor(math.log10(max(seconds, 1e-6))) - 1
+    while _step_end(step) <= seconds:
         step += 1
     return step
 
