@@ -40,7 +40,8 @@ from dbtool.profiles.model import Target
 from dbtool.result import Column, Kind, Sink
 from dbtool.statements import Statement, find_parameters
 
-_BATCH = 1000
+_BATCH = 250
+"""Rows at a time: few enough that their values are still in the processor's cache when they are written."""
 _BUSY_SLICE = 100
 """Milliseconds that SQLite itself waits for another process's lock, deaf to everything."""
 _BUSY_PAUSE = 0.01

@@ -9,6 +9,10 @@ from dbtool.formats.spelling import Spelling, transpose
 from dbtool.formats.writer import FormatOptions, Output, RowWriter, check_null_text
 from dbtool.result import Column, Lane, Row
 
+_MARKS = (",", '"', "\n", "\r")
+_END_OF_DATA = "\\."
+"""What would end the data, alone on its line."""
+
 
 class CsvWriter(RowWriter):
     """Write one result set as CSV."""
@@ -20,14 +24,16 @@ class CsvWriter(RowWriter):
         # The server writes COPY csv with nothing for NULL.
         self.lanes = (Lane.COPY_TEXT,) if self._null else (Lane.COPY_CSV, Lane.COPY_TEXT)
         self._quote = _quoting(self._null, alone=False)
-        self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain)
+        self._spelling = Spelling(null=self._null, spell=self._quote, marks=_MARKS)
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Write the header."""
         super().begin(columns)
         alone = len(columns) == 1
         self._quote = _quoting(self._null, alone=alone)
-        self._spelling = Spelling(null=self._null, spell=self._quote, is_plain=_is_plain_alone if alone else _is_plain)
+        self._spelling = Spelling(
+            null=self._null, spell=self._quote, marks=(*_MARKS, _END_OF_DATA) if alone else _MARKS
+        )
         if self._options.header:
             self._write_text(",".join(self._quote(column.name) for column in columns) + "\n")
 
@@ -38,7 +44,7 @@ class CsvWriter(RowWriter):
             return
         columns = [self._spelling.render(column) for column in transpose(rows)]
         lines = map(",".join, zip(*columns, strict=True))
-        self._write_text("\n".join([*lines, ""]))
+        self._write_text("\n".join(lines) + "\n")
 
     def write_block(self, lane: Lane, block: bytes) -> None:
         """Write some rows that come as COPY csv or COPY text."""
@@ -51,21 +57,11 @@ class CsvWriter(RowWriter):
 
 
 def _quoting(null: str, *, alone: bool) -> Callable[[str], str]:
-    # Alone on its line, `\.` would end the data.
-    reserved = {null, "\\."} if alone else {null}
+    reserved = {null, _END_OF_DATA} if alone else {null}
 
     def quote(text: str) -> str:
-        # Not by `_is_plain`: a second call per cell would cost as much as all of this.
         if "," in text or '"' in text or "\n" in text or "\r" in text or text in reserved:
             return '"' + text.replace('"', '""') + '"'
         return text
 
     return quote
-
-
-def _is_plain(glued: str) -> bool:
-    return "," not in glued and '"' not in glued and "\n" not in glued and "\r" not in glued
-
-
-def _is_plain_alone(glued: str) -> bool:
-    return _is_plain(glued) and "\\." not in glued

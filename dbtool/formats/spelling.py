@@ -34,12 +34,14 @@ class Spelling(Record):
     """How one format writes one cell.
 
     `spell` writes a text that is not NULL. `is_plain` may say of many texts glued together that
-    `spell` would change none of them; a text equal to `null` is always spelled.
+    `spell` would change none of them, or `marks` name what every text that it changes holds one of;
+    a text equal to `null` is always spelled.
     """
 
     null: str
     spell: Callable[[str], str]
     is_plain: Callable[[str], bool] = lambda _: False
+    marks: Sequence[str] = ()
     spell_number: Callable[[int | float], str] | None = None
     """For a finite number, `str` where that is all; None spells its text."""
 
@@ -49,25 +51,36 @@ class Spelling(Record):
             glued = "".join(cast("Sequence[str]", column))
         except TypeError:
             return self._render_mixed(column)
-        texts = cast("Sequence[str]", column)
-        if self.is_plain(glued) and self.null not in texts:
-            return texts
-        return list(map(self.spell, texts))
+        return self._render_texts(cast("Sequence[str]", column), glued)
+
+    def _render_texts(self, texts: Sequence[str], glued: str) -> Sequence[str]:
+        spell = self.spell
+        if self.null not in texts:
+            found = [mark for mark in self.marks if mark in glued]
+            if self.is_plain(glued) or (self.marks and not found):
+                return texts
+            if len(found) == 1:
+                mark = found[0]
+                return [spell(text) if mark in text else text for text in texts]
+        return list(map(spell, texts))
 
     def _render_mixed(self, column: Sequence[Value]) -> list[str]:
         types = set(map(type, column))
         if types <= _NUMBER_TYPES and self._takes_numbers(cast("Sequence[float]", column)):
-            return list(map(str, column))
+            # What `str` gives as well, in half the time.
+            return list(map(repr, column))
         if types == {str, type(None)}:
             return self._render_nullable(cast("Sequence[str | None]", column))
         return [self._cell(value) for value in column]
 
     def _render_nullable(self, column: Sequence[str | None]) -> list[str]:
-        null, spell = self.null, self.spell
+        null = self.null
         present = [text for text in column if text is not None]
-        if self.is_plain("".join(present)) and null not in present:
+        cells = self._render_texts(present, "".join(present))
+        if cells is present:
             return [null if text is None else text for text in column]
-        return [null if text is None else spell(text) for text in column]
+        rest = iter(cells)
+        return [null if text is None else next(rest) for text in column]
 
     def _takes_numbers(self, column: Sequence[float]) -> bool:
         """Say whether plain `str` spells the numbers right; False may also mean that their sum is infinite."""
