@@ -49,10 +49,14 @@ class Borrower:
         """Wait until it has its connection and its work is done, or it got an error; say whether it has."""
         return self._settled.wait(max(0.0, seconds))
 
-    def release(self) -> bool:
-        """Give the connection back; say whether the thread has ended."""
+    def let_go(self) -> None:
+        """Let the thread give its connection back, and wait for nothing."""
         self._release.set()
-        self._thread.join(_PATIENCE)
+
+    def release(self, patience: float = _PATIENCE) -> bool:
+        """Give the connection back; say whether the thread has ended within so many seconds."""
+        self._release.set()
+        self._thread.join(max(0.0, patience))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -78,22 +82,27 @@ def borrowing(
     *,
     work: Callable[[Any], object] = lambda _connection: None,
     keeps: bool = True,
+    patience: float = _PATIENCE,
 ) -> Iterator[list[Borrower]]:
-    """Make a block in which so many threads want a connection each; all give theirs back at its end."""
+    """Make a block in which so many threads want a connection each; all give theirs back at its end.
+
+    Those who have not ended `patience` seconds later are left behind.
+    """
     borrowers = [Borrower(pool, work=work, keeps=keeps) for _ in range(number)]
     try:
         yield borrowers
     finally:
-        release_all(borrowers)
+        release_all(borrowers, patience)
 
 
-def release_all(borrowers: Iterable[Borrower]) -> None:
-    """Let every borrower give its connection back; none waits for another."""
+def release_all(borrowers: Iterable[Borrower], patience: float = _PATIENCE) -> None:
+    """Let every borrower give its connection back, within so many seconds for all; none waits for another."""
     borrowers = list(borrowers)
+    give_up = time.perf_counter() + patience
     for borrower in borrowers:
-        borrower._release.set()  # noqa: SLF001 - of this module
+        borrower.let_go()
     for borrower in borrowers:
-        borrower.release()
+        borrower.release(give_up - time.perf_counter())
 
 
 def wait_for_all(borrowers: Iterable[Borrower], seconds: float) -> bool:

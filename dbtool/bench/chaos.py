@@ -72,9 +72,11 @@ def _paused(struck: Struck) -> Iterator[set[object]]:
     scene, control = struck.scene, struck.run.control
     control.pause()
     try:
-        while struck.run.busy:
+        give_up = time.perf_counter() + _PATIENCE
+        while struck.run.busy and time.perf_counter() < give_up:
             scene.stop.sleep(_LOOK_EVERY)
-        with borrowing(struck.pool, scene.threads, work=scene.probe.identify, keeps=False) as borrowers:
+        # All at once, so that each gets another one.
+        with borrowing(struck.pool, min(scene.threads, scene.size), work=scene.probe.identify) as borrowers:
             wait_for_all(borrowers, _PATIENCE)
         yield {borrower.result for borrower in borrowers if borrower.error is None}
     finally:
@@ -195,7 +197,7 @@ def run_fault(scene: Scene, name: str) -> ChaosResult:
 
 def _run(scene: Scene, name: str, fault: Fault, proxy: Proxy | None) -> ChaosResult:
     longest = _BEFORE + _RESTART_PATIENCE + _AFTER
-    load = scene.load.replaced(duration=longest, warm_up=0.3, tick=_TICK, keeps_windows=True)
+    load = scene.load.replaced(threads=scene.threads, duration=longest, warm_up=0.3, tick=_TICK, keeps_windows=True)
     with scene.open_pool() as opened:
         run = LoadRun(opened.pool, load)
         with scene.stop.over(run.control), _running(scene, run, name) as samples:

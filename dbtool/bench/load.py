@@ -107,22 +107,28 @@ class Control:
         self._finished = threading.Event()
         self._flowing = threading.Event()
         self._flowing.set()
+        # Guards the changes to all of these, so that who resumes a run does not undo its end.
+        self._lock = threading.Lock()
 
     def finish(self) -> None:
         """End the run after the turns that are under way."""
-        self.is_free, self.is_finished = False, True
-        self._finished.set()
-        self._flowing.set()
+        with self._lock:
+            self.is_free, self.is_finished = False, True
+            self._finished.set()
+            self._flowing.set()
 
     def pause(self) -> None:
-        """Let no thread begin another turn."""
-        self._flowing.clear()
-        self.is_free = False
+        """Let no thread begin another turn; one that is finished stays so."""
+        with self._lock:
+            self.is_free = False
+            if not self.is_finished:
+                self._flowing.clear()
 
     def resume(self) -> None:
         """Let the threads go on."""
-        self.is_free = not self.is_finished
-        self._flowing.set()
+        with self._lock:
+            self.is_free = not self.is_finished
+            self._flowing.set()
 
     def wait_for_leave(self) -> bool:
         """Wait while the run is paused; say whether it goes on."""
@@ -152,7 +158,11 @@ class _Runner:
     def run_closed(self) -> None:
         """Begin a turn as soon as the last one is over, and thought about."""
         control, think = self._control, self._load.think
-        while control.is_free or control.wait_for_leave():
+        while True:
+            # The state comes first: whoever pauses the run, and then looks at it, sees every turn that goes on.
+            self.state = _WAITING
+            if not (control.is_free or self._wait_for_leave()):
+                return
             self._turn(None)
             if think:
                 control.sleep(think)
@@ -165,7 +175,20 @@ class _Runner:
                 return
             if not self._wait_until(intended):
                 return
+            self.state = _WAITING
+            if not (self._control.is_free or self._wait_for_leave()):
+                return
             self._turn(intended)
+
+    def _wait_for_leave(self) -> bool:
+        """Wait while the run is paused; say whether it goes on, and a turn may begin."""
+        control = self._control
+        while not control.is_free:
+            self.state = _IDLE
+            if not control.wait_for_leave():
+                return False
+            self.state = _WAITING
+        return True
 
     def _wait_until(self, moment: float) -> bool:
         ahead = moment - time.perf_counter()
@@ -183,14 +206,13 @@ class _Runner:
 
     def _turn(self, intended: float | None) -> None:
         # The harness's own cost lies here: no call that is not needed.
-        clock, tally = time.perf_counter, self.tally
+        clock = time.perf_counter
         started = clock() if intended is None else intended
-        self.state = _WAITING
         try:
             block = self._borrow()
             connection = block.__enter__()
         except Exception as error:
-            self._fail(tally, error, clock() - started)
+            self._fail(error, clock() - started)
             return
         acquired = clock()
         self.state = _HOLDING
@@ -201,19 +223,19 @@ class _Runner:
                 self._control.sleep(self._load.hold)
         except Exception as error:
             self._leave(block, error)
-            self._fail(tally, error, clock() - started)
+            self._fail(error, clock() - started)
             return
         held = clock()
         try:
             block.__exit__(None, None, None)
         except Exception as error:
-            self._fail(tally, error, clock() - started)
+            self._fail(error, clock() - started)
             return
         done = clock()
         self.state = _IDLE
         self.turns += 1
         self.last_success = done
-        tally.succeed(acquired - started, used - acquired, done - held, done - started)
+        self.tally.succeed(acquired - started, used - acquired, done - held, done - started)
 
     @staticmethod
     def _leave(block: Any, error: Exception) -> None:
@@ -223,10 +245,10 @@ class _Runner:
         except Exception:  # the failure that is counted is the first one
             return
 
-    def _fail(self, tally: Tally, error: Exception, total: float) -> None:
+    def _fail(self, error: Exception, total: float) -> None:
         self.state = _IDLE
         self.failures += 1
-        tally.fail(error, total)
+        self.tally.fail(error, total)
         self._control.sleep(_AFTER_FAILURE)
 
 
@@ -240,6 +262,8 @@ class LoadRun:
         self._runners = [_Runner(pool, load, self.control, number) for number in range(load.threads)]
         self._series: list[Instant] = []
         self._windows: list[Window] = []
+        self._taken: tuple[float, float, list[Tally]] | None = None
+        """The start, the end and the figures of the last tick, which a thread may be writing to just now."""
         self.started_at = 0.0
         """When the measuring began, on `time.perf_counter`."""
 
@@ -255,9 +279,12 @@ class LoadRun:
         cpu = time.process_time()
         self._observe(load.duration, watch, is_measured=True)
         elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
+        cpu_share = cpu / elapsed if elapsed else 0.0
         stuck = self._join(threads)
+        # What was under way at the end, or had arrived in time, is counted, and so is the time that it took.
+        elapsed = max(elapsed, max(runner.last_success for runner in self._runners) - self.started_at)
         turns = tuple(runner.turns - warm for runner, warm in zip(self._runners, before, strict=True))
-        return self._sum_up(turns, sum(before), elapsed, cpu / elapsed if elapsed else 0.0, stuck)
+        return self._sum_up(turns, sum(before), elapsed, cpu_share, stuck)
 
     def first_success_after(self, moment: float) -> float | None:
         """Return when some thread's latest turn ended well after a moment; None if none did yet."""
@@ -303,7 +330,7 @@ class LoadRun:
 
     @staticmethod
     def _take_tally(runner: _Runner) -> Tally:
-        """Give a runner a new tally; a turn that is under way still counts in the one before."""
+        """Give a runner a new tally; a turn that is under way will count in that one."""
         taken, runner.tally = runner.tally, Tally()
         return taken
 
@@ -344,8 +371,15 @@ class LoadRun:
         if len(self._series) > LONGEST_SERIES:
             self._series = thin(self._series)
         if self._load.keeps_windows:
-            tallies = merge_tallies(self._take_tally(runner) for runner in self._runners)
-            self._windows.append(Window(start=start, end=status.at, tally=tallies))
+            self._close_window()
+            self._taken = start, status.at, [self._take_tally(runner) for runner in self._runners]
+
+    def _close_window(self) -> None:
+        """Merge what was taken at the last tick: since then the threads have other tallies."""
+        if self._taken is not None:
+            start, end, tallies = self._taken
+            self._windows.append(Window(start=start, end=end, tally=merge_tallies(tallies)))
+            self._taken = None
 
     def _join(self, threads: Sequence[threading.Thread]) -> int:
         """End the run; in an open loop those who arrived in time are still served. Return who did not come back."""
@@ -358,6 +392,7 @@ class LoadRun:
         return sum(thread.is_alive() for thread in threads)
 
     def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
+        self._close_window()
         whole = merge_tallies([*(runner.tally for runner in self._runners), *(w.tally for w in self._windows)])
         return Sample(
             whole=whole,

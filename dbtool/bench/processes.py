@@ -6,8 +6,10 @@ this one does: its standard input then closes.
 
 from __future__ import annotations
 
+import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -59,10 +61,17 @@ class Child:
         try:
             process.wait(1.0)
         except subprocess.TimeoutExpired:
-            process.kill()
+            self._kill()
             process.wait()
         self._reader.join()
         process.stdout.close()  # type: ignore[union-attr]
+
+    def _kill(self) -> None:
+        """End it with what it has forked, which holds the same pipe and would outlive it."""
+        if hasattr(os, "killpg"):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
 
     def begin(self) -> None:
         """Let a child that waits for it begin."""

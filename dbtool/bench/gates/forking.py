@@ -16,6 +16,7 @@ from dbtool.bench.scene import Scene
 
 _PATIENCE = 3.0
 """Seconds that the forked child gets to borrow a connection."""
+_RETURN = 0.5
 _WHOLE = 20.0
 
 
@@ -39,8 +40,8 @@ def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
     """Run in a process apart: say what is wrong with the connection that a forked child gets, if anything is."""
     with scene.open_pool() as opened, borrowing(opened.pool, 2, work=scene.probe.identify) as borrowers:
         wait_for_all(borrowers, _PATIENCE)
-        # One goes back to be idle, one stays in use.
-        borrowers[1].release()
+        # One goes back to be idle, one stays in use; there may be a single one, for which the other waits.
+        borrowers[1].release(_RETURN)
         known = {borrower.result for borrower in borrowers if borrower.has_connection}
         reader, writer = os.pipe()
         child = os.fork()

@@ -87,6 +87,8 @@ class _ServerWatch:
 
     def __init__(self, scene: Scene, followed: Followed, connection: Any) -> None:
         self._scene, self._followed, self._connection = scene, followed, connection
+        # What was there before, as orphans of a pool that was tested earlier.
+        self._before = self._list() or set()
         self._ended = Event()
         self._thread = Thread(target=self._run, name="bench-watch", daemon=True)
         self.peak: int | None = None
@@ -108,10 +110,13 @@ class _ServerWatch:
                     self.peak = max(self.peak or 0, count)
 
     def count(self) -> int | None:
-        """Return how many there are now, None where nobody can tell."""
+        """Return how many there are now of this pool, None where nobody can tell."""
+        sessions = self._list()
+        return None if sessions is None else len(sessions - self._before)
+
+    def _list(self) -> set[object] | None:
         known = set(self._followed.sessions)
-        sessions = self._scene.probe.list_sessions(self._connection, self._scene.tag, known)
-        return None if sessions is None else len(sessions)
+        return self._scene.probe.list_sessions(self._connection, self._scene.tag, known)
 
     def count_orphans(self) -> int | None:
         """Return how many are still there, once the server has had time to see them go."""

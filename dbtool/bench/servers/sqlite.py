@@ -50,7 +50,7 @@ def _find_other(target: Target) -> Target | None:
 PROBE = Probe(
     drivers=(),
     identify=_identify,
-    identity="SELECT file FROM pragma_database_list WHERE name = 'main'",
+    identity="SELECT coalesce(nullif(file, ''), ':memory:') FROM pragma_database_list WHERE name = 'main'",
     canaries=(
         savepoint_canary("BEGIN"),
         Canary(
