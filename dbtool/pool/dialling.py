@@ -80,8 +80,10 @@ class Dialler:
     def _pause_before(self, attempt: Attempt) -> float:
         with self._ledger.lock:
             failure = self._ledger.failure
-            if failure is None or attempt.is_single or attempt is not self._ledger.prober:
+            if attempt.is_single:
                 return 0.0
+            if failure is None or attempt is not self._ledger.prober:
+                return attempt.pause
             attempt.started_at = max(attempt.started_at, failure.retry_at)
             return max(failure.retry_at - self._clock(), 0.0)
 

@@ -17,8 +17,10 @@ _JITTER = 0.1
 """The part of a time by which pauses and connections differ, so that they do not end together."""
 _PATIENCE = 0.25
 """An attempt older than this is slow: a newcomer gets one of its own rather than rely on it."""
+SPIKE = 0.025
+"""Seconds that a crowd at a warm pool gets to be served by what comes back, before more than one connection is opened.
 
-
+HikariCP's account of why: "Welcome to the Jungle", in its documents."""
 _STUCK = 0.5
 """A prober that has waited this long for the server is stuck, and another may try: longer, the more are stuck."""
 
@@ -86,6 +88,8 @@ class Planner:
         attempt = Attempt(waiter, None, now)
         if waiter is not None:
             waiter.attempt = attempt
+            if self._ledger.leases and self._ledger.opening:
+                attempt.pause = SPIKE
         self._ledger.attempts.add(attempt)
         self._ledger.opening += 1
         return attempt

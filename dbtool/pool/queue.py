@@ -49,7 +49,7 @@ class Waiter:
 class Attempt:
     """One connection being opened or asked by a helper thread; the pool's lock guards it."""
 
-    __slots__ = ("is_begun", "is_single", "is_unwanted", "lease", "started_at", "waiter")
+    __slots__ = ("is_begun", "is_single", "is_unwanted", "lease", "pause", "started_at", "waiter")
 
     def __init__(self, waiter: Waiter | None, lease: Lease | None, started_at: float) -> None:
         self.waiter = waiter
@@ -57,6 +57,8 @@ class Attempt:
         self.lease = lease
         """A suspect to ask before another is opened."""
         self.started_at = started_at
+        self.pause = 0.0
+        """Seconds to hold it back, in which it may turn out not to be needed."""
         self.is_begun = False
         """A helper has taken it on."""
         self.is_single = False

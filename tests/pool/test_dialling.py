@@ -11,7 +11,7 @@ import peewee
 import pytest
 
 from dbtool.errors import ConnectionFailedError
-from dbtool.pool import MaxConnectionsExceeded
+from dbtool.pool import MaxConnectionsExceeded, planning
 from tests.pool.conftest import MakePool
 from tests.pool.stub import (
     Borrower,
@@ -44,6 +44,41 @@ class TestWithAServerThatAnswers:
         assert all(borrower.has_connection() for borrower in borrowers)
         assert server.opened == 10
         for borrower in borrowers:
+            borrower.finish()
+
+    def test_a_crowd_that_a_warm_pool_serves_at_once_opens_one_more_and_not_one_each(
+        self, make_pool: MakePool, server: StubServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Long enough for a busy machine; who goes on waiting is served after it, see below.
+        monkeypatch.setattr(planning, "SPIKE", 1.0)
+        pool = make_pool(max_connections=10, timeout=5)
+        warm = [Borrower(pool).start() for _ in range(5)]
+        for borrower in warm:
+            borrower.finish()
+        server.before_connect = lambda: time.sleep(0.15)
+
+        def use_briefly() -> None:
+            with pool.connection_context():
+                time.sleep(0.002)
+
+        crowd = [Call(use_briefly) for _ in range(50)]
+        for call in crowd:
+            call.result()
+
+        assert server.attempts <= 6
+
+    def test_a_crowd_that_keeps_what_it_has_is_served_at_the_same_time(
+        self, make_pool: MakePool, server: StubServer
+    ) -> None:
+        pool = make_pool(max_connections=10, timeout=5)
+        first = Borrower(pool).start()
+        gate = Gate(server)
+        crowd = [Borrower(pool) for _ in range(9)]
+        gate.wait_for(9)
+        gate.open()
+
+        assert all(borrower.has_connection() for borrower in crowd)
+        for borrower in [first, *crowd]:
             borrower.finish()
 
     def test_one_hung_connect_delays_nobody_else(self, make_pool: MakePool, server: StubServer) -> None:
