@@ -249,8 +249,13 @@ class MySQLConnection:
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""
+        # Before it is: the statement may end before this thread runs again.
         self._was_cancelled = True
-        call_within(timeout, lambda: kill_query(self._raw, self._sent, self._target, self._settings, timeout))
+        try:
+            call_within(timeout, lambda: kill_query(self._raw, self._sent, self._target, self._settings, timeout))
+        except Exception:
+            self._was_cancelled = False
+            raise
 
     def abandon(self) -> None:
         """Shut the socket down under the driver, which then reports a lost connection."""

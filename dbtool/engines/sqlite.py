@@ -92,7 +92,7 @@ class SqliteConnection:
         if self._settings.statement_timeout is not None:
             self._start_clock(self._settings.statement_timeout)
         try:
-            bindings = () if request.parameters is None else _bindings(request.parameters, statement, self._dialect)
+            bindings = {} if request.parameters is None else _bindings(request.parameters, statement, self._dialect)
             self._run_patiently(cursor.execute, _decode(statement), bindings)
             if cursor.description is not None:
                 return self._send_rows(cursor, request, sink)

@@ -233,7 +233,7 @@ def test_a_statement_that_was_not_finished_is_not_run_at_the_end(tmp_path: Path)
     database = tmp_path / "shop.db"
     with contextlib.closing(sqlite3.connect(database)) as made:
         made.execute("create table t (i int)")
-    with on_terminal("query", "-p", str(database), home=tmp_path) as terminal:
+    with on_terminal("query", "-p", "./shop.db", home=tmp_path) as terminal:
         terminal.wait_for("db>")
         terminal.enter("insert into t values (1)")
         terminal.wait_for("->")
