@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.cases import ROWS, Case, Places, list_cases
+from benchmarks.loads import write_dump
 from benchmarks.measure import Measurement, measure
 from tests.servers.installations import MARIADB, POSTGRESQL, find_in_wheel, find_on_machine, require_on_machine
 from tests.servers.mariadb import MariaDbServer
@@ -59,7 +60,9 @@ def _places() -> Iterator[Places]:
             postgres=postgres.create_database(),
             mariadb=mariadb.create_database(),
             profiles=directory / "profiles.toml",
+            dump=directory / "dump.sql",
         )
+        write_dump(places.dump, ROWS)
         places.profiles.write_text(
             'default = "sqlite"\n'
             f'[profiles.sqlite]\nengine = "sqlite"\npath = "{places.sqlite}"\ncreate = true\n'
@@ -97,14 +100,31 @@ def _version(name: str) -> str:
 
 def _rows(case: Case, measurements: Sequence[Measurement]) -> Iterator[str]:
     own = measurements[0]
-    for measurement in measurements:
+    for number, measurement in enumerate(measurements):
         is_own = measurement is own
-        budget = f"{case.budget:.3g} s" + (f", {case.memory:g} MB" if case.memory else "") if is_own else ""
+        budget = _budget(case, own) if is_own else ""
+        if number == 1 and case.ratio is not None:
+            budget = f"{case.ratio:g} times: {_verdict(own.wall / measurement.wall <= case.ratio)}"
         ratio = "" if is_own else f"{own.wall / measurement.wall:.2f}"
         yield (
             f"| {case.name if is_own else ''} | {measurement.contender.name} | {measurement.wall:.3f} | "
             f"{measurement.cpu:.3f} | {measurement.peak:.0f} | {ratio} | {budget} |"
         )
+
+
+def _budget(case: Case, own: Measurement) -> str:
+    parts = []
+    if case.budget is not None:
+        parts.append(f"{case.budget:.3g} s: {_verdict(own.wall <= case.budget)}")
+    if case.memory is not None:
+        parts.append(f"{case.memory:g} MB: {_verdict(own.peak <= case.memory)}")
+    if case.ratio is not None and len(case.contenders) == 1:
+        parts.append(f"{case.ratio:g} times: the client to compare with is missing")
+    return ", ".join(parts)
+
+
+def _verdict(is_met: bool) -> str:
+    return "met" if is_met else "**not met**"
 
 
 def main() -> None:
@@ -117,14 +137,19 @@ def main() -> None:
     lines = [
         "# Results\n",
         f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs or 7} runs after a "
-        "warm-up; the contenders of a case ran in turn.\n",
+        f"warm-up, of {arguments.runs or 3} without one for loading; the contenders of a case ran in turn.\n",
         "| Work | Who | Wall s | CPU s | Peak MB | dbtool ÷ peer | Budget |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     with _places() as places:
         for case in list_cases(places):
             if arguments.only in case.name:
-                found = measure(case.contenders, _environment(places), runs=arguments.runs or case.runs)
+                found = measure(
+                    case.contenders,
+                    _environment(places),
+                    runs=arguments.runs or case.runs,
+                    warm_up=case.warm_up,
+                )
                 for row in _rows(case, found):
                     print(row, flush=True)
                     lines.append(row)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import peers
 from benchmarks.measure import Contender
 from tests.servers.database import DatabaseAddress
 
-PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin"
 QUERY = "select * from big"
 ROWS = 1_000_000
 
@@ -24,17 +23,23 @@ class Places:
     postgres: DatabaseAddress
     mariadb: DatabaseAddress
     profiles: Path
+    dump: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One piece of work; the first contender is dbtool. `budget` is in seconds, `memory` in MB."""
+    """One piece of work; the first contender is dbtool.
+
+    `budget` is in seconds, `memory` in MB, `ratio` what dbtool may take in times of the second contender.
+    """
 
     name: str
     contenders: Sequence[Contender]
-    budget: float
+    budget: float | None = None
     memory: float | None = None
+    ratio: float | None = None
     runs: int = 7
+    warm_up: int = 1
 
 
 def _dbtool(*arguments: str) -> Contender:
@@ -47,8 +52,7 @@ def _present(*contenders: Contender | None) -> list[Contender]:
 
 def _peer(name: str, *command: str, script: Path | None = None) -> Contender | None:
     """Return a peer if its program is here: in the peers' environment, or on PATH."""
-    program = PEERS / command[0]
-    found = str(program) if program.exists() else shutil.which(command[0])
+    found = peers.find(command[0])
     return Contender(name, (found, *command[1:]), script) if found else None
 
 
@@ -58,7 +62,7 @@ def _python(name: str, code: str) -> Contender:
 
 def list_cases(places: Places) -> Iterator[Case]:
     """Yield every case that is measured."""
-    for build in (_start_up, _one_shot_sqlite, _one_shot_postgres, _one_shot_mariadb, _exports):
+    for build in (_start_up, _one_shot_sqlite, _one_shot_postgres, _one_shot_mariadb, _exports, _loads):
         yield from build(places)
 
 
@@ -95,6 +99,7 @@ def _one_shot_postgres(places: Places) -> Iterator[Case]:
             _peer("psql", "psql", "-X", url, "-c", "select 1"),
             _peer("usql", "usql", f"{url}?sslmode=disable", "-c", "select 1"),
             _peer("hsql", "hsql", "-a", "postgres", url, "-c", "select 1"),
+            _peer("pgcli", "pgcli", url, "-c", "select 1"),
         ),
         budget=0.140,
     )
@@ -123,12 +128,30 @@ def _exports(places: Places) -> Iterator[Case]:
         ("JSON", "postgres", "json", 2.0, lambda _places: []),
         ("TSV", "postgres", "tsv", 1.0, lambda _places: []),
     )
-    for title, profile, name, budget, peers in exports:
+    for title, profile, name, budget, list_peers in exports:
         yield Case(
             name=f"{ROWS:,} rows of 6 columns to {title}, {profile}",
-            contenders=[_dbtool("query", "-p", profile, "-F", name, QUERY), *peers(places)],
+            contenders=[_dbtool("query", "-p", profile, "-F", name, QUERY), *list_peers(places)],
             budget=budget,
             memory=45,
+        )
+
+
+def _loads(places: Places) -> Iterator[Case]:
+    dump = str(places.dump)
+    clients = {
+        "postgres": (1.5, _peer("psql -f", "psql", "-X", "-q", places.postgres.url, "-f", dump)),
+        "mariadb": (1.5, _peer("mariadb <", *_mariadb_client(places), script=places.dump)),
+        "sqlite": (2.5, _peer("sqlite3 <", "sqlite3", str(places.sqlite), script=places.dump)),
+    }
+    for profile, (ratio, client) in clients.items():
+        yield Case(
+            name=f"loading {ROWS:,} INSERT statements, {profile}",
+            contenders=_present(_dbtool("query", "-q", "-p", profile, "-f", dump), client),
+            ratio=ratio,
+            memory=45,
+            runs=3,
+            warm_up=0,
         )
 
 

@@ -71,7 +71,7 @@ def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
 
 
 def measure(
-    contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int, warm_up: int = 1
+    contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int, warm_up: int
 ) -> list[Measurement]:
     """Run the contenders in turn, A B C A B C, so that a drifting machine is fair to all."""
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}

@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
+from benchmarks.pool_harness import RUNS
 from benchmarks.pool_loads import Outcome, find_percentile, measure_costs, run_in_turn
 from benchmarks.pool_moments import compute, do_io, measure_cold_start, measure_overruns, measure_return
 from benchmarks.pool_subjects import WITHOUT_STUB, WITHOUT_TIMEOUT, Wish, list_installed
@@ -152,6 +153,28 @@ def report_return(page: Page, server: PostgresServer, settings: dict[str, str], 
         page.add_row(name, _format_time(_median(served)) if served else slowest, slowest)
 
 
+def report_harness(page: Page, server: PostgresServer, *, rounds: int, seconds: float) -> None:
+    """Report what the generator of pool-bench takes away."""
+    page.add_table(
+        "pool-bench's own cost", "`SELECT 1` on PostgreSQL.", "what", "queries per second", "of the bare loop"
+    )
+    found: dict[str, list[float]] = {name: [] for name in RUNS}
+    for _ in range(rounds):
+        for name, run in RUNS.items():
+            throughput = run(server, seconds)
+            if throughput is not None:
+                found[name].append(throughput)
+    bare = next(iter(found.values()))
+    for name, throughputs in found.items():
+        if not throughputs:
+            page.add_row(name, "not installed", "")
+            continue
+        ratios = [throughput / beside for throughput, beside in zip(throughputs, bare, strict=True)]
+        page.add_row(
+            name, f"{_median(throughputs):,.0f}", f"{_median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+        )
+
+
 def _describe(server: PostgresServer | None, *, rounds: int, seconds: float) -> str:
     found = [f"{name} {_find_version(name)}" for name in _PACKAGES]
     if server is not None:
@@ -208,6 +231,7 @@ def main() -> None:
             settings = {"host": server.host, "port": str(server.port), "user": server.user}
             report_loads(page, "PostgreSQL, `select 1`", settings, **often)
             report_overruns(page, settings, rounds=arguments.rounds)
+            report_harness(page, server, **often)
             report_return(page, server, settings, rounds=arguments.rounds, away=2 * arguments.seconds)
     if arguments.write:
         RESULTS.write_text("\n".join(page.lines) + "\n")
