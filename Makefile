@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check servers completions soak bench clean
+.PHONY: help demo test check servers completions soak bench bench-peers clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 # The demo is about the profiles in this checkout, whatever is set around it.
 unexport DBTOOL_CONFIG DBTOOL_PROFILE DBTOOL_FORMAT
@@ -51,8 +51,11 @@ soak: $(VENV)/.tools ## run the pool against its model for over a minute
 bench: $(VENV)/.tools ## measure dbtool beside its peers
 	$(BIN)/python -m benchmarks
 
+bench-peers: $(VENV)/.created ## fetch the tools that bench measures beside into .venv-peers
+	@$(BIN)/python -m benchmarks.peers
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .venv-peers .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -f profiles/demo.db
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
