@@ -74,6 +74,8 @@ class Subject(Record):
     has_timeout: bool = True
     ages: bool = True
     """It ends connections that are older than its setting says."""
+    idles: bool = False
+    """It ends connections that were unused for longer than its setting says, whatever else it keeps them for."""
     takes_limits: bool = True
     """Its limits can be set from outside."""
 
@@ -311,7 +313,7 @@ def _run_all(connection: Any, statements: tuple[str, ...]) -> None:
 
 
 _TABLE = (
-    Subject(name="dbtool", make=_DbtoolPool),
+    Subject(name="dbtool", make=_DbtoolPool, idles=True),
     Subject(name="peewee", make=_PeeweePool, distribution="peewee"),
     Subject(name="none", make=_PrivatePool, is_pool=False, has_timeout=False, ages=False),
     Subject(name="connect", make=_FreshPool, is_pool=False, has_timeout=False, ages=False),
