@@ -117,11 +117,13 @@ def _silence_driver() -> None:
 def _import_drivers(engines: Collection[str]) -> None:
     """Import peewee with the drivers of `engines` and no other.
 
-    peewee imports every driver that it finds, and PyMySQL all of `cryptography`: together they cost
-    more time and memory than the rest of a query.
+    peewee imports every driver that it finds, PyMySQL all of `cryptography`, and psycopg2 `ssl`, for
+    the locks that OpenSSL wanted before 1.1: together they cost more time and memory than the rest of a query.
     """
     wanted = {_DRIVER_OF[engine] for engine in engines if engine in _DRIVER_OF}
     unwanted = {*_UNUSED, *_DRIVER_OF.values()} - wanted
+    if "pymysql" not in wanted:
+        unwanted.add("ssl")
     with _hidden({*unwanted, _CRYPTOGRAPHY}):
         importlib.import_module("peewee")
     if "pymysql" in wanted:

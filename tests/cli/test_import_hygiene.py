@@ -71,7 +71,7 @@ def test_sqlite_loads_no_other_driver(tmp_path: Path) -> None:
 def test_postgres_loads_no_other_driver(tmp_path: Path, postgres_database: DatabaseAddress) -> None:
     loaded = _load(tmp_path, "query", "-p", postgres_database.url, "select 1")
     assert {"peewee", "psycopg2"} <= loaded
-    assert not loaded & (_HEAVY | {"pymysql", "rich"})
+    assert not loaded & (_HEAVY | {"pymysql", "ssl", "rich"})
 
 
 def test_mariadb_loads_no_other_driver_and_no_cryptography(tmp_path: Path, mariadb_database: DatabaseAddress) -> None:
