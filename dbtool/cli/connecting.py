@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from dbtool.cli.console import Console
 from dbtool.engines.engine import SessionSettings
@@ -13,6 +15,8 @@ from dbtool.profiles.model import Profile, Target
 from dbtool.records import Record
 from dbtool.run.session import Session, open_session, open_with_patience
 from dbtool.run.worker import Worker
+
+_T = TypeVar("_T")
 
 _GRACE = 0.5
 """Seconds that a driver gets beyond connect_timeout to say itself what went wrong."""
@@ -52,28 +56,31 @@ class Connector(Record, kw_only=False):
         target = self.worker.call(
             lambda: resolve(profile, self.environment, deadline=deadline), deadline=deadline, late=self.limits.late
         )
-        session = self._connect(target, settings)
+        session = connect_in_time(self.worker, self.limits, target, lambda: open_session(target, settings))
         for warning in session.connection.warnings:
             self.console.warn(warning)
         return session
 
-    def _connect(self, target: Target, settings: SessionSettings) -> Session:
-        """Connect; a driver that counts coarser than connect_timeout, or hangs, is left behind at the limit."""
-        limits = self.limits
-        limit = time.monotonic() + limits.wait + target.connect_timeout + _GRACE
-        is_deadline_first = limits.deadline is not None and limits.deadline <= limit
 
-        def too_late() -> DbtoolError:
-            if is_deadline_first:
-                return limits.late()
-            return ConnectionFailedError(
-                f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
-                f"connect_timeout ({target.connect_timeout:g} s)",
-                transient=True,
-            )
+def connect_in_time(worker: Worker, limits: Limits, target: Target, connect: Callable[[], _T]) -> _T:
+    """Call `connect` on the worker, again while `--wait` lasts, and leave it behind past connect_timeout.
 
-        return self.worker.call(
-            lambda: open_with_patience(lambda: open_session(target, settings), limits.wait),
-            deadline=limits.deadline if is_deadline_first else limit,
-            late=too_late,
+    A driver may count coarser than that, or hang. Raises ConnectionFailedError, and what `connect` raises.
+    """
+    limit = time.monotonic() + limits.wait + target.connect_timeout + _GRACE
+    is_deadline_first = limits.deadline is not None and limits.deadline <= limit
+
+    def too_late() -> DbtoolError:
+        if is_deadline_first:
+            return limits.late()
+        return ConnectionFailedError(
+            f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
+            f"connect_timeout ({target.connect_timeout:g} s)",
+            transient=True,
         )
+
+    return worker.call(
+        lambda: open_with_patience(connect, limits.wait),
+        deadline=limits.deadline if is_deadline_first else limit,
+        late=too_late,
+    )

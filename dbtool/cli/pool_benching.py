@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from dbtool.bench.subjects import Subject, find_subject
 from dbtool.bench.sweep import SweepPlan
 from dbtool.bench.trial import Extras
 from dbtool.bench.work import Work
-from dbtool.cli.connecting import Limits
+from dbtool.cli.connecting import Limits, connect_in_time
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.guarding import WriteRequest, decide_read_only
@@ -32,17 +31,14 @@ from dbtool.cli.pool_progress import Progress, ProgressStatus
 from dbtool.cli.pool_report import require_plotting, write_html
 from dbtool.cli.pool_summary import show_details, summary_columns, summary_rows
 from dbtool.environment import Environment
-from dbtool.errors import ConnectionFailedError, DbtoolError, ExpectationError, GuardError, UsageError
+from dbtool.errors import ExpectationError, GuardError, UsageError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, resolve
 from dbtool.profiles.model import Profile, Target
 from dbtool.records import Record
 from dbtool.run.outputs import FileOutput, ResultOutput, open_file_output
-from dbtool.run.session import open_with_patience
 from dbtool.run.worker import Worker
 
-_CONNECT_GRACE = 2.0
-"""Seconds beyond connect_timeout that the first connection gets: libpq counts whole seconds."""
 _ISOLATIONS = {None: None, "transaction": False, "session": True}
 _ARRIVALS = {"poisson": True, "constant": False}
 
@@ -150,7 +146,7 @@ class _Bench:
         try:
             with self._worker.signals():
                 order = self._make_order(profile, request, read_only=read_only)
-                facts = self._ask_server(order)
+                facts = connect_in_time(self._worker, self._limits, order.target, lambda: ask_server(order))
                 return self._compare(order, facts)
         finally:
             self._shown.close()
@@ -190,27 +186,6 @@ class _Bench:
                 f"(profile {target.name!r}); --connections {asked[-1]} allows the rest"
             )
         return SweepPlan(sizes=sizes, seconds=request.sweep_time, slo=request.slo)
-
-    def _ask_server(self, order: Order) -> Facts:
-        """Connect once, with patience where it was asked for."""
-        target, limits = order.target, self._limits
-        limit = time.monotonic() + limits.wait + target.connect_timeout + _CONNECT_GRACE
-        is_deadline_first = limits.deadline is not None and limits.deadline <= limit
-
-        def too_late() -> DbtoolError:
-            if is_deadline_first:
-                return limits.late()
-            return ConnectionFailedError(
-                f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
-                f"connect_timeout ({target.connect_timeout:g} s)",
-                transient=True,
-            )
-
-        return self._worker.call(
-            lambda: open_with_patience(lambda: ask_server(order), limits.wait),
-            deadline=limits.deadline if is_deadline_first else limit,
-            late=too_late,
-        )
 
     def _compare(self, order: Order, facts: Facts) -> tuple[Report, ...]:
         observer = Observer(announce=self._shown.announce, watch=self._shown.watch)
