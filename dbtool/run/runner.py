@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbtool.dialects import Dialect
@@ -47,41 +46,46 @@ class Reporter(Protocol):
         """Hear of a failure that does not end the run."""
 
 
-@dataclass(slots=True)
 class Summary:
     """What a run has done."""
 
-    statements: int = 0
-    rows: int = 0
-    affected: int = 0
-    last_affected: int | None = None
-    failures: list[DbtoolError] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.statements = 0
+        self.rows = 0
+        self.affected = 0
+        self.last_affected: int | None = None
+        self.failures: list[DbtoolError] = []
 
 
-@dataclass(slots=True, kw_only=True)
 class Runner:
     """Runs statements on one connection. Belongs to the worker thread, but for `running`."""
 
-    connection: DriverConnection
-    dialect: Dialect
-    results: Results
-    options: RunOptions
-    reporter: Reporter
-    stop: StopRequest
-    clock: Callable[[], float] = time.monotonic
-    summary: Summary = field(default_factory=Summary)
-    _usage: Usage = field(init=False)
-    _is_one_transaction: bool = field(init=False)
-    _limit: int | None = field(init=False)
-    _copy_input: Stream | None = field(default=None, init=False)
-    _in_flight: bool = field(default=False, init=False)
-    _notices: int = field(default=0, init=False)
-    _opened_at: Place | None = field(default=None, init=False)
-
-    def __post_init__(self) -> None:
-        self._usage = Usage(self.options.parameters, self.dialect)
-        self._is_one_transaction = self.options.in_one_transaction
-        self._limit = self.results.fetch_limit
+    def __init__(  # noqa: PLR0913 - the parts that a run is put together from
+        self,
+        *,
+        connection: DriverConnection,
+        dialect: Dialect,
+        results: Results,
+        options: RunOptions,
+        reporter: Reporter,
+        stop: StopRequest,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.results = results
+        self.options = options
+        self.reporter = reporter
+        self.stop = stop
+        self.clock = clock
+        self.summary = Summary()
+        self._usage = Usage(options.parameters, dialect)
+        self._is_one_transaction = options.in_one_transaction
+        self._limit = results.fetch_limit
+        self._copy_input: Stream | None = None
+        self._in_flight = False
+        self._notices = 0
+        self._opened_at: Place | None = None
 
     def running(self) -> Stoppable | None:
         """Return what to cancel if a statement is in flight; any thread may ask."""
