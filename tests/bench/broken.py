@@ -163,10 +163,10 @@ class Overshoots(SoundPool):
 
 
 class WaitsForEver(SoundPool):
-    """Lets nobody go before there is a connection."""
+    """Lets nobody go before there is a connection; for ever is a few seconds, so that no thread outlives its test."""
 
     def __init__(self, connect: Connect, *, max_connections: int, timeout: float) -> None:
-        super().__init__(connect, max_connections=max_connections, timeout=3600.0)
+        super().__init__(connect, max_connections=max_connections, timeout=timeout + 3.0)
 
 
 class GivesUpEarly(SoundPool):

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.bench.comparison import Observer, Order, ask_server, compare
+from dbtool.bench.gates import check_starvation, run_gates
 from dbtool.bench.gates.verdict import Finding
 from dbtool.bench.load import Load
 from dbtool.bench.report import FAIL, Report
 from dbtool.bench.scene import Scene, Stop
 from dbtool.bench.servers import load_probe
 from dbtool.bench.subjects import Subject, find_subject
+from dbtool.bench.tally import judge_fairness
 from dbtool.bench.trial import Extras
 from dbtool.bench.work import Work
 from dbtool.engines.engine import SessionSettings
@@ -36,9 +38,9 @@ def own(name: str) -> str:
 
 
 def make_load(target: Target, **changes: Any) -> Load:
-    """Return a load of a quarter of a second."""
-    settings: dict[str, Any] = {"threads": 8, "work": Work(sql=load_probe(target.engine).work), "duration": 0.25}
-    return Load(**{**settings, **changes})
+    """Return a load of a quarter of a second, its turns long enough to be the pool's and not the interpreter's."""
+    work = Work(sql=load_probe(target.engine).work)
+    return Load(**{"threads": 8, "work": work, "duration": 0.25, "hold": 0.001, **changes})
 
 
 def aim(database: DatabaseAddress | Path, **pool: Any) -> Target:
@@ -99,3 +101,11 @@ def list_failures(findings: Report | list[Finding]) -> set[str]:
 def run_checks(scene: Scene, *checks: Callable[[Scene], Any]) -> list[Finding]:
     """Run some gates."""
     return [finding for check in checks for finding in check(scene)]
+
+
+def find_failures(scene: Scene) -> set[str]:
+    """Load a scene's pool, and return the gates that fail."""
+    with scene.open_pool() as opened:
+        sample = scene.run_load(opened, scene.load, "load")
+    fairness = judge_fairness(sample.turns, sample.whole)
+    return list_failures([*run_gates(scene, _take_no_notice), check_starvation(scene, fairness)])

@@ -17,6 +17,7 @@ from dbtool.bench.scene import Scene
 _PATIENCE = 3.0
 """Seconds that the forked child gets to borrow a connection."""
 _RETURN = 0.5
+"""Seconds that it takes at most to give a connection back, or to end."""
 _WHOLE = 20.0
 
 
@@ -49,11 +50,12 @@ def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
             os.close(reader)
             _answer(scene, opened.pool, writer)
         os.close(writer)
+        answer = None
         try:
             answer = _read(reader)
         finally:
             os.close(reader)
-            _end(child)
+            _end(child, patience=0.0 if answer is None else _RETURN)
     if answer is None:
         return f"the child hung for {_PATIENCE:g} s"
     kind, _, text = answer.partition(" ")
@@ -78,8 +80,8 @@ def _read(reader: int) -> str | None:
     return os.read(reader, 2000).decode("utf-8", "replace") if ready else None
 
 
-def _end(child: int) -> None:
-    give_up = time.monotonic() + 1.0
+def _end(child: int, patience: float) -> None:
+    give_up = time.monotonic() + patience
     while time.monotonic() < give_up:
         if os.waitpid(child, os.WNOHANG) != (0, 0):
             return
