@@ -18,6 +18,7 @@ from dbtool.bench.report import Report
 from dbtool.bench.scene import Scene, Stop
 from dbtool.bench.servers import load_probe
 from dbtool.bench.subjects import Subject
+from dbtool.bench.sweep import require_sizes
 from dbtool.bench.trial import Extras, Trial
 from dbtool.bench.work import Work, scratch_table
 from dbtool.engines import load_engine
@@ -177,6 +178,8 @@ def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:
         watch=lambda phase, status: setting.observer.watch(subject.name, phase, status),
     )
     require_faults(scene, order.extras.faults)
+    if order.extras.sweep is not None:
+        require_sizes(scene)
     return Trial(scene, processes=order.processes)
 
 
@@ -191,9 +194,11 @@ def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> None:
 
 
 def _finish(setting: Setting, trial: Trial) -> Report:
-    subject = trial.scene.subject
+    subject, extras = trial.scene.subject, setting.order.extras
+    if extras.sweep is not None:
+        extras = extras.replaced(sweep=extras.sweep.replaced(limit=setting.facts.free))
     return trial.finish(
-        setting.order.extras,
+        extras,
         _describe_environment(setting.facts, subject),
         lambda phase: setting.observer.announce(subject.name, phase),
     )

@@ -358,7 +358,7 @@ def _find_own(name: str, working_directory: Path) -> Subject:
         sys.path.insert(0, str(working_directory))
     try:
         factory = getattr(importlib.import_module(module_name), factory_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that was not meant to be imported
         raise UsageError(f"--pool {name}: {type(error).__name__}: {one_line(str(error))}") from error
     takes_limits = _takes_limits(name, factory)
     return Subject(
@@ -408,5 +408,5 @@ def _make_own(name: str, factory: Callable[..., Any], recipe: Recipe, *, takes_l
         else:
             pool = factory()
         return _OwnPool(pool)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"--pool {name} made no pool: {type(error).__name__}: {one_line(str(error))}") from error

@@ -10,6 +10,7 @@ from dbtool.bench.report import Harness, Recommended, SweepResult
 from dbtool.bench.scene import Scene
 from dbtool.bench.sizing import Recommendation, SweepPoint, recommend
 from dbtool.bench.tally import merge_tallies
+from dbtool.errors import UsageError
 from dbtool.records import Record
 
 _WINDOWS = 6
@@ -36,6 +37,15 @@ class Sweep(Record):
     results: tuple[SweepResult, ...]
     recommended: Recommended
     notes: tuple[str, ...]
+
+
+def require_sizes(scene: Scene) -> None:
+    """Raise UsageError for what has no size that could be set, before anything runs."""
+    subject = scene.subject
+    if not subject.is_pool:
+        raise UsageError(f"--sweep: {subject.name} is no pool, and has no size")
+    if not subject.takes_limits:
+        raise UsageError(f"--sweep: {subject.name} takes no max_connections, and so its size cannot be set")
 
 
 def run_sweep(scene: Scene, plan: SweepPlan, harness: Harness) -> Sweep:

@@ -233,6 +233,11 @@ def make_plain() -> HasNoConnection:
     return HasNoConnection()
 
 
+def exits() -> None:
+    """End the program."""
+    raise SystemExit(3)
+
+
 def takes_something_else(host: str, port: int) -> None:
     """Have a signature that nobody calls."""
 
