@@ -10,7 +10,7 @@ from importlib import import_module
 
 from dbtool.bench.messages import Done, Failed, Job, Parent
 from dbtool.bench.scene import Stop
-from dbtool.errors import InterruptedByUserError, one_line
+from dbtool.errors import InterruptedByUserError, UsageError, one_line
 
 _SIGTERM = 15
 
@@ -27,6 +27,8 @@ def main() -> None:
         function = getattr(import_module(job.module), job.name)
         scene = job.plan.build(stop, lambda _phase, status: parent.say(status))
         parent.say(Done(result=function(scene, parent)))
+    except UsageError as error:
+        parent.say(Failed(text=str(error), is_usage=True))
     except Exception as error:
         parent.say(Failed(text=f"{type(error).__name__}: {one_line(str(error))}"))
     finally:

@@ -13,17 +13,17 @@ from typing import Any
 
 from dbtool.bench.chaos import require_faults
 from dbtool.bench.load import Load, Status
-from dbtool.bench.opening import ConnectMeter, Opener
+from dbtool.bench.opening import connect_beside
 from dbtool.bench.report import Report
 from dbtool.bench.scene import Scene, Stop
 from dbtool.bench.servers import load_probe
 from dbtool.bench.subjects import Subject
 from dbtool.bench.sweep import require_sizes
 from dbtool.bench.trial import Extras, Trial
-from dbtool.bench.work import Work, scratch_table
+from dbtool.bench.work import Work, scratch_table, try_work
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
-from dbtool.errors import DbtoolError, GuardError, UsageError
+from dbtool.errors import GuardError, UsageError
 from dbtool.profiles.model import Reset, Target
 from dbtool.records import Record
 
@@ -103,19 +103,16 @@ def _make_settings(order: Order) -> SessionSettings:
 
 
 def ask_server(order: Order) -> Facts:
-    """Connect once, before anything else; raises ConnectionFailedError and ProfileError."""
+    """Connect once, before anything else, and try the load's own SQL.
+
+    Raises ConnectionFailedError, ProfileError, and QueryError where the SQL fails.
+    """
     settings = _make_settings(order)
     target, engine, probe = order.target, load_engine(order.target.engine), load_probe(order.target.engine)
     monitor = settings.replaced(application_name=f"{settings.application_name}-monitor")
+    raw = connect_beside(target, monitor)
     try:
-        raw = Opener(target, monitor, ConnectMeter())()
-    except DbtoolError:
-        raise
-    except Exception as error:
-        wrapped = error.args[0] if error.args else None
-        cause = wrapped if isinstance(wrapped, BaseException) else error
-        raise engine.translate_connect_error(cause, target) from error
-    try:
+        try_work(order.load.work, raw)
         is_direct, free = probe.is_direct(raw), probe.count_free(raw)
         server = engine.adopt(raw, target, monitor).facts().version
         return Facts(server=server, driver=_describe_driver(probe.drivers), is_direct=is_direct, free=free)
@@ -156,8 +153,7 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
         raise GuardError(f"profile {order.target.name!r} is read-only here: --writes needs to write")
     if order.target.path == ":memory:":
         raise UsageError("--writes needs a table that every pool can see: a database in memory has none")
-    opener = Opener(order.target, settings, ConnectMeter())
-    with scratch_table(opener, settings.application_name) as table:
+    with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name) as table:
         yield order.load.replaced(work=work.replaced(table=table))
 
 

@@ -32,6 +32,8 @@ class Failed(Record):
     """It has failed."""
 
     text: str
+    is_usage: bool = False
+    """What was asked for cannot be had; the text says all of it."""
 
 
 class Parent:

@@ -8,7 +8,9 @@ from typing import Any
 
 from dbtool.bench.histogram import Histogram
 from dbtool.databases import build_database
+from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
+from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
 
 
@@ -59,6 +61,19 @@ class ConnectMeter:
 
     def timed_out(self, waited: float) -> None:
         """Take no notice."""
+
+
+def connect_beside(target: Target, settings: SessionSettings) -> Any:
+    """Open a connection that no pool has; raises ConnectionFailedError and ProfileError."""
+    try:
+        return Opener(target, settings, ConnectMeter())()
+    except DbtoolError:
+        raise
+    except Exception as error:
+        # peewee's error holds the driver's.
+        wrapped = error.args[0] if error.args else None
+        cause = wrapped if isinstance(wrapped, BaseException) else error
+        raise load_engine(target.engine).translate_connect_error(cause, target) from error
 
 
 class Opener:

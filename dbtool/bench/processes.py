@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from dbtool.bench.load import Load, Sample, Status
 from dbtool.bench.messages import Done, Failed, Job, Parent, Ready
 from dbtool.bench.scene import Plan, Scene, Stop
+from dbtool.errors import DbtoolError, UsageError
 
 _T = TypeVar("_T")
 
@@ -30,7 +31,7 @@ _END_PATIENCE = 60.0
 """Seconds beyond its load that a process gets to end it and report."""
 
 
-class ChildError(Exception):
+class ChildError(DbtoolError):
     """A process apart could not do what it was asked; the text says why."""
 
 
@@ -89,20 +90,25 @@ class Child:
             while True:
                 self.messages.put(pickle.load(stream))  # type: ignore[arg-type]  # noqa: S301 - from our own child
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-            self.messages.put(Failed(text=f"it ended without an answer (status {self._process.wait()})"))
+            self.messages.put(
+                Failed(text=f"a process of the bench ended without an answer (status {self._process.wait()})")
+            )
 
     def next_message(self, deadline: float, stop: Stop) -> object:
-        """Return the next thing that it says; raises ChildError at the deadline, and what ends the bench."""
+        """Return the next thing that it says.
+
+        Raises ChildError at the deadline and where it has failed, UsageError, and what ends the bench.
+        """
         while True:
             stop.check()
             try:
                 message = self.messages.get(timeout=_LOOK_EVERY)
             except queue.Empty:
                 if time.monotonic() > deadline:
-                    raise ChildError("no answer in time") from None
+                    raise ChildError("a process of the bench gave no answer in time") from None
                 continue
             if isinstance(message, Failed):
-                raise ChildError(message.text)
+                raise UsageError(message.text) if message.is_usage else ChildError(message.text)
             return message
 
 
@@ -132,7 +138,7 @@ def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> 
         start_by = time.monotonic() + _START_PATIENCE
         for child in children:
             if not isinstance(child.next_message(start_by, scene.stop), Ready):
-                raise ChildError("it did not say that it was ready")
+                raise ChildError("a process of the bench did not say that it was ready")
         for child in children:
             child.begin()
         return _collect(scene, children, phase, time.monotonic() + load.warm_up + load.duration + _END_PATIENCE)

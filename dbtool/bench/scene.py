@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.bench.load import Control, Load, LoadRun, Sample, Status
-from dbtool.bench.opening import ConnectMeter, Opener
+from dbtool.bench.opening import ConnectMeter, connect_beside
 from dbtool.bench.servers import Probe, load_probe
 from dbtool.bench.subjects import BenchPool, Recipe, Subject, find_subject
 from dbtool.engines.engine import SessionSettings
@@ -167,9 +167,12 @@ class Scene(Record):
 
     @contextmanager
     def look(self) -> Iterator[Any]:
-        """Make a block with a connection beside the pool, for asking the server; it does not bear the run's tag."""
+        """Make a block with a connection beside the pool, for asking the server; it does not bear the run's tag.
+
+        Raises ConnectionFailedError.
+        """
         settings = self.settings.replaced(application_name=f"{self.tag}-monitor")
-        connection = Opener(self.target, settings, ConnectMeter())()
+        connection = connect_beside(self.target, settings)
         try:
             yield connection
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dbtool.bench.chaos import run_fault
 from dbtool.bench.gates import check_starvation, run_gates
@@ -20,6 +20,8 @@ from dbtool.bench.summary import Run, describe_load, join_series, list_notes, me
 from dbtool.bench.sweep import SweepPlan, run_sweep
 from dbtool.bench.warm import count_round_trips, time_validation
 from dbtool.records import Record
+
+_T = TypeVar("_T")
 
 Announce = Callable[[str], object]
 """Is told what begins."""
@@ -71,7 +73,7 @@ class Trial:
         findings = [*run_gates(scene, lambda name: announce(f"gates: {name}"))]
         findings.append(check_starvation(scene, measures.fairness))
         announce("measures")
-        histograms = time_phases(run, time_validation(scene) if scene.subject.is_pool else Histogram())
+        histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
         measures = self._complete(measures, histograms)
         honesty = next((finding.timeout for finding in findings if finding.timeout is not None), None)
         chaos = tuple(self._strike(name, announce) for name in extras.faults)
@@ -104,8 +106,16 @@ class Trial:
             **latencies,
             storm=measure_storm(scene),
             nested=try_nesting(scene),
-            round_trips=count_round_trips(scene),
+            round_trips=self._attempt(lambda: count_round_trips(scene)),
         )
+
+    def _attempt(self, take: Callable[[], _T]) -> _T | None:
+        """Take a measure on this thread; None where the pool does not let it be taken."""
+        try:
+            return take()
+        except Exception:  # a pool may raise anything, and the load and the gates have told of it
+            self.scene.check()
+            return None
 
     def _strike(self, name: str, announce: Announce) -> ChaosResult:
         announce(f"chaos: {name}")

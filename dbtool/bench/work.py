@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, Protocol, TypeAlias
 
 from dbtool.bench.servers.probe import tell
+from dbtool.errors import QueryError, one_line
 from dbtool.records import Record
 
 Use: TypeAlias = Callable[[Any], None]
@@ -46,6 +47,16 @@ class Work(Record):
         return _make_mix(self.table, self.write_share, random.Random(seed))  # noqa: S311 - a load, no secret
 
 
+def try_work(work: Workload, connection: Any) -> None:
+    """Run a load's statement once, where it needs no table; raises QueryError."""
+    if not isinstance(work, Work) or work.write_share is not None:
+        return
+    try:
+        make_query(work.sql)(connection)
+    except Exception as error:
+        raise QueryError(f"a turn's work fails: {one_line(str(error))}") from error
+
+
 def make_query(sql: str) -> Use:
     """Return work that runs one statement and reads what it returns."""
 
@@ -77,6 +88,8 @@ _NUMBERS = count(1)
 def scratch_table(open_connection: Callable[[], Any], tag: str) -> Iterator[str]:
     """Make a table for a mix of reads and writes, give its name, and drop it, whatever happens.
 
+    Raises QueryError, and what connecting raises.
+
     No connection stays open meanwhile: it would be one more than the pool's, and may die with its server.
     """
     name = f"{tag.replace('-', '_')}_{next(_NUMBERS)}"
@@ -95,4 +108,12 @@ def scratch_table(open_connection: Callable[[], Any], tag: str) -> Iterator[str]
 def _run_alone(open_connection: Callable[[], Any], *statements: str) -> None:
     with closing(open_connection()) as connection:
         for statement in statements:
-            tell(connection, statement)
+            _tell(connection, statement)
+
+
+def _tell(connection: Any, statement: str) -> None:
+    try:
+        tell(connection, statement)
+    except Exception as error:
+        beginning = " ".join(statement.split()[:5])
+        raise QueryError(f"the scratch table: {beginning} ...: {one_line(str(error))}") from error

@@ -17,8 +17,7 @@ from dbtool.bench.load import Status
 from dbtool.bench.messages import Parent
 from dbtool.bench.processes import ChildError, call_in_child, run_load_in_processes
 from dbtool.bench.scene import Scene, Stop
-from dbtool.errors import InterruptedByUserError
-from tests.bench.conftest import list_children
+from dbtool.errors import InterruptedByUserError, UsageError
 from tests.bench.scenes import CHECKOUT, make_order, make_scene, own, run_order
 from tests.servers.processes import wait_until
 
@@ -60,11 +59,12 @@ def test_a_function_is_called_with_the_same_scene_in_another_process(scene: Scen
     pid, subject = call_in_child(return_pid, scene.plan(), timeout=60, stop=scene.stop)
     assert pid != os.getpid()
     assert subject == "dbtool"
-    assert not list_children()
+    assert not _list_bench_processes()
 
 
 @pytest.mark.parametrize(
-    ("function", "reason"), [(fail, "ValueError: no result"), (die, "it ended without an answer (status -9)")]
+    ("function", "reason"),
+    [(fail, "ValueError: no result"), (die, "a process of the bench ended without an answer (status -9)")],
 )
 def test_a_process_that_fails_says_why(function: object, reason: str, scene: Scene) -> None:
     with pytest.raises(ChildError) as caught:
@@ -165,7 +165,9 @@ def test_a_process_that_dies_under_load_ends_the_load_with_an_error(
 
 def test_a_pool_that_cannot_be_made_there_is_an_error(sqlite_database: Path) -> None:
     scene = make_scene(sqlite_database, own("FailsInConstruction"))
-    with pytest.raises(ChildError, match="no pool today"):
+    with pytest.raises(
+        UsageError, match="^--pool tests.bench.broken:FailsInConstruction made no pool: .* no pool today$"
+    ):
         run_load_in_processes(scene, scene.load, 1, "load")
 
 

@@ -12,26 +12,41 @@ from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.soundness import check_soundness
 from dbtool.bench.gates.starvation import check_starvation
 from dbtool.bench.gates.timeouts import check_timeout
-from dbtool.bench.gates.verdict import Finding
+from dbtool.bench.gates.verdict import Finding, failed
 from dbtool.bench.scene import Scene
+from dbtool.errors import ConnectionFailedError, UsageError, one_line
 
 __all__ = ["Finding", "check_starvation", "run_gates"]
 
 Check: TypeAlias = Callable[[Scene], Sequence[Finding]]
 
-_CHECKS: tuple[tuple[str, Check], ...] = (
-    ("soundness", check_soundness),
-    ("bleed", check_bleed),
-    ("leaks", check_leaks),
-    ("expiry", check_expiry),
-    ("fork", check_fork),
-    ("timeout", check_timeout),
+_CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
+    (("exclusivity", "capacity", "server-count", "identity"), check_soundness),
+    (("bleed",), check_bleed),
+    (("leaks",), check_leaks),
+    (("expiry",), check_expiry),
+    (("fork",), check_fork),
+    (("timeout",), check_timeout),
 )
 
 
 def run_gates(scene: Scene, announce: Callable[[str], object]) -> Iterator[Finding]:
-    """Give what each check finds, one after the other; `announce` is told which one begins."""
-    for name, check in _CHECKS:
+    """Give what each check finds, one after the other; `announce` is told which one begins.
+
+    Raises what ends the bench, ConnectionFailedError and UsageError.
+    """
+    for names, check in _CHECKS:
         scene.check()
-        announce(name)
-        yield from check(scene)
+        announce(names[0])
+        yield from _run_check(scene, names, check)
+
+
+def _run_check(scene: Scene, names: Sequence[str], check: Check) -> Sequence[Finding]:
+    try:
+        return check(scene)
+    except (ConnectionFailedError, UsageError):
+        raise
+    except Exception as error:  # of a pool or a driver, which may raise anything
+        scene.check()
+        reason = f"the check came to no end: {type(error).__name__}: {one_line(str(error))}"
+        return [failed(name, reason) for name in names]
