@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from dbtool.bench.chaos import parse_faults
 from dbtool.bench.comparison import Facts, Observer, Order, ask_server, compare
@@ -30,6 +32,7 @@ from dbtool.cli.listing import print_listing
 from dbtool.cli.pool_progress import Progress, ProgressStatus
 from dbtool.cli.pool_report import require_plotting, write_html
 from dbtool.cli.pool_summary import show_details, summary_columns, summary_rows
+from dbtool.cli.rows import find_format
 from dbtool.environment import Environment
 from dbtool.errors import ExpectationError, GuardError, UsageError
 from dbtool.process import prepare_process
@@ -39,8 +42,12 @@ from dbtool.records import Record
 from dbtool.run.outputs import FileOutput, ResultOutput, open_file_output
 from dbtool.run.worker import Worker
 
+_T = TypeVar("_T")
+
 _ISOLATIONS = {None: None, "transaction": False, "session": True}
 _ARRIVALS = {"poisson": True, "constant": False}
+_MOST_THREADS = 10_000
+"""More of them take longer to start than most loads last."""
 
 
 class OutputRequest(Record):
@@ -84,13 +91,16 @@ class BenchRequest(Record):
 def run_bench(environment: Environment, request: BenchRequest, limits: Limits) -> None:
     """Run the test and write what it found; raises DbtoolError, an ExpectationError where a pool has failed."""
     judging = _Judging(environment, request.output)
+    find_format(request.output.format_name or "table", "--format")
     _check_options(request)
     console = Console(environment, quiet=request.output.quiet)
     chosen = choose_profile(environment, console, flag=request.profile, config=request.config).choice
     read_only = _decide_access(environment, chosen, request.writing)
     with _writing(environment, request.output) as output:
         bench = _Bench(environment, console, limits)
-        reports = bench.run(chosen.profile, request, read_only=read_only)
+        # What a user's own pool prints must not get among the rows.
+        with redirect_stdout(environment.stderr):
+            reports = bench.run(chosen.profile, request, read_only=read_only)
         output.write(reports)
     judging.judge(reports)
 
@@ -115,18 +125,34 @@ def _decide_access(environment: Environment, choice: Choice, writing: WriteReque
 
 def _check_options(request: BenchRequest) -> None:
     """Refuse what makes no sense, before anything is opened."""
+    for name in ("pool", "compare", "query", "writes", "chaos"):
+        text = getattr(request, name)
+        if text is not None and not text.strip():
+            raise UsageError(f"--{name} is empty: leave it out for what it is without")
     if request.pool is not None and request.compare is not None:
         raise UsageError("give --pool or --compare, not both")
     if request.query is not None and request.writes is not None:
         raise UsageError("give --query or --writes, not both: a mix brings its own statements")
-    if request.rate is not None and (request.think or request.rate <= 0):
-        raise UsageError("--rate has to be above 0, and goes without --think: requests arrive by themselves")
     if request.isolation not in _ISOLATIONS:
         raise UsageError(f"--isolation {request.isolation!r}: write transaction or session")
+    _check_load(request)
+
+
+def _check_load(request: BenchRequest) -> None:
+    rate = request.rate
+    if rate is not None and (not math.isfinite(rate) or rate <= 0):
+        raise UsageError(f"--rate {rate:g}: write a number above 0")
+    if rate is not None and request.think:
+        raise UsageError("--rate goes without --think: requests arrive by themselves")
     if request.arrivals not in _ARRIVALS:
         raise UsageError(f"--arrivals {request.arrivals!r}: write poisson or constant")
-    if request.duration <= 0:
-        raise UsageError("--duration has to be above 0")
+    if request.threads > _MOST_THREADS:
+        raise UsageError(f"--threads {request.threads}: at most {_MOST_THREADS:,} in each process")
+    if request.sweep is None and request.slo is not None:
+        raise UsageError("--slo goes with --sweep: it says which size is recommended")
+    for name, seconds in (("duration", request.duration), ("sweep-time", request.sweep_time)):
+        if seconds <= 0:
+            raise UsageError(f"--{name} has to be above 0")
 
 
 class _Bench:
@@ -145,18 +171,19 @@ class _Bench:
         prepare_process({profile.engine})
         try:
             with self._worker.signals():
-                order = self._make_order(profile, request, read_only=read_only)
+                order = self._within_limits(lambda: self._make_order(profile, request, read_only=read_only))
                 facts = connect_in_time(self._worker, self._limits, order.target, lambda: ask_server(order))
                 return self._compare(order, facts)
         finally:
             self._shown.close()
             self._worker.close()
 
+    def _within_limits(self, work: Callable[[], _T]) -> _T:
+        """Call on the worker what holds nothing yet: a secret's command, and a user's module, may take for ever."""
+        return self._worker.call(work, deadline=self._limits.deadline, late=self._limits.late)
+
     def _make_order(self, profile: Profile, request: BenchRequest, *, read_only: bool) -> Order:
-        deadline, late = self._limits.deadline, self._limits.late
-        target: Target = self._worker.call(
-            lambda: resolve(profile, self._environment, deadline=deadline), deadline=deadline, late=late
-        )
+        target = resolve(profile, self._environment, deadline=self._limits.deadline)
         connections = request.connections or target.pool.max_connections
         return Order(
             target=target,
