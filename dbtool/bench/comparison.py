@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,14 @@ class Setting(Record):
 def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> tuple[Report, ...]:
     """Test each pool and return its report, in the order that was asked for.
 
-    Raises UsageError and GuardError before anything is loaded, and what `stop` was given. Nothing stays
-    open, and nothing stays behind on the server.
+    Raises UsageError, GuardError, and QueryError for SQL that fails, before anything is loaded, and what
+    `stop` was given. Nothing stays open, and nothing stays behind on the server.
     """
     _require_room(order, facts)
     setting = Setting(order=order, facts=facts, settings=_make_settings(order), observer=observer, stop=stop)
     with _prepare_work(setting) as load:
         trials = [_make_trial(setting, load, subject) for subject in order.subjects]
+        _try_work(setting, load)
         _run_load(trials, load, observer)
         return tuple(_finish(setting, trial) for trial in trials)
 
@@ -103,16 +104,12 @@ def _make_settings(order: Order) -> SessionSettings:
 
 
 def ask_server(order: Order) -> Facts:
-    """Connect once, before anything else, and try the load's own SQL.
-
-    Raises ConnectionFailedError, ProfileError, and QueryError where the SQL fails.
-    """
+    """Connect once, before anything else; raises ConnectionFailedError and ProfileError."""
     settings = _make_settings(order)
     target, engine, probe = order.target, load_engine(order.target.engine), load_probe(order.target.engine)
     monitor = settings.replaced(application_name=f"{settings.application_name}-monitor")
     raw = connect_beside(target, monitor)
     try:
-        try_work(order.load.work, raw)
         is_direct, free = probe.is_direct(raw), probe.count_free(raw)
         server = engine.adopt(raw, target, monitor).facts().version
         return Facts(server=server, driver=_describe_driver(probe.drivers), is_direct=is_direct, free=free)
@@ -155,6 +152,12 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
         raise UsageError("--writes needs a table that every pool can see: a database in memory has none")
     with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name) as table:
         yield order.load.replaced(work=work.replaced(table=table))
+
+
+def _try_work(setting: Setting, load: Load) -> None:
+    """Try the load's SQL before it fails in every turn; how long it takes is no matter of the connect's limit."""
+    with closing(connect_beside(setting.order.target, setting.settings)) as connection:
+        try_work(load.work, connection)
 
 
 def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:

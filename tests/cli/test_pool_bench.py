@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Completed, profile_of, run_dbtool, start_dbtool
+from tests.servers.database import DatabaseAddress
 
 _SHORT = ("--duration", "50ms", "--warm-up", "0", "--threads", "2", "--connections", "2")
 _OWN_POOL = """
@@ -98,3 +99,15 @@ def test_the_deadline_holds_while_a_module_is_imported(sqlite_database: Path, tm
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(60)\n")
     done = _bench(*profile_of(sqlite_database), "--pool", "slow:make", "--timeout", "1s", cwd=tmp_path)
     assert (done.status, done.err) == (4, "dbtool: error: timed out: --timeout 1 s is over\n")
+
+
+def test_slow_sql_is_no_server_that_does_not_answer(postgres_database: DatabaseAddress) -> None:
+    url = f"{postgres_database.url}?connect_timeout=1"
+    done = _bench("-p", url, "--query", "select pg_sleep(3)", "--timeout", "2500ms")
+    assert (done.status, done.err) == (4, "dbtool: error: timed out: --timeout 2.5 s is over\n")
+
+
+def test_sql_that_fails_ends_the_run_before_it_begins(sqlite_database: Path) -> None:
+    done = _bench(*profile_of(sqlite_database), "--query", "selec 1")
+    assert (done.status, done.out) == (1, b"")
+    assert "syntax error" in done.err
