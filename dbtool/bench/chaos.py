@@ -75,10 +75,12 @@ def _paused(struck: Struck) -> Iterator[set[object]]:
         give_up = time.perf_counter() + _PATIENCE
         while struck.run.busy and time.perf_counter() < give_up:
             scene.stop.sleep(_LOOK_EVERY)
-        # All at once, so that each gets another one.
-        with borrowing(struck.pool, min(scene.threads, scene.size), work=scene.probe.identify) as borrowers:
+        # All at once, so that each gets another one; where every thread has its own, these would only add to them.
+        number = min(scene.threads, scene.size) if scene.subject.is_pool else 0
+        with borrowing(struck.pool, number, work=scene.probe.identify) as borrowers:
             wait_for_all(borrowers, _PATIENCE)
-        yield {borrower.result for borrower in borrowers if borrower.error is None}
+            known = {borrower.result for borrower in borrowers if borrower.has_connection}
+        yield known
     finally:
         control.resume()
 

@@ -89,6 +89,8 @@ class Sample(Record):
     """Of the pool that a process apart had for itself."""
     stuck: int = 0
     """Threads that did not come back."""
+    unserved: int = 0
+    """Requests that were due, and that no thread had begun when the time to end was over as well."""
 
     @property
     def throughput(self) -> float:
@@ -207,7 +209,8 @@ class _Runner:
     def _turn(self, intended: float | None) -> None:
         # The harness's own cost lies here: no call that is not needed.
         clock = time.perf_counter
-        started = clock() if intended is None else intended
+        asked = clock()
+        started = asked if intended is None else intended
         try:
             block = self._borrow()
             connection = block.__enter__()
@@ -235,7 +238,7 @@ class _Runner:
         self.state = _IDLE
         self.turns += 1
         self.last_success = done
-        self.tally.succeed(acquired - started, used - acquired, done - held, done - started)
+        self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)
 
     @staticmethod
     def _leave(block: Any, error: Exception) -> None:
@@ -264,6 +267,7 @@ class LoadRun:
         self._windows: list[Window] = []
         self._taken: tuple[float, float, list[Tally]] | None = None
         """The start, the end and the figures of the last tick, which a thread may be writing to just now."""
+        self._count_unserved: Callable[[], int] = lambda: 0
         self.started_at = 0.0
         """When the measuring began, on `time.perf_counter`."""
 
@@ -273,18 +277,28 @@ class LoadRun:
         barrier = threading.Barrier(load.threads + 1)
         threads = self._start_threads(barrier)
         barrier.wait()
-        self._observe(load.warm_up, watch, is_measured=False)
-        self.started_at = time.perf_counter()
-        before = [self._begin_measuring(runner) for runner in self._runners]
-        cpu = time.process_time()
-        self._observe(load.duration, watch, is_measured=True)
-        elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
-        cpu_share = cpu / elapsed if elapsed else 0.0
+        try:
+            before, elapsed, cpu_share = self._observe_all(watch)
+        except BaseException:
+            # Whoever watches has failed: the threads must not go on for nobody.
+            self.control.finish()
+            self._join(threads)
+            raise
         stuck = self._join(threads)
         # What was under way at the end, or had arrived in time, is counted, and so is the time that it took.
         elapsed = max(elapsed, max(runner.last_success for runner in self._runners) - self.started_at)
         turns = tuple(runner.turns - warm for runner, warm in zip(self._runners, before, strict=True))
         return self._sum_up(turns, sum(before), elapsed, cpu_share, stuck)
+
+    def _observe_all(self, watch: Callable[[Status], object]) -> tuple[list[int], float, float]:
+        """Return the turns of each thread's warm-up, the seconds of the rest, and the share of a core it took."""
+        self._observe(self._load.warm_up, watch, is_measured=False)
+        self.started_at = time.perf_counter()
+        before = [self._begin_measuring(runner) for runner in self._runners]
+        cpu = time.process_time()
+        self._observe(self._load.duration, watch, is_measured=True)
+        elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
+        return before, elapsed, cpu / elapsed if elapsed else 0.0
 
     def first_success_after(self, moment: float) -> float | None:
         """Return when some thread's latest turn ended well after a moment; None if none did yet."""
@@ -308,6 +322,7 @@ class LoadRun:
         arrivals = None
         if load.rate is not None:
             arrivals = Arrivals(load.rate, is_poisson=load.is_poisson, start=start, seed=load.seed)
+            self._count_unserved = lambda: arrivals.count_before(end)
 
         def work(runner: _Runner) -> None:
             barrier.wait()
@@ -386,10 +401,17 @@ class LoadRun:
         give_up = time.perf_counter() + (_STOPPED_GRACE if self.control.is_finished else _GRACE)
         if self._load.rate is None:
             self.control.finish()
+        self._wait_for(threads, give_up)
+        if not self.control.is_finished:
+            # The backlog does not end; those who serve it do, after their turns.
+            self.control.finish()
+            self._wait_for(threads, time.perf_counter() + _STOPPED_GRACE)
+        return sum(thread.is_alive() for thread in threads)
+
+    @staticmethod
+    def _wait_for(threads: Sequence[threading.Thread], give_up: float) -> None:
         for thread in threads:
             thread.join(max(0.0, give_up - time.perf_counter()))
-        self.control.finish()
-        return sum(thread.is_alive() for thread in threads)
 
     def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
         self._close_window()
@@ -404,6 +426,7 @@ class LoadRun:
             series=tuple(self._series),
             windows=tuple(self._windows),
             stuck=stuck,
+            unserved=self._count_unserved(),
         )
 
 

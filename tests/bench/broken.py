@@ -261,3 +261,17 @@ class WithoutLimits:
                 yield self._connection
             finally:
                 self._connection.rollback()
+
+
+class WearsOut(SoundPool):
+    """Has nothing to give any more after some time."""
+
+    def __init__(self, connect: Connect, *, max_connections: int, timeout: float) -> None:
+        super().__init__(connect, max_connections=max_connections, timeout=timeout)
+        self._lent = 0
+
+    def _take(self) -> list[Any]:
+        self._lent += 1
+        if self._lent > 1:
+            raise RuntimeError("worn out")
+        return super()._take()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.processes import wait_until
 
-_SECONDS = 20.0
+_SECONDS = 10.0
 
 
 def list_children() -> set[int]:
@@ -28,16 +28,18 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def list_bench_threads() -> list[str]:
-    """Return the bench's own threads that still run."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("bench-")]
+def list_bench_threads(before: set[threading.Thread]) -> list[str]:
+    """Return the bench's own threads that still run, and did not before."""
+    return [
+        thread.name for thread in threading.enumerate() if thread.name.startswith("bench-") and thread not in before
+    ]
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_running() -> Iterator[None]:
     """Fail a test that leaves a thread or a process of the bench behind; a server is no process of the bench."""
-    before = list_children()
+    before, threads = list_children(), set(threading.enumerate())
     yield
-    assert wait_until(lambda: not list_bench_threads(), seconds=_SECONDS), list_bench_threads()
+    assert wait_until(lambda: not list_bench_threads(threads), seconds=_SECONDS), list_bench_threads(threads)
     left = {pid for pid in list_children() - before if b"dbtool" in (Path("/proc") / str(pid) / "cmdline").read_bytes()}
     assert not left

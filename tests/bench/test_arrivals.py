@@ -37,3 +37,11 @@ def test_every_arrival_is_taken_by_one_thread() -> None:
     with ThreadPoolExecutor(4) as threads:
         taken = list(threads.map(lambda _: arrivals.take(), range(2000)))
     assert sorted(taken) == [float(number) for number in range(2000)]
+
+
+def test_what_nobody_has_taken_before_the_end_can_be_counted() -> None:
+    arrivals = Arrivals(8.0, is_poisson=False, start=5.0, seed=1)
+    assert arrivals.count_before(7.0) == 16
+    for _ in range(5):
+        arrivals.take()
+    assert (arrivals.count_before(7.0), arrivals.count_before(5.0)) == (11, 0)

@@ -305,3 +305,14 @@ def test_a_long_run_keeps_no_more_than_so_many_instants(monkeypatch: pytest.Monk
     sample = LoadRun(StubPool(), load_of(duration=0.5, tick=0.005)).run()
     assert 4 <= len(sample.series) <= 8
     assert sample.series[-1].at > 0.3
+
+
+def test_a_run_whose_watcher_fails_leaves_no_thread_behind() -> None:
+    def fail(_status: Status) -> None:
+        raise BrokenPipeError
+
+    run = LoadRun(StubPool(), load_of(duration=60.0))
+    with pytest.raises(BrokenPipeError):
+        run.run(fail)
+    assert run.control.is_finished
+    assert not run.busy

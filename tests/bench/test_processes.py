@@ -166,7 +166,7 @@ def test_a_process_that_dies_under_load_ends_the_load_with_an_error(
 def test_a_pool_that_cannot_be_made_there_is_an_error(sqlite_database: Path) -> None:
     scene = make_scene(sqlite_database, own("FailsInConstruction"))
     with pytest.raises(
-        UsageError, match="^--pool tests.bench.broken:FailsInConstruction made no pool: .* no pool today$"
+        UsageError, match=r"^--pool tests.bench.broken:FailsInConstruction made no pool: .* no pool today$"
     ):
         run_load_in_processes(scene, scene.load, 1, "load")
 

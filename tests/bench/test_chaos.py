@@ -1,0 +1,188 @@
+"""Faults on real servers: what they do to requests, and how long until all is well."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbtool.bench import chaos
+from dbtool.bench.chaos import parse_faults, require_faults, run_fault
+from dbtool.bench.report import ChaosResult
+from dbtool.bench.scene import Scene
+from dbtool.errors import InterruptedByUserError, UsageError
+from dbtool.profiles.model import TlsLevel
+from tests.bench.peers import served
+from tests.bench.scenes import make_scene, own
+from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
+from tests.servers.postgres import PostgresServer
+
+
+@pytest.fixture(autouse=True)
+def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the load before and after a fault short."""
+    monkeypatch.setattr(chaos, "_BEFORE", 0.5)
+    monkeypatch.setattr(chaos, "_AFTER", 1.5)
+
+
+def _scene(database: DatabaseAddress | Path, pool: str = "dbtool", **changes: Any) -> Scene:
+    return make_scene(database, pool, load={"threads": 6, "hold": 0.002}, **changes)
+
+
+@pytest.mark.slow
+def test_dbtools_pool_recovers_from_every_fault_and_loses_nothing_to_idle_connections_that_died(
+    postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
+) -> None:
+    def strike(case: tuple[DatabaseAddress, str]) -> ChaosResult:
+        address, fault = case
+        scene = _scene(address)
+        # A name of its own, or one fault would strike the other's connections.
+        tag = f"dbtool-bench-{fault}"
+        return run_fault(scene.replaced(settings=scene.settings.replaced(application_name=tag)), fault)
+
+    faults = ("kill-idle", "kill-busy", "blackhole", "latency")
+    cases = [(address, fault) for fault in faults for address in (postgres_database, mariadb_database)]
+    with ThreadPoolExecutor(4) as side_by_side:
+        results = dict(zip(cases, side_by_side.map(strike, cases), strict=True))
+    for (_, fault), result in results.items():
+        assert result.name == fault
+        assert result.recovery is not None, result
+        assert result.settled is not None, result
+        assert result.failures == 0 or fault == "kill-busy", result
+        if fault == "kill-idle":
+            assert result.detail.startswith("4 idle connections ended on the server")
+
+
+def test_a_request_that_was_running_is_lost_with_its_connection(postgres_database: DatabaseAddress) -> None:
+    result = run_fault(_scene(postgres_database), "kill-busy")
+    assert result.detail.startswith("4 connections ended on the server, as many as were in use")
+    assert 1 <= result.failures <= 10
+    assert "; the first: " in result.detail
+
+
+def test_idle_connections_are_ended_while_nobody_has_one_also_under_an_open_loop(
+    mariadb_database: DatabaseAddress,
+) -> None:
+    scene = _scene(mariadb_database)
+    result = run_fault(scene.replaced(load=scene.load.replaced(rate=400.0)), "kill-idle")
+    assert result.failures == 0
+
+
+def test_what_hung_through_a_fault_of_the_network_and_failed_then_is_counted(
+    postgres_database: DatabaseAddress,
+) -> None:
+    scene = make_scene(postgres_database, pool={"max_connections": 2, "timeout": 0.3}, load={"threads": 6})
+    result = run_fault(scene, "blackhole")
+    # Two threads hang, and the others wait three times for a connection until their deadline.
+    assert result.failures >= 4
+    assert "PoolTimeout" in result.detail
+    assert result.recovery is not None
+
+
+@pytest.mark.slow
+def test_the_profiles_own_command_restarts_the_server(
+    postgres: PostgresServer, postgres_database: DatabaseAddress
+) -> None:
+    def restart(connection: socket.socket) -> None:
+        postgres.stop()
+        postgres.start()
+        connection.sendall(b"done")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, served(listener, restart):
+        ask = f"import socket; socket.create_connection(('127.0.0.1', {listener.getsockname()[1]})).recv(4)"
+        scene = _scene(postgres_database)
+        target = scene.target.replaced(restart=(sys.executable, "-c", ask))
+        result = run_fault(scene.replaced(target=target), "restart")
+    assert result.detail.startswith(f"{sys.executable} restarted the server")
+    assert result.recovery is not None
+    assert result.recovery < 1.5
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("no-such-command-of-a-test",), "no-such-command-of-a-test: .*No such file"),
+        (("sh", "-c", "echo first >&2; exit 3"), "sh ended with status 3: first"),
+    ],
+)
+def test_a_restart_that_fails_ends_the_bench_with_its_reason(
+    command: tuple[str, ...], reason: str, sqlite_database: Path
+) -> None:
+    scene = _scene(sqlite_database)
+    started = time.monotonic()
+    with pytest.raises(UsageError, match=f"--chaos restart: {reason}"):
+        run_fault(scene.replaced(target=scene.target.replaced(restart=command)), "restart")
+    assert time.monotonic() - started < 20
+
+
+def test_the_end_of_the_bench_ends_a_fault(mariadb_database: DatabaseAddress) -> None:
+    scene = _scene(mariadb_database)
+    timer = threading.Timer(1.2, scene.stop.set, [InterruptedByUserError("stopped", signal_number=2)])
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(InterruptedByUserError):
+        run_fault(scene, "blackhole")
+    assert time.monotonic() - started < 20
+    timer.join()
+
+
+def test_what_limits_nothing_opens_no_more_than_it_may(postgres_database: DatabaseAddress) -> None:
+    scene = _scene(postgres_database, "none")
+    result = run_fault(scene, "kill-idle")
+    assert result.detail.startswith("4 idle connections ended")
+
+
+def test_a_fault_is_named_as_it_is_written(sqlite_database: Path, postgres_database: DatabaseAddress) -> None:
+    assert parse_faults("kill-idle, latency,") == ("kill-idle", "latency")
+    with pytest.raises(UsageError, match=r"--chaos 'kill-idl': there is no such fault.*kill-idle"):
+        parse_faults("kill-idl")
+    scene = make_scene(postgres_database)
+    require_faults(scene, ("kill-idle", "kill-busy", "blackhole", "latency"))
+    for changed, fault, reason in (
+        (scene, "restart", "does not say how"),
+        (scene.replaced(is_direct=False), "kill-busy", "behind a transaction pooler"),
+        (scene.replaced(target=scene.target.replaced(host="a,b")), "latency", "names several hosts"),
+        (scene.replaced(target=scene.target.replaced(tls=TlsLevel.VERIFY_FULL)), "blackhole", "verify-full"),
+        (make_scene(postgres_database, own("WithoutLimits")), "blackhole", "opens its own connections"),
+        (make_scene(sqlite_database), "blackhole", "there is no server"),
+    ):
+        with pytest.raises(UsageError, match=f"--chaos {fault}: .*{reason}"):
+            require_faults(changed, (fault,))
+
+
+@pytest.mark.timing
+def test_an_open_loop_shows_a_second_in_which_the_server_stood_still(
+    postgres: PostgresServer, postgres_database: DatabaseAddress
+) -> None:
+    scene = make_scene(postgres_database, load={"rate": 100.0, "is_poisson": False, "duration": 2.0, "hold": 0.0})
+
+    def stand_still() -> None:
+        time.sleep(0.5)
+        sql = f"SELECT pid FROM pg_stat_activity WHERE application_name = '{scene.tag}'"
+        # The postmaster too, which would start another process for a new connection.
+        for (pid,) in [*postgres.execute(sql), (postgres.pid,)]:
+            postgres.suspend(pid)
+        time.sleep(1.0)
+        postgres.resume_all()
+
+    with scene.open_pool() as opened, ThreadPoolExecutor(1) as aside:
+        standing = aside.submit(stand_still)
+        sample = scene.run_load(opened, scene.load, "load")
+        standing.result()
+    assert sample.whole.failures == 0
+    assert sample.whole.total.percentile(0.999) > 0.9
+    # All who arrived in that second waited, and not only those whose requests were under way.
+    assert sample.whole.total.percentile(0.75) > 0.3
+
+
+def test_mariadb_is_not_left_with_what_was_killed(mariadb: MariaDbServer, mariadb_database: DatabaseAddress) -> None:
+    run_fault(_scene(mariadb_database), "kill-idle")
+    rows = mariadb.execute("SELECT count(*) FROM information_schema.processlist WHERE db LIKE 'test%'")
+    assert rows == [(0,)]

@@ -1,0 +1,51 @@
+"""What is made of a load that is over."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbtool.bench import load as load_module
+from dbtool.bench.harness import measure_harness
+from dbtool.bench.load import LoadRun
+from dbtool.bench.summary import Run, list_notes, measure
+from tests.bench.scenes import make_scene
+from tests.bench.stubs import NullWork, StubPool, load_of
+
+
+def _run(pool: StubPool, **load: Any) -> Run:
+    scene = make_scene(Path(":memory:"), load={"threads": 2, "duration": 0.05})
+    sample = LoadRun(pool, load_of(**{"threads": 2, "hold": 0.0, "duration": 0.3, **load})).run()
+    harness = measure_harness(scene)
+    return Run(scene=scene, processes=1, samples=(sample,), harness=harness, is_client_bound=False)
+
+
+def test_requests_that_nobody_was_free_to_begin_are_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_module, "_GRACE", 0.1)
+    run = _run(StubPool(borrow=lambda: time.sleep(0.1)), rate=1000.0, is_poisson=False)
+    measures = measure(run)
+    assert measures.requests < 20
+    assert measures.requests + measures.failures == pytest.approx(300, abs=3)
+    assert list_notes(run) == (
+        f"{measures.failures} requests were due and never begun, for want of a free thread; they count as failures",
+    )
+
+
+def test_a_load_in_which_nothing_was_due_says_so() -> None:
+    run = _run(StubPool(), rate=0.1, is_poisson=False, warm_up=0.05)
+    assert (measure(run).requests, measure(run).failures) == (0, 0)
+    assert list_notes(run) == ("nothing was asked of the pool: no request was due in so short a time",)
+
+
+def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_module, "_GRACE", 1.5)
+    run = _run(StubPool(), rate=1000.0, is_poisson=False, threads=1, work=NullWork(lambda _: time.sleep(0.01)))
+    assert run.whole.acquire.percentile(0.99) > 1.0
+    assert measure(run).fairness.one_second_waits == 0
+
+
+def test_a_good_load_has_nothing_to_note() -> None:
+    assert list_notes(_run(StubPool())) == ()

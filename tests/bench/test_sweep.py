@@ -1,0 +1,73 @@
+"""The same load on pools of different sizes, and the size that it recommends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbtool.bench import sweep as sweep_module
+from dbtool.bench.report import Harness
+from dbtool.bench.subjects import BenchPool, Recipe, find_subject
+from dbtool.bench.sweep import SweepPlan, require_sizes, run_sweep
+from dbtool.bench.trial import Extras
+from dbtool.errors import UsageError
+from tests.bench.scenes import CHECKOUT, make_order, make_scene, own, run_order
+from tests.bench.simulated_pool import throughput
+from tests.bench.simulated_servers import find_optimum
+
+_POOL = "tests.bench.simulated_pool:make_pool"
+_SIZES = (1, 2, 4, 8, 16, 32)
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+def test_a_server_with_a_known_law_is_given_the_size_that_the_law_says(
+    sqlite_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "_WARM_UP", 0.05)
+    phases: list[str] = []
+    scene = make_scene(
+        sqlite_database, _POOL, load={"hold": 0.0, "threads": 4}, watch=lambda phase, _status: phases.append(phase)
+    )
+    sweep = run_sweep(scene, SweepPlan(sizes=_SIZES, seconds=0.8), Harness())
+    # The sizes of the sweep before it and after it are one step away.
+    assert find_optimum(throughput) == 11
+    assert sweep.recommended.max_connections is not None, sweep.recommended.reason
+    assert 8 <= sweep.recommended.max_connections <= 16
+    assert [result.connections for result in sweep.results] == list(_SIZES)
+    assert all(result.fitted and not result.client_bound for result in sweep.results)
+    assert phases[0] == f"sweep 1 of {2 * len(_SIZES)}"
+    assert phases[-1] == f"sweep {2 * len(_SIZES)} of {2 * len(_SIZES)}"
+
+
+def test_each_size_runs_on_the_way_up_and_on_the_way_down(
+    sqlite_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "_WARM_UP", 0.0)
+    sizes: list[int] = []
+    scene = make_scene(sqlite_database, _POOL)
+    make = scene.subject.make
+
+    def spy(recipe: Recipe) -> BenchPool:
+        sizes.append(recipe.pool.max_connections)
+        return make(recipe)
+
+    spying = scene.replaced(subject=scene.subject.replaced(make=spy))
+    sweep = run_sweep(spying, SweepPlan(sizes=(1, 2, 4), seconds=0.1), Harness())
+    assert sizes == [1, 2, 4, 4, 2, 1]
+    assert sweep.recommended.max_connections is None
+    assert "a fit needs" in sweep.recommended.reason
+
+
+@pytest.mark.parametrize(
+    ("pool", "reason"),
+    [("none", "none is no pool, and has no size"), (own("WithoutLimits"), "takes no max_connections")],
+)
+def test_what_has_no_size_is_not_swept(pool: str, reason: str, sqlite_database: Path) -> None:
+    order = make_order(sqlite_database, "dbtool", pool, extras=Extras(sweep=SweepPlan(sizes=(1, 2))))
+    with pytest.raises(UsageError, match=reason):
+        run_order(order)
+    with pytest.raises(UsageError, match=reason):
+        require_sizes(make_scene(sqlite_database, pool))
+    require_sizes(make_scene(sqlite_database, find_subject("dbtool", "sqlite", CHECKOUT)))
