@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from threading import Lock
 
@@ -26,3 +27,8 @@ class Arrivals:
             intended = self._next
             self._next += self._gap if self._source is None else self._source.expovariate(1 / self._gap)
         return intended
+
+    def count_before(self, end: float) -> int:
+        """Return about how many are still to come before a moment: those that nobody has taken."""
+        with self._lock:
+            return max(0, math.ceil((end - self._next) / self._gap))

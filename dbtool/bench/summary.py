@@ -64,7 +64,7 @@ def measure(run: Run) -> Measures:
     return Measures(
         throughput=whole.turns / run.elapsed if run.elapsed else 0.0,
         requests=whole.turns,
-        failures=whole.failures + sum(sample.stuck for sample in run.samples),
+        failures=whole.failures + sum(sample.stuck + sample.unserved for sample in run.samples),
         first_failure=whole.first_failure,
         reuse_ratio=max(0.0, 1 - run.connects.count / served) if served else 0.0,
         fairness=_find_least_fair(run),
@@ -135,4 +135,11 @@ def list_notes(run: Run) -> tuple[str, ...]:
     stuck = sum(sample.stuck for sample in run.samples)
     if stuck:
         notes.append(f"{stuck} threads did not come back from the pool or the server; they count as failures")
+    unserved = sum(sample.unserved for sample in run.samples)
+    if unserved:
+        notes.append(
+            f"{unserved:,} requests were due and never begun, for want of a free thread; they count as failures"
+        )
+    if not run.whole.turns and not run.whole.failures and not stuck and not unserved:
+        notes.append("nothing was asked of the pool: no request was due in so short a time")
     return tuple(notes)

@@ -46,14 +46,14 @@ class Tally:
         self.one_second_waits = 0
         self.stalled_releases = 0
 
-    def succeed(self, acquire: float, query: float, release: float, total: float) -> None:
-        """Count a turn; times in seconds."""
+    def succeed(self, acquire: float, query: float, release: float, total: float, waited: float) -> None:
+        """Count a turn; times in seconds. Of `acquire`, the pool was asked for a connection for `waited`."""
         self.turns += 1
         self.acquire.record(acquire)
         self.query.record(query)
         self.release.record(release)
         self.total.record(total)
-        if acquire > _STALLED and _ONE_SECOND[0] < acquire < _ONE_SECOND[1]:
+        if _ONE_SECOND[0] < waited < _ONE_SECOND[1]:
             self.one_second_waits += 1
         if release > _STALLED:
             self.stalled_releases += 1
