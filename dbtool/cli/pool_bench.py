@@ -263,7 +263,8 @@ def pool_bench(
         return
     from dbtool.cli.connecting import Limits  # noqa: PLC0415 - as every command's work
     from dbtool.cli.guarding import WriteRequest  # noqa: PLC0415
-    from dbtool.cli.pool_benching import BenchRequest, OutputRequest, run_bench  # noqa: PLC0415
+    from dbtool.cli.pool_benching import run_bench  # noqa: PLC0415
+    from dbtool.cli.pool_requests import BenchRequest, OutputRequest  # noqa: PLC0415
     from dbtool.process import process_environment  # noqa: PLC0415
 
     request = BenchRequest(
@@ -316,7 +317,8 @@ def merge(
     _debug: options.Debug = False,
 ) -> None:
     """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""
-    from dbtool.cli.pool_benching import OutputRequest, merge_files  # noqa: PLC0415
+    from dbtool.cli.pool_benching import merge_files  # noqa: PLC0415
+    from dbtool.cli.pool_requests import OutputRequest  # noqa: PLC0415
     from dbtool.process import process_environment  # noqa: PLC0415
 
     output = OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet)

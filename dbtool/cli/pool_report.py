@@ -6,8 +6,6 @@ import html
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
-from pathlib import Path
-from typing import BinaryIO
 
 from dbtool.bench.report import PASS, Report
 from dbtool.cli.pool_figures import (
@@ -43,7 +41,7 @@ from dbtool.cli.pool_words import (
 from dbtool.errors import UsageError
 from dbtool.formats.controls import escape_onto_one_line
 from dbtool.result import NUMBERS
-from dbtool.run.outputs import StreamOutput, open_file_output
+from dbtool.run.outputs import ResultOutput
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Nothing is fetched, and no script runs, whatever got into the page."""
@@ -55,20 +53,10 @@ def require_plotting() -> None:
         raise UsageError("a report in HTML needs matplotlib: pip install 'dbtool[report]'")
 
 
-def write_html(reports: Sequence[Report], target: Path | BinaryIO) -> None:
-    """Write the page to a file, which appears whole, or to a stream.
-
-    Raises UsageError without matplotlib, and OutputError where it cannot be written.
-    """
-    require_plotting()
-    page = make_page(reports).encode("utf-8", "backslashreplace")
-    output = open_file_output(target, "--html") if isinstance(target, Path) else StreamOutput(target, "--html")
-    try:
-        output.write(page)
-        output.commit()
-    except BaseException:
-        output.discard()
-        raise
+def write_html(reports: Sequence[Report], output: ResultOutput) -> None:
+    """Write the page, and finish the output; raises OutputError where it cannot be written."""
+    output.write(make_page(reports).encode("utf-8", "backslashreplace"))
+    output.commit()
 
 
 def make_page(reports: Sequence[Report]) -> str:

@@ -1,0 +1,115 @@
+"""How pool-bench is asked for, and kept apart from what a user's own pool does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Completed, profile_of, run_dbtool, start_dbtool
+from tests.servers.database import DatabaseAddress
+
+_SHORT = ("--duration", "50ms", "--warm-up", "0", "--threads", "2", "--connections", "2")
+_OWN_POOL = """
+import queue
+from contextlib import contextmanager
+
+print("imported")
+
+class Pool:
+    def __init__(self, connect, max_connections, timeout):
+        print("made")
+        self._connect, self._timeout = connect, timeout
+        self._free = queue.SimpleQueue()
+        for _ in range(max_connections):
+            self._free.put(None)
+
+    @contextmanager
+    def connection(self):
+        connection = self._free.get(timeout=self._timeout)
+        try:
+            connection = connection or self._connect()
+            yield connection
+        finally:
+            self._free.put(connection)
+
+def make(connect, *, max_connections, timeout):
+    return Pool(connect, max_connections, timeout)
+"""
+
+
+def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
+    return run_dbtool("pool-bench", *_SHORT, *arguments, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--rate", "nan"), "--rate nan: write a number above 0"),
+        (("--rate", "inf"), "--rate inf: write a number above 0"),
+        (("--rate", "0"), "--rate 0: write a number above 0"),
+        (("--rate", "5", "--think", "1ms"), "--rate goes without --think"),
+        (("--pool", ""), "--pool is empty"),
+        (("--compare", " "), "--compare is empty"),
+        (("--query", ""), "--query is empty"),
+        (("--writes", ""), "--writes is empty"),
+        (("--chaos", ""), "--chaos is empty"),
+        (("--slo", "5ms"), "--slo goes with --sweep"),
+        (("--sweep", "1,2", "--sweep-time", "0"), "--sweep-time has to be above 0"),
+        (("--duration", "0"), "--duration has to be above 0"),
+        (("--threads", "1000000"), "--threads 1000000: at most 10,000"),
+        (("--json", "nowhere/out.json"), "--json nowhere/out.json: cannot be written"),
+        (("--html", "nowhere/out.html"), "--html nowhere/out.html: cannot be written"),
+        (("--format", "yaml"), "--format 'yaml': there is no such format"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_runs(
+    arguments: tuple[str, ...], named: str, sqlite_database: Path
+) -> None:
+    done = _bench(*profile_of(sqlite_database), *arguments)
+    assert (done.status, done.out) == (74 if "cannot be written" in named else 2, b""), done.err
+    assert done.err.startswith(f"dbtool: error: {named}")
+    assert done.err.count("\n") == 1
+
+
+def test_what_a_users_own_pool_prints_is_not_among_the_rows(sqlite_database: Path, tmp_path: Path) -> None:
+    (tmp_path / "noisy.py").write_text(_OWN_POOL)
+    done = _bench(*profile_of(sqlite_database), "--pool", "noisy:make", "--format", "json", cwd=tmp_path)
+    assert [row["pool"] for row in json.loads(done.out)] == ["noisy:make"]
+    assert "imported\n" in done.err
+    assert "made\n" in done.err
+
+
+def test_a_module_that_takes_for_ever_to_import_can_be_stopped(sqlite_database: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
+    process = start_dbtool(
+        "pool-bench", *profile_of(sqlite_database), "--pool", "slow:make", home=tmp_path, cwd=tmp_path
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"begun\n"
+    process.send_signal(signal.SIGINT)
+    stopped = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - stopped < 10
+    assert (process.returncode, errors) == (130, b"dbtool: error: stopped by SIGINT\n")
+
+
+def test_the_deadline_holds_while_a_module_is_imported(sqlite_database: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(60)\n")
+    done = _bench(*profile_of(sqlite_database), "--pool", "slow:make", "--timeout", "1s", cwd=tmp_path)
+    assert (done.status, done.err) == (4, "dbtool: error: timed out: --timeout 1 s is over\n")
+
+
+def test_slow_sql_is_no_server_that_does_not_answer(postgres_database: DatabaseAddress) -> None:
+    url = f"{postgres_database.url}?connect_timeout=1"
+    done = _bench("-p", url, "--query", "select pg_sleep(3)", "--timeout", "2500ms")
+    assert (done.status, done.err) == (4, "dbtool: error: timed out: --timeout 2.5 s is over\n")
+
+
+def test_sql_that_fails_ends_the_run_before_it_begins(sqlite_database: Path) -> None:
+    done = _bench(*profile_of(sqlite_database), "--query", "selec 1")
+    assert (done.status, done.out) == (1, b"")
+    assert "syntax error" in done.err
