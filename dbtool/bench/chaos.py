@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from types import MappingProxyType
 
 from dbtool.bench.borrowers import borrowing, wait_for_all
@@ -32,6 +34,8 @@ _LATENCY = 0.02
 _IDLE_FOR = 0.05
 """Seconds between the death of idle connections and the next checkout."""
 _RESTART_PATIENCE = 60.0
+_MOST_SAID = 2000
+"""Bytes of what a command says that are read."""
 _PATIENCE = 10.0
 _BUSY_FOR = 0.2
 """Seconds of load before connections in use are ended."""
@@ -109,14 +113,33 @@ def _kill_busy(struck: Struck) -> str:
 
 def _restart(struck: Struck) -> str:
     command = struck.scene.target.restart
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, timeout=_RESTART_PATIENCE)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"--chaos restart: {command[0]}: {one_line(str(error))}") from error
-    if done.returncode:
-        said = one_line(done.stderr.decode("utf-8", "replace")) or "it said nothing"
-        raise UsageError(f"--chaos restart: {command[0]} ended with status {done.returncode}: {said}")
+    # No pipe: the server that the command starts may keep it open for good.
+    with TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+        except OSError as error:
+            raise UsageError(f"--chaos restart: {command[0]}: {one_line(str(error))}") from error
+        status = _wait_for(process, struck.scene)
+        if status:
+            errors.seek(0)
+            said = one_line(errors.read(_MOST_SAID).decode("utf-8", "replace")) or "it said nothing"
+            raise UsageError(f"--chaos restart: {command[0]} ended with status {status}: {said}")
     return f"{command[0]} restarted the server"
+
+
+def _wait_for(process: subprocess.Popen[bytes], scene: Scene) -> int:
+    """Return a command's status; it does not outlive the bench, nor its patience."""
+    give_up = time.perf_counter() + _RESTART_PATIENCE
+    try:
+        while (status := process.poll()) is None:
+            if time.perf_counter() > give_up:
+                raise UsageError(f"--chaos restart: it took longer than {_RESTART_PATIENCE:g} seconds")
+            scene.stop.sleep(_LOOK_EVERY)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return status
 
 
 def _blackhole(struck: Struck) -> str:
@@ -155,7 +178,8 @@ def _refuse_killing(scene: Scene) -> str | None:
 
 def _refuse_restart(scene: Scene) -> str | None:
     if scene.target.restart:
-        return None
+        command = scene.target.restart[0]
+        return None if shutil.which(command) else f"there is no command {command}"
     return f'profile {scene.target.name!r} does not say how: restart = ["command", ...]'
 
 

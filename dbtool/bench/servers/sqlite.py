@@ -29,7 +29,7 @@ def _identify(connection: Any) -> object:
 def _list_sessions(connection: Any, tag: str, known: Collection[object]) -> set[object] | None:  # noqa: ARG001 - the engines share one signature
     """Return the descriptors of the database's file, but for the asking connection's own."""
     path = ask(connection, "PRAGMA database_list")[0][2]
-    if not path or not _DESCRIPTORS.is_dir():
+    if not Path(path).is_file() or not _DESCRIPTORS.is_dir():
         return None
     target = os.path.realpath(path)
     descriptors = {entry.name for entry in _DESCRIPTORS.iterdir() if _read_link(entry) == target}
@@ -50,7 +50,11 @@ def _find_other(target: Target) -> Target | None:
 PROBE = Probe(
     drivers=(),
     identify=_identify,
-    identity="SELECT coalesce(nullif(file, ''), ':memory:') FROM pragma_database_list WHERE name = 'main'",
+    # The memory that a pool's connections share has a name, another one in each pool.
+    identity=(
+        "SELECT CASE WHEN coalesce(file, '') = '' OR file GLOB '/dbtool-*-*' THEN ':memory:' ELSE file END"
+        " FROM pragma_database_list WHERE name = 'main'"
+    ),
     canaries=(
         savepoint_canary("BEGIN"),
         Canary(

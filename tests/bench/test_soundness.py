@@ -1,0 +1,14 @@
+"""The gates that follow every connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbtool.bench.gates.soundness import check_soundness
+from dbtool.bench.report import PASS, SKIPPED
+from tests.bench.scenes import make_scene
+
+
+def test_a_database_in_memory_is_the_profiles_and_has_no_server_to_count_at() -> None:
+    gates = {finding.gate.name: finding.gate.status for finding in check_soundness(make_scene(Path(":memory:")))}
+    assert gates == {"exclusivity": PASS, "capacity": PASS, "server-count": SKIPPED, "identity": PASS}
