@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.chaos import run_fault
 from dbtool.bench.gates.bleed import check_bleed
 from dbtool.bench.gates.expiry import check_expiry
 from dbtool.bench.gates.leaks import check_leaks
@@ -38,8 +37,9 @@ GATES = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_lost() -> Iterator[None]:
-    """Close what a pool that loses its connections has left open."""
+def nothing_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait for no lost connection to go, and close those in the end."""
+    monkeypatch.setattr("dbtool.bench.gates.soundness._ORPHANS_LEAVE", 0.5)
     yield
     broken.LosesConnections.tidy()
 
@@ -73,7 +73,7 @@ def find_all(tmp_path: Path) -> Iterator[Callable[[Sequence[str]], list[set[str]
         assert time.monotonic() - started < 10
         return failures
 
-    with ThreadPoolExecutor(4) as side_by_side:
+    with ThreadPoolExecutor(6) as side_by_side:
         yield lambda pools: list(side_by_side.map(find, enumerate(pools)))
 
 
@@ -107,12 +107,6 @@ def test_a_pool_that_connects_under_its_lock_serialises_the_cold_storm(sqlite_da
     assert (sound.peak_connects, serial.peak_connects) == (8, 1)
 
 
-def test_a_pool_that_never_checks_hands_out_the_dead(postgres_database: DatabaseAddress) -> None:
-    hurt = run_fault(make_scene(postgres_database, own("NeverChecks")), "kill-idle")
-    assert hurt.failures > 0
-    assert "; the first: " in hurt.detail
-
-
 def test_a_nested_checkout_of_a_pool_without_a_deadline_is_a_deadlock(sqlite_database: Path) -> None:
     assert str(try_nesting(make_scene(sqlite_database, own("WaitsForEver")))).startswith("a deadlock: ")
     assert try_nesting(make_scene(sqlite_database, own("SoundPool"))) == "TimeoutError after 0.4 s"
@@ -124,11 +118,16 @@ def test_connections_that_a_pool_loses_count_against_it_and_not_against_the_next
 
 
 @pytest.mark.slow
-def test_dbtools_own_pool_passes_every_gate(any_database: DatabaseAddress | Path) -> None:
-    (report,) = run_order(make_order(any_database, "dbtool"))
-    assert {gate.name: gate.status for gate in report.gates} == dict.fromkeys(GATES, PASS)
-    assert report.verdict == PASS
-    assert report.measures.failures == 0
+def test_dbtools_own_pool_passes_every_gate(
+    sqlite_database: Path, postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
+) -> None:
+    orders = [make_order(database, "dbtool") for database in (sqlite_database, postgres_database, mariadb_database)]
+    with ThreadPoolExecutor(3) as side_by_side:
+        reports = [report for (report,) in side_by_side.map(run_order, orders)]
+    for report in reports:
+        assert {gate.name: gate.status for gate in report.gates} == dict.fromkeys(GATES, PASS), report.engine
+        assert report.verdict == PASS
+        assert report.measures.failures == 0
 
 
 def test_a_sound_pool_of_ones_own_passes_on_a_server(postgres_database: DatabaseAddress) -> None:

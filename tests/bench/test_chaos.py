@@ -6,7 +6,9 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from dbtool.bench import chaos
 from dbtool.bench.chaos import parse_faults, require_faults, run_fault
 from dbtool.bench.report import ChaosResult
 from dbtool.bench.scene import Scene
+from dbtool.bench.work import Work
 from dbtool.errors import InterruptedByUserError, UsageError
 from dbtool.profiles.model import TlsLevel
 from tests.bench.peers import served
@@ -23,6 +26,8 @@ from tests.bench.scenes import make_scene, own
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
+
+_NUMBERS = count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -36,54 +41,70 @@ def _scene(database: DatabaseAddress | Path, pool: str = "dbtool", **changes: An
     return make_scene(database, pool, load={"threads": 6, "hold": 0.002}, **changes)
 
 
-@pytest.mark.slow
-def test_dbtools_pool_recovers_from_every_fault_and_loses_nothing_to_idle_connections_that_died(
-    postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
-) -> None:
-    def strike(case: tuple[DatabaseAddress, str]) -> ChaosResult:
-        address, fault = case
-        scene = _scene(address)
-        # A name of its own, or one fault would strike the other's connections.
-        tag = f"dbtool-bench-{fault}"
+def _strike_all(cases: Mapping[str, tuple[Scene, str]]) -> dict[str, ChaosResult]:
+    """Strike side by side; each has a name of its own, or one fault would strike the other's connections."""
+
+    def strike(case: tuple[Scene, str]) -> ChaosResult:
+        scene, fault = case
+        tag = f"dbtool-bench-{next(_NUMBERS)}"
         return run_fault(scene.replaced(settings=scene.settings.replaced(application_name=tag)), fault)
 
-    faults = ("kill-idle", "kill-busy", "blackhole", "latency")
-    cases = [(address, fault) for fault in faults for address in (postgres_database, mariadb_database)]
     with ThreadPoolExecutor(4) as side_by_side:
-        results = dict(zip(cases, side_by_side.map(strike, cases), strict=True))
-    for (_, fault), result in results.items():
-        assert result.name == fault
+        return dict(zip(cases, side_by_side.map(strike, cases.values()), strict=True))
+
+
+@pytest.mark.slow
+def test_dbtools_pool_recovers_from_every_fault_and_loses_nothing_to_idle_connections_that_died(
+    postgres_database: DatabaseAddress, mariadb: MariaDbServer, mariadb_database: DatabaseAddress
+) -> None:
+    cases = {
+        f"{fault} {address.scheme}": (_scene(address), fault)
+        for fault in ("kill-idle", "kill-busy", "blackhole", "latency")
+        for address in (postgres_database, mariadb_database)
+    }
+    # All four connections are inside a statement at nearly every moment.
+    working, _ = cases["kill-busy postgresql"]
+    load = working.load.replaced(work=Work(sql="SELECT pg_sleep(0.02)"), hold=0.0)
+    cases["kill-busy postgresql"] = (working.replaced(load=load), "kill-busy")
+    results = _strike_all(cases)
+    for name, result in results.items():
+        assert result.name == name.partition(" ")[0]
         assert result.recovery is not None, result
         assert result.settled is not None, result
-        assert result.failures == 0 or fault == "kill-busy", result
-        if fault == "kill-idle":
+        assert result.failures == 0 or result.name == "kill-busy", result
+        if result.name == "kill-idle":
             assert result.detail.startswith("4 idle connections ended on the server")
+    # What was running was lost, and nothing else.
+    lost = results["kill-busy postgresql"]
+    assert lost.detail.startswith("4 connections ended on the server, as many as were in use")
+    assert 1 <= lost.failures <= 10
+    assert "; the first: " in lost.detail
+    rows = mariadb.execute("SELECT count(*) FROM information_schema.processlist WHERE db LIKE 'test%'")
+    assert rows == [(0,)]
 
 
-def test_a_request_that_was_running_is_lost_with_its_connection(postgres_database: DatabaseAddress) -> None:
-    result = run_fault(_scene(postgres_database), "kill-busy")
-    assert result.detail.startswith("4 connections ended on the server, as many as were in use")
-    assert 1 <= result.failures <= 10
-    assert "; the first: " in result.detail
-
-
-def test_idle_connections_are_ended_while_nobody_has_one_also_under_an_open_loop(
-    mariadb_database: DatabaseAddress,
+@pytest.mark.slow
+def test_faults_tell_other_pools_from_one_another(
+    postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
 ) -> None:
-    scene = _scene(mariadb_database)
-    result = run_fault(scene.replaced(load=scene.load.replaced(rate=400.0)), "kill-idle")
-    assert result.failures == 0
-
-
-def test_what_hung_through_a_fault_of_the_network_and_failed_then_is_counted(
-    postgres_database: DatabaseAddress,
-) -> None:
-    scene = make_scene(postgres_database, pool={"max_connections": 2, "timeout": 0.3}, load={"threads": 6})
-    result = run_fault(scene, "blackhole")
+    arriving = _scene(mariadb_database)
+    hurried = make_scene(postgres_database, pool={"max_connections": 2, "timeout": 0.3}, load={"threads": 6})
+    results = _strike_all(
+        {
+            "never checks": (_scene(postgres_database, own("NeverChecks")), "kill-idle"),
+            "limits nothing": (_scene(postgres_database, "none"), "kill-idle"),
+            "open loop": (arriving.replaced(load=arriving.load.replaced(rate=400.0)), "kill-idle"),
+            "short timeout": (hurried, "blackhole"),
+        }
+    )
+    assert results["never checks"].failures > 0
+    assert "; the first: " in results["never checks"].detail
+    assert results["limits nothing"].detail.startswith("4 idle connections ended")
+    assert results["open loop"].failures == 0
     # Two threads hang, and the others wait three times for a connection until their deadline.
-    assert result.failures >= 4
-    assert "PoolTimeout" in result.detail
-    assert result.recovery is not None
+    assert results["short timeout"].failures >= 4
+    assert "PoolTimeout" in results["short timeout"].detail
+    assert results["short timeout"].recovery is not None
 
 
 @pytest.mark.slow
@@ -133,12 +154,6 @@ def test_the_end_of_the_bench_ends_a_fault(mariadb_database: DatabaseAddress) ->
     timer.join()
 
 
-def test_what_limits_nothing_opens_no_more_than_it_may(postgres_database: DatabaseAddress) -> None:
-    scene = _scene(postgres_database, "none")
-    result = run_fault(scene, "kill-idle")
-    assert result.detail.startswith("4 idle connections ended")
-
-
 def test_a_fault_is_named_as_it_is_written(sqlite_database: Path, postgres_database: DatabaseAddress) -> None:
     assert parse_faults("kill-idle, latency,") == ("kill-idle", "latency")
     with pytest.raises(UsageError, match=r"--chaos 'kill-idl': there is no such fault.*kill-idle"):
@@ -180,9 +195,3 @@ def test_an_open_loop_shows_a_second_in_which_the_server_stood_still(
     assert sample.whole.total.percentile(0.999) > 0.9
     # All who arrived in that second waited, and not only those whose requests were under way.
     assert sample.whole.total.percentile(0.75) > 0.3
-
-
-def test_mariadb_is_not_left_with_what_was_killed(mariadb: MariaDbServer, mariadb_database: DatabaseAddress) -> None:
-    run_fault(_scene(mariadb_database), "kill-idle")
-    rows = mariadb.execute("SELECT count(*) FROM information_schema.processlist WHERE db LIKE 'test%'")
-    assert rows == [(0,)]

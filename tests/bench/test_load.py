@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -52,8 +53,11 @@ def test_thinking_is_no_part_of_a_turn() -> None:
 @pytest.mark.timing
 def test_an_open_loop_shows_a_second_in_which_the_server_stood_still() -> None:
     load = load_of(rate=200.0, is_poisson=False, duration=1.6, hold=0.0)
-    open_loop = LoadRun(StubPool(borrow=Stall(begin=0.3, end=1.3)), load).run()
-    closed_loop = LoadRun(StubPool(borrow=Stall(begin=0.3, end=1.3)), load.replaced(rate=None)).run()
+    with ThreadPoolExecutor(2) as side_by_side:
+        loads = (load, load.replaced(rate=None))
+        open_loop, closed_loop = side_by_side.map(
+            lambda one: LoadRun(StubPool(borrow=Stall(begin=0.3, end=1.3)), one).run(), loads
+        )
     # Half of the requests were to begin in that second, and only four had been sent.
     assert open_loop.whole.turns == pytest.approx(320, abs=2)
     assert open_loop.whole.total.percentile(0.999) > 0.9
