@@ -29,7 +29,7 @@ class Borrower:
         """When it asked, on `time.perf_counter`."""
         self.answered: float | None = None
         """When it got its connection, or an error instead."""
-        self.error: Exception | None = None
+        self.error: Exception | SystemExit | None = None
         self.result: object = None
         """What its work returned."""
         self._thread = threading.Thread(target=self._run, name="bench-borrower", daemon=True)
@@ -68,11 +68,25 @@ class Borrower:
                 self._settled.set()
                 if self._keeps:
                     self._release.wait()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # of a user's pool, which may do anything
             self.error = error
             self.answered = self.answered or time.perf_counter()
         finally:
             self._settled.set()
+
+
+def borrow_once(pool: BenchPool, work: Callable[[Any], object], *, patience: float = _PATIENCE) -> Any:
+    """Borrow on a thread of its own, as a pool may hang, and return what `work` returns.
+
+    Raises what the pool or the work raises, and TimeoutError after `patience` seconds.
+    """
+    borrower = Borrower(pool, work=work, keeps=False)
+    if not borrower.wait(patience):
+        raise TimeoutError(f"no connection, and no error, within {patience:g} s")
+    borrower.release()
+    if borrower.error is not None:
+        raise borrower.error
+    return borrower.result
 
 
 @contextmanager

@@ -214,7 +214,7 @@ class _Runner:
         try:
             block = self._borrow()
             connection = block.__enter__()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(error, clock() - started)
             return
         acquired = clock()
@@ -224,14 +224,14 @@ class _Runner:
             used = clock()
             if self._load.hold:
                 self._control.sleep(self._load.hold)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._leave(block, error)
             self._fail(error, clock() - started)
             return
         held = clock()
         try:
             block.__exit__(None, None, None)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._fail(error, clock() - started)
             return
         done = clock()
@@ -241,14 +241,14 @@ class _Runner:
         self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)
 
     @staticmethod
-    def _leave(block: Any, error: Exception) -> None:
+    def _leave(block: Any, error: BaseException) -> None:
         """Give the connection back after a failure, as a `with` statement would."""
         try:
             block.__exit__(type(error), error, error.__traceback__)
-        except Exception:  # the failure that is counted is the first one
+        except (Exception, SystemExit):  # the failure that is counted is the first one
             return
 
-    def _fail(self, error: Exception, total: float) -> None:
+    def _fail(self, error: BaseException, total: float) -> None:
         self.state = _IDLE
         self.failures += 1
         self.tally.fail(error, total)

@@ -39,6 +39,11 @@ class Run(Record):
         return sum(sample.elapsed for sample in self.samples) / self.processes
 
     @property
+    def is_dead(self) -> bool:
+        """Nobody came back from the pool or the server, with a connection or with an error."""
+        return not self.whole.turns and all(sample.stuck == len(sample.turns) for sample in self.samples)
+
+    @property
     def slices(self) -> Sequence[Sequence[Sample]]:
         """The samples of each slice, one from every process."""
         return [self.samples[start : start + self.processes] for start in range(0, len(self.samples), self.processes)]

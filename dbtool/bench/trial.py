@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from dbtool.bench.chaos import run_fault
-from dbtool.bench.gates import check_starvation, run_gates
+from dbtool.bench.gates import check_starvation, give_up_on, run_gates
 from dbtool.bench.harness import is_client_bound, measure_harness
 from dbtool.bench.histogram import Histogram
 from dbtool.bench.load import Load, Sample
@@ -69,15 +69,20 @@ class Trial:
             harness=self._harness,
             is_client_bound=self._is_client_bound,
         )
-        measures = measure(run)
-        findings = [*run_gates(scene, lambda name: announce(f"gates: {name}"))]
-        findings.append(check_starvation(scene, measures.fairness))
-        announce("measures")
-        histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
-        measures = self._complete(measures, histograms)
+        measures, histograms = measure(run), time_phases(run, Histogram())
+        chaos: tuple[ChaosResult, ...] = ()
+        sweep = None
+        if run.is_dead:
+            findings = [*give_up_on(scene)]
+        else:
+            findings = [*run_gates(scene, lambda name: announce(f"gates: {name}"))]
+            findings.append(check_starvation(scene, measures.fairness))
+            announce("measures")
+            histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
+            measures = self._complete(measures, histograms)
+            chaos = tuple(self._strike(name, announce) for name in extras.faults)
+            sweep = None if extras.sweep is None else run_sweep(scene, extras.sweep, self._harness)
         honesty = next((finding.timeout for finding in findings if finding.timeout is not None), None)
-        chaos = tuple(self._strike(name, announce) for name in extras.faults)
-        sweep = None if extras.sweep is None else run_sweep(scene, extras.sweep, self._harness)
         gates = tuple(finding.gate for finding in findings)
         return Report(
             pool=scene.subject.name,
@@ -113,7 +118,7 @@ class Trial:
         """Take a measure on this thread; None where the pool does not let it be taken."""
         try:
             return take()
-        except Exception:  # a pool may raise anything, and the load and the gates have told of it
+        except (Exception, SystemExit):  # a pool may raise anything, and the load and the gates have told of it
             self.scene.check()
             return None
 

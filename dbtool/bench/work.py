@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, Protocol, TypeAlias
 
 from dbtool.bench.servers.probe import tell
-from dbtool.errors import QueryError, one_line
+from dbtool.errors import DbtoolError, QueryError, one_line
 from dbtool.records import Record
 
 Use: TypeAlias = Callable[[Any], None]
@@ -102,7 +102,15 @@ def scratch_table(open_connection: Callable[[], Any], tag: str) -> Iterator[str]
         )
         yield name
     finally:
+        _drop(open_connection, name)
+
+
+def _drop(open_connection: Callable[[], Any], name: str) -> None:
+    try:
         _run_alone(open_connection, f"DROP TABLE IF EXISTS {name}")
+    except DbtoolError as error:
+        error.args = (f"{error}; the scratch table {name} may be left behind",)
+        raise
 
 
 def _run_alone(open_connection: Callable[[], Any], *statements: str) -> None:

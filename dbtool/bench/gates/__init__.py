@@ -12,11 +12,11 @@ from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.soundness import check_soundness
 from dbtool.bench.gates.starvation import check_starvation
 from dbtool.bench.gates.timeouts import check_timeout
-from dbtool.bench.gates.verdict import Finding, failed
+from dbtool.bench.gates.verdict import Finding, failed, skipped
 from dbtool.bench.scene import Scene
 from dbtool.errors import ConnectionFailedError, UsageError, one_line
 
-__all__ = ["Finding", "check_starvation", "run_gates"]
+__all__ = ["Finding", "check_starvation", "give_up_on", "run_gates"]
 
 Check: TypeAlias = Callable[[Scene], Sequence[Finding]]
 
@@ -41,12 +41,23 @@ def run_gates(scene: Scene, announce: Callable[[str], object]) -> Iterator[Findi
         yield from _run_check(scene, names, check)
 
 
+def give_up_on(scene: Scene) -> Sequence[Finding]:
+    """Return the findings for a pool that has left every thread of the load hanging: no gate could say more.
+
+    Raises ConnectionFailedError where the server does not answer either.
+    """
+    with scene.look():
+        reason = "the pool gave no thread a connection or an error before the load's time to end was over"
+    others = [name for names, _check in _CHECKS for name in names if name != "timeout"]
+    return [*(skipped(name, reason) for name in (*others, "starvation")), failed("timeout", reason)]
+
+
 def _run_check(scene: Scene, names: Sequence[str], check: Check) -> Sequence[Finding]:
     try:
         return check(scene)
     except (ConnectionFailedError, UsageError):
         raise
-    except Exception as error:  # of a pool or a driver, which may raise anything
+    except (Exception, SystemExit) as error:  # of a pool or a driver, which may raise anything
         scene.check()
         reason = f"the check came to no end: {type(error).__name__}: {one_line(str(error))}"
         return [failed(name, reason) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtool.bench.borrowers import Borrower
+from dbtool.bench.borrowers import borrow_once
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.report import Bleed
 from dbtool.bench.scene import Scene
@@ -36,21 +36,16 @@ def check_bleed(scene: Scene) -> Sequence[Finding]:
 def _try(scene: Scene, canary: Canary) -> Bleed:
     scene.check()
     with scene.open_pool(max_connections=1, timeout=_PATIENCE) as opened:
-        planted = Borrower(opened.pool, work=lambda connection: _plant(connection, canary), keeps=False)
-        if not planted.wait(_PATIENCE) or planted.error is not None:
-            return Bleed(state=canary.state, leaked=None, detail=f"could not be planted: {_describe(planted)}")
-        planted.release()
-        found = Borrower(opened.pool, work=lambda connection: has_leaked(connection, canary), keeps=False)
-        if not found.wait(_PATIENCE) or found.error is not None:
-            return Bleed(state=canary.state, leaked=None, detail=f"could not be looked for: {_describe(found)}")
-        found.release()
-        return Bleed(state=canary.state, leaked=bool(found.result))
+        step = "planted"
+        try:
+            borrow_once(opened.pool, lambda connection: _plant(connection, canary), patience=_PATIENCE)
+            step = "looked for"
+            leaked = borrow_once(opened.pool, lambda connection: has_leaked(connection, canary), patience=_PATIENCE)
+        except (Exception, SystemExit) as error:
+            return Bleed(state=canary.state, leaked=None, detail=f"could not be {step}: {one_line(str(error))}")
+        return Bleed(state=canary.state, leaked=bool(leaked))
 
 
 def _plant(connection: object, canary: Canary) -> None:
     for statement in canary.plant:
         tell(connection, statement)
-
-
-def _describe(borrower: Borrower) -> str:
-    return "no answer in time" if borrower.error is None else one_line(str(borrower.error))

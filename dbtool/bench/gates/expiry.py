@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from dbtool.bench.borrowers import borrow_once
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.scene import Opened, Scene
 
@@ -59,5 +60,5 @@ class _Trial:
 
 
 def _identify(scene: Scene, opened: Opened) -> object:
-    with opened.pool.connection() as connection:
-        return scene.probe.identify(connection)
+    found: object = borrow_once(opened.pool, scene.probe.identify)
+    return found

@@ -9,7 +9,7 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any
 
-from dbtool.bench.borrowers import borrowing, wait_for_all
+from dbtool.bench.borrowers import borrow_once, borrowing, wait_for_all
 from dbtool.bench.gates.verdict import BEHIND_POOLER, OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.load import Load, Sample
 from dbtool.bench.scene import Opened, Scene
@@ -225,5 +225,4 @@ def _check_repointing(scene: Scene) -> Finding | None:
 
 
 def _ask_identity(scene: Scene, opened: Opened) -> str:
-    with opened.pool.connection() as connection:
-        return str(ask_value(connection, scene.probe.identity))
+    return str(borrow_once(opened.pool, lambda connection: ask_value(connection, scene.probe.identity)))
