@@ -137,10 +137,9 @@ class Control:
         self._flowing.wait()
         return not self.is_finished
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than the run lasts."""
-        if seconds > 0:
-            self._finished.wait(seconds)
+    def sleep(self, seconds: float) -> bool:
+        """Sleep, but no longer than the run lasts; say whether that was long enough."""
+        return seconds <= 0 or not self._finished.wait(seconds)
 
 
 class _Runner:
@@ -222,8 +221,7 @@ class _Runner:
         try:
             self._use(connection)
             used = clock()
-            if self._load.hold:
-                self._control.sleep(self._load.hold)
+            is_whole = not self._load.hold or self._control.sleep(self._load.hold)
         except (Exception, SystemExit) as error:
             self._leave(block, error)
             self._fail(error, clock() - started)
@@ -236,6 +234,9 @@ class _Runner:
             return
         done = clock()
         self.state = _IDLE
+        if not is_whole:
+            # The run ended while it held its connection: counted, it would be a turn that took no time.
+            return
         self.turns += 1
         self.last_success = done
         self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)

@@ -146,5 +146,5 @@ def list_notes(run: Run) -> tuple[str, ...]:
             f"{unserved:,} requests were due and never begun, for want of a free thread; they count as failures"
         )
     if not run.whole.turns and not run.whole.failures and not stuck and not unserved:
-        notes.append("nothing was asked of the pool: no request was due in so short a time")
+        notes.append("no request came to its end, and hardly one began: it was too short for this load")
     return tuple(notes)

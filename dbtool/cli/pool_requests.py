@@ -16,8 +16,8 @@ from dbtool.records import Record
 
 ISOLATIONS = {None: None, "transaction": False, "session": True}
 _ARRIVALS = {"poisson": True, "constant": False}
-_MOST_THREADS = 10_000
-"""More of them take longer to start than most loads last."""
+_MOST_THREADS = 1000
+"""Beyond it the interpreter is what is measured, and each has its own histograms."""
 
 
 class OutputRequest(Record):

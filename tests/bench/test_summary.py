@@ -37,7 +37,13 @@ def test_requests_that_nobody_was_free_to_begin_are_failures(monkeypatch: pytest
 def test_a_load_in_which_nothing_was_due_says_so() -> None:
     run = _run(StubPool(), rate=0.1, is_poisson=False, warm_up=0.05)
     assert (measure(run).requests, measure(run).failures) == (0, 0)
-    assert list_notes(run) == ("nothing was asked of the pool: no request was due in so short a time",)
+    assert list_notes(run) == ("no request came to its end, and hardly one began: it was too short for this load",)
+
+
+def test_turns_that_the_end_cuts_short_are_not_counted() -> None:
+    run = _run(StubPool(), threads=4, hold=0.2, duration=0.5)
+    assert measure(run).requests == 8
+    assert measure(run).throughput == pytest.approx(16, abs=0.5)
 
 
 def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
         (("--slo", "5ms"), "--slo goes with --sweep"),
         (("--sweep", "1,2", "--sweep-time", "0"), "--sweep-time has to be above 0"),
         (("--duration", "0"), "--duration has to be above 0"),
-        (("--threads", "1000000"), "--threads 1000000: at most 10,000"),
+        (("--threads", "1000000"), "--threads 1000000: at most 1,000"),
         (("--json", "nowhere/out.json"), "--json nowhere/out.json: cannot be written"),
         (("--html", "nowhere/out.html"), "--html nowhere/out.html: cannot be written"),
         (("--format", "yaml"), "--format 'yaml': there is no such format"),
