@@ -27,7 +27,7 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F csv)
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F json)
 	$(call show,dbtool query -p demo "select * from orders where id = :id" -v id:=3 -F table)
-	$(call show,dbtool pool-bench -p demo --threads 8 --duration 500ms --warm-up 100ms)
+	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms)
 
 test: servers check ## check, then run all tests on real servers
 	$(BIN)/pytest
