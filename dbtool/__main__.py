@@ -10,8 +10,24 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+_INTERRUPTED = 130
+"""What a shell expects of a program that SIGINT has ended; the statuses' own table is not imported yet."""
+
+
 def main() -> None:
     """Run the command that the process was started with, and exit with its status."""
+    try:
+        status = _run()
+    except KeyboardInterrupt:  # while something is still being imported
+        status = _INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            _flush(stream)
+    # Nothing is left to close, and a thread that is stuck in a driver must not hold up the exit.
+    os._exit(status)
+
+
+def _run() -> int:
     if any("://" in argument for argument in sys.argv):
         from dbtool.process_title import hide_passwords  # noqa: PLC0415 - a URL in an argument is rare
 
@@ -21,11 +37,7 @@ def main() -> None:
         from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
 
         status = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            _flush(stream)
-    # Nothing is left to close, and a thread that is stuck in a driver must not hold up the exit.
-    os._exit(status)
+    return status
 
 
 def _answer_lightly() -> int | None:

@@ -88,7 +88,8 @@ class Trial:
             pool=scene.subject.name,
             profile=scene.target.name,
             engine=scene.target.engine,
-            verdict=FAIL if any(gate.status == FAIL for gate in gates) else PASS,
+            # A pool that served nobody has shown nothing.
+            verdict=PASS if measures.requests and all(gate.status != FAIL for gate in gates) else FAIL,
             environment=environment,
             load=describe_load(run),
             gates=gates,

@@ -39,9 +39,10 @@ class Judging:
 
 
 def require_pass(report: Report) -> None:
-    """Raise ExpectationError where a pool has failed a gate."""
+    """Raise ExpectationError where a pool has failed a gate, or served nobody."""
     failed = [f"{gate.name} ({gate.detail})" for gate in report.gates if gate.status == FAIL]
-    if failed:
+    if report.verdict == FAIL:
+        failed = failed or [f"no request was served; the first failure: {report.measures.first_failure}"]
         raise ExpectationError(f"pool {report.pool} failed: {'; '.join(failed)}")
 
 

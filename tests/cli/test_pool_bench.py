@@ -59,7 +59,7 @@ def reports(compared: Completed, directory: Path) -> list[dict[str, Any]]:
 def test_the_outcome_is_a_row_for_each_pool_and_the_details_go_to_stderr(compared: Completed) -> None:
     assert compared.status == 0, compared
     rows = [json.loads(line) for line in compared.lines]
-    assert [(row["pool"], row["verdict"], row["failed_gates"]) for row in rows] == [
+    assert [(row["pool"], row["verdict"], row["failed"]) for row in rows] == [
         ("dbtool", "pass", ""),
         ("none", "pass", ""),
     ]
@@ -143,7 +143,7 @@ def test_reports_are_merged_and_compared_with(reports: list[dict[str, Any]], dir
 def test_a_pool_of_ones_own_that_is_broken_ends_with_five_and_its_gates(sqlite_database: Path) -> None:
     done = _bench("--pool", f"{_BROKEN}Overshoots", "--json", "r.json", "-F", "json", database=sqlite_database)
     assert done.status == 5
-    assert json.loads(done.text)[0]["failed_gates"] == "capacity, timeout"
+    assert json.loads(done.text)[0]["failed"] == "capacity, timeout"
     last = done.err.splitlines()[-1]
     assert last.startswith(f"dbtool: error: pool {_BROKEN}Overshoots failed: capacity (4 connections were lent at once")
 
