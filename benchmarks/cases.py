@@ -171,7 +171,7 @@ def _postgres_csv_peers(places: Places) -> list[Contender]:
         _python("psycopg2 COPY", copy),
         _python("psycopg2 cursor + csv", cursor),
         _peer("usql", "usql", f"{url}?sslmode=disable", "--csv", "-c", QUERY),
-        _peer("hsql", "hsql", "-a", "postgres", url, "--csv", "-c", QUERY),
+        _peer("hsql", "hsql", "-a", "postgres", url, "--limit", "-1", "--csv", "-c", QUERY),
     )
 
 
@@ -180,7 +180,7 @@ def _sqlite_csv_peers(places: Places) -> list[Contender]:
     return _present(
         _peer("sqlite3", "sqlite3", "-csv", "-header", file, QUERY),
         _peer("sqlite-utils", "sqlite-utils", "query", file, QUERY, "--csv"),
-        _peer("hsql", "hsql", "-a", "sqlite", file, "--csv", "-c", QUERY),
+        _peer("hsql", "hsql", "-a", "sqlite", file, "--limit", "-1", "--csv", "-c", QUERY),
     )
 
 

@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 
 import psycopg2
 
-from dbtool.bench.load import Load, LoadRun
+from dbtool.bench.load import Load
+from dbtool.bench.load_run import LoadRun
 from dbtool.bench.opening import ConnectMeter
-from dbtool.bench.subjects import SUBJECTS, Recipe
+from dbtool.bench.recipe import Recipe
+from dbtool.bench.subjects import SUBJECTS
 from dbtool.bench.work import Work
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import Origin, Scope, Target

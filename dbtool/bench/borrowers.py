@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dbtool.bench.subjects import BenchPool
+from dbtool.bench.recipe import BenchPool
 
 _PATIENCE = 10.0
 """Seconds that a borrower gets to end before it is left behind."""

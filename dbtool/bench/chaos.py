@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.detour import refuse_detour, take_detour
-from dbtool.bench.load import LoadRun, Sample, Window
+from dbtool.bench.load import Sample, Window
+from dbtool.bench.load_run import LoadRun
 from dbtool.bench.proxy import Proxy
+from dbtool.bench.recipe import BenchPool
 from dbtool.bench.report import ChaosResult
 from dbtool.bench.scene import Scene
-from dbtool.bench.subjects import BenchPool
 from dbtool.bench.tally import merge_tallies
 from dbtool.errors import UsageError, one_line
 from dbtool.profiles.problems import suggest

@@ -14,10 +14,10 @@ from typing import Any
 from dbtool.bench.chaos import require_faults
 from dbtool.bench.load import Load, Status
 from dbtool.bench.opening import connect_beside
+from dbtool.bench.recipe import Subject
 from dbtool.bench.report import Report
 from dbtool.bench.scene import Scene, Stop
 from dbtool.bench.servers import load_probe
-from dbtool.bench.subjects import Subject
 from dbtool.bench.sweep import require_sizes
 from dbtool.bench.trial import Extras, Trial
 from dbtool.bench.work import Work, scratch_table, try_work

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbtool.bench.load import Load, LoadRun, Sample
+from dbtool.bench.load import Load, Sample
+from dbtool.bench.load_run import LoadRun
 from dbtool.bench.report import Harness
 from dbtool.bench.scene import Scene
 from dbtool.bench.work import Work

@@ -8,10 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dbtool.bench.load import Control, Load, LoadRun, Sample, Status
+from dbtool.bench.control import Control
+from dbtool.bench.load import Load, Sample, Status
+from dbtool.bench.load_run import LoadRun
 from dbtool.bench.opening import ConnectMeter, connect_beside
+from dbtool.bench.recipe import BenchPool, Recipe, Subject
 from dbtool.bench.servers import Probe, load_probe
-from dbtool.bench.subjects import BenchPool, Recipe, Subject, find_subject
+from dbtool.bench.subjects import find_subject
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target

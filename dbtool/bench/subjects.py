@@ -6,78 +6,24 @@ This is the one module that names other libraries; each is imported when it is a
 from __future__ import annotations
 
 import importlib.util
-import inspect
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from dbtool.bench.opening import ConnectMeter, Opener
+from dbtool.bench.own_pool import find_own_pool
+from dbtool.bench.recipe import Recipe, Subject
 from dbtool.databases import build_database
 from dbtool.dialects import DIALECTS
-from dbtool.engines.engine import SessionSettings
-from dbtool.errors import UsageError, one_line
-from dbtool.profiles.model import PoolSettings, Target
+from dbtool.errors import UsageError
+from dbtool.profiles.model import Target
 from dbtool.profiles.problems import suggest
-from dbtool.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class BenchPool(Protocol):
-    """A pool under test; `connection` may be called from any thread."""
-
-    def connection(self) -> AbstractContextManager[Any]:
-        """Return a block that has a DB-API connection."""
-
-    def close(self) -> None:
-        """Close every connection."""
-
-
-class Recipe(Record):
-    """What a pool is made from; times in seconds."""
-
-    target: Target
-    settings: SessionSettings
-    meter: ConnectMeter
-    working_directory: Path
-    """Where the user's own module is looked for."""
-
-    @property
-    def pool(self) -> PoolSettings:
-        """The limits that the pool has to keep."""
-        return self.target.pool
-
-    @property
-    def open(self) -> Opener:
-        """What opens one connection of the profile."""
-        return Opener(self.target, self.settings, self.meter)
-
-
-class Subject(Record):
-    """One kind of pool, and what it claims to do."""
-
-    name: str
-    make: Callable[[Recipe], BenchPool]
-    library: str | None = None
-    """The module that has to be installed."""
-    distribution: str | None = None
-    """What its version is found by."""
-    families: frozenset[str] = frozenset({"sqlite", "postgres", "mysql"})
-    is_pool: bool = True
-    """False where a thread has a connection of its own: nothing is limited, and nobody waits."""
-    has_timeout: bool = True
-    ages: bool = True
-    """It ends connections that are older than its setting says."""
-    idles: bool = False
-    """It ends connections that were unused for longer than its setting says, whatever else it keeps them for."""
-    takes_limits: bool = True
-    """Its limits can be set from outside."""
 
 
 class _DbtoolPool:
@@ -337,7 +283,7 @@ def find_subject(name: str, engine: str, working_directory: Path) -> Subject:
     Raises UsageError where there is none, its library is missing, or it cannot serve the engine.
     """
     if ":" in name:
-        return _find_own(name, working_directory)
+        return find_own_pool(name, working_directory)
     subject = SUBJECTS.get(name)
     if subject is None:
         guess = suggest(name, SUBJECTS)
@@ -350,63 +296,3 @@ def find_subject(name: str, engine: str, working_directory: Path) -> Subject:
     if subject.library is not None and importlib.util.find_spec(subject.library) is None:
         raise UsageError(f"--pool {name} needs a library that is not installed: pip install 'dbtool[bench]'")
     return subject
-
-
-def _find_own(name: str, working_directory: Path) -> Subject:
-    module_name, _, factory_name = name.partition(":")
-    if str(working_directory) not in sys.path:
-        sys.path.insert(0, str(working_directory))
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (Exception, SystemExit) as error:  # a script that was not meant to be imported
-        raise UsageError(f"--pool {name}: {type(error).__name__}: {one_line(str(error))}") from error
-    takes_limits = _takes_limits(name, factory)
-    return Subject(
-        name=name,
-        make=lambda recipe: _make_own(name, factory, recipe, takes_limits=takes_limits),
-        has_timeout=takes_limits,
-        ages=False,
-        takes_limits=takes_limits,
-    )
-
-
-def _takes_limits(name: str, factory: Any) -> bool:
-    """Say whether a factory takes what it is offered, rather than nothing at all."""
-    if not callable(factory):
-        raise UsageError(f"--pool {name}: a {type(factory).__name__} cannot be called to make a pool")
-    try:
-        signature = inspect.signature(factory)
-    except (TypeError, ValueError):
-        return True
-    for arguments, options in (((None,), {"max_connections": 1, "timeout": 1.0}), ((), {})):
-        try:
-            signature.bind(*arguments, **options)
-        except TypeError:
-            continue
-        return bool(arguments)
-    raise UsageError(f"--pool {name}: it has to take (connect, *, max_connections, timeout), or nothing")
-
-
-class _OwnPool:
-    """The user's pool; `close` is optional there."""
-
-    def __init__(self, pool: Any) -> None:
-        self.connection = pool.connection
-        self._pool = pool
-
-    def close(self) -> None:
-        close = getattr(self._pool, "close", None)
-        if close is not None:
-            close()
-
-
-def _make_own(name: str, factory: Callable[..., Any], recipe: Recipe, *, takes_limits: bool) -> BenchPool:
-    try:
-        if takes_limits:
-            limits = recipe.pool
-            pool = factory(recipe.open, max_connections=limits.max_connections, timeout=limits.timeout)
-        else:
-            pool = factory()
-        return _OwnPool(pool)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"--pool {name} made no pool: {type(error).__name__}: {one_line(str(error))}") from error

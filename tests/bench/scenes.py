@@ -10,10 +10,11 @@ from dbtool.bench.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.gates import check_starvation, run_gates
 from dbtool.bench.gates.verdict import Finding
 from dbtool.bench.load import Load
+from dbtool.bench.recipe import Subject
 from dbtool.bench.report import FAIL, Report
 from dbtool.bench.scene import Scene, Stop
 from dbtool.bench.servers import load_probe
-from dbtool.bench.subjects import Subject, find_subject
+from dbtool.bench.subjects import find_subject
 from dbtool.bench.tally import judge_fairness
 from dbtool.bench.trial import Extras
 from dbtool.bench.work import Work

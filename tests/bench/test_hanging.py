@@ -9,11 +9,11 @@ from typing import NoReturn
 
 import pytest
 
-from dbtool.bench import load as load_module
+from dbtool.bench import load_run
 from dbtool.bench.borrowers import borrow_once
-from dbtool.bench.load import LoadRun
+from dbtool.bench.load_run import LoadRun
+from dbtool.bench.recipe import Subject
 from dbtool.bench.report import FAIL, SKIPPED
-from dbtool.bench.subjects import Subject
 from tests.bench.scenes import list_failures, make_order, run_order
 from tests.bench.stubs import StubPool, load_of
 
@@ -38,8 +38,8 @@ def make_exiting_pool() -> StubPool:
 def test_a_pool_that_leaves_every_thread_hanging_fails_at_once(
     hang: Callable[[], object], sqlite_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_module, "_GRACE", 0.2)
-    monkeypatch.setattr(load_module, "_STOPPED_GRACE", 0.1)
+    monkeypatch.setattr(load_run, "_GRACE", 0.2)
+    monkeypatch.setattr(load_run, "_STOPPED_GRACE", 0.1)
     hanging = Subject(name="hanging", make=lambda _recipe: StubPool(borrow=hang))
     (report,) = run_order(make_order(sqlite_database).replaced(subjects=(hanging,)))
     assert (report.verdict, list_failures(report)) == (FAIL, {"timeout"})

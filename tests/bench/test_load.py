@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import load as load_module
-from dbtool.bench.load import Control, Load, LoadRun, Sample, Status, thin
+from dbtool.bench import load_run
+from dbtool.bench.control import Control
+from dbtool.bench.load import Load, Sample, Status, thin
+from dbtool.bench.load_run import LoadRun
+from dbtool.bench.recipe import BenchPool
 from dbtool.bench.report import Instant
-from dbtool.bench.subjects import BenchPool
 from tests.bench.stubs import Bottleneck, NullWork, Stall, StubPool, load_of
 from tests.servers.processes import wait_until
 
@@ -235,7 +237,7 @@ def test_a_run_that_is_over_is_not_begun_again() -> None:
 
 
 def test_a_thread_that_does_not_come_back_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "_GRACE", 0.2)
+    monkeypatch.setattr(load_run, "_GRACE", 0.2)
     numbers, freed = count(), threading.Event()
 
     def hang_once() -> None:
@@ -305,7 +307,7 @@ def test_a_thinned_series_keeps_every_failure_and_its_end() -> None:
 
 
 def test_a_long_run_keeps_no_more_than_so_many_instants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "LONGEST_SERIES", 8)
+    monkeypatch.setattr(load_run, "LONGEST_SERIES", 8)
     sample = LoadRun(StubPool(), load_of(duration=0.5, tick=0.005)).run()
     assert 4 <= len(sample.series) <= 8
     assert sample.series[-1].at > 0.3

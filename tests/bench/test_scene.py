@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.load import Control
+from dbtool.bench.control import Control
+from dbtool.bench.recipe import Recipe, Subject
 from dbtool.bench.scene import Stop
 from dbtool.bench.servers.probe import ask_value
-from dbtool.bench.subjects import Recipe, Subject
 from dbtool.errors import InterruptedByUserError
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import StubPool, load_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import load as load_module
+from dbtool.bench import load_run
 from dbtool.bench.harness import measure_harness
-from dbtool.bench.load import LoadRun
+from dbtool.bench.load_run import LoadRun
 from dbtool.bench.summary import Run, list_notes, measure
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import NullWork, StubPool, load_of
@@ -24,7 +24,7 @@ def _run(pool: StubPool, **load: Any) -> Run:
 
 
 def test_requests_that_nobody_was_free_to_begin_are_failures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "_GRACE", 0.1)
+    monkeypatch.setattr(load_run, "_GRACE", 0.1)
     run = _run(StubPool(borrow=lambda: time.sleep(0.1)), rate=1000.0, is_poisson=False)
     measures = measure(run)
     assert measures.requests < 20
@@ -47,7 +47,7 @@ def test_turns_that_the_end_cuts_short_are_not_counted() -> None:
 
 
 def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_module, "_GRACE", 1.5)
+    monkeypatch.setattr(load_run, "_GRACE", 1.5)
     run = _run(StubPool(), rate=1000.0, is_poisson=False, threads=1, work=NullWork(lambda _: time.sleep(0.01)))
     assert run.whole.acquire.percentile(0.99) > 1.0
     assert measure(run).fairness.one_second_waits == 0

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dbtool.bench import sweep as sweep_module
+from dbtool.bench.recipe import BenchPool, Recipe
 from dbtool.bench.report import Harness
-from dbtool.bench.subjects import BenchPool, Recipe, find_subject
+from dbtool.bench.subjects import find_subject
 from dbtool.bench.sweep import SweepPlan, require_sizes, run_sweep
 from dbtool.bench.trial import Extras
 from dbtool.errors import UsageError

@@ -12,9 +12,9 @@ from typing import Any
 from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.load import Load
+from dbtool.bench.recipe import BenchPool
 from dbtool.bench.scene import Opened, Scene
 from dbtool.bench.servers.probe import tell
-from dbtool.bench.subjects import BenchPool
 from dbtool.bench.work import Use
 
 _SECONDS = 0.2
