@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 
 from dbtool.bench.load import Load
+from dbtool.bench.recipe import Subject
 from dbtool.bench.servers import load_probe
-from dbtool.bench.subjects import Subject, find_subject
+from dbtool.bench.subjects import find_subject
 from dbtool.bench.work import Work
 from dbtool.cli.guarding import WriteRequest
 from dbtool.errors import UsageError
