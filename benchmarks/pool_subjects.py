@@ -97,7 +97,7 @@ class DbtoolStub(PooledDatabase, StubDatabase):  # type: ignore[misc]  # peewee 
     """dbtool's pool over the stub."""
 
 
-class PlayhouseStub(playhouse.pool.PooledDatabase, StubDatabase):  # type: ignore[misc]
+class PlayhouseStub(playhouse.pool.PooledDatabase, StubDatabase):  # type: ignore[misc]  # as above
     """peewee's pool over the stub."""
 
 

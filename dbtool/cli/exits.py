@@ -25,7 +25,7 @@ class ExitStatus(IntEnum):
     USAGE = 2, "The request cannot work: usage, profile, secret, wrong password, unknown database, TLS."
     CANNOT_CONNECT = 3, "No connection, and a later attempt may work: refused, unreachable, starting up, too many."
     TIMED_OUT = 4, "Out of time: `--timeout`, or the server's statement timeout."
-    UNEXPECTED_RESULT = 5, "An expectation failed (`--expect-rows`, `--expect-value`)."
+    UNEXPECTED_RESULT = 5, "An expectation failed (`--expect-rows`, `--expect-value`), or a pool (a gate, `--fail-if`)."
     REFUSED = 6, "A guard refused: protected, read-only (also the server's own), an unconfirmed write."
     INTERNAL = 70, "A fault in dbtool; the message says where to report it."
     OUTPUT_FAILED = 74, "The output could not be written."
