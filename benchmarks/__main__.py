@@ -131,26 +131,20 @@ def main() -> None:
     """Run the cases whose name holds `--only`, and write the table."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--only", default="", help="run the cases whose name holds this text")
-    parser.add_argument("--runs", type=int, help="runs of each contender, in place of the case's own number")
+    parser.add_argument("--runs", type=int, default=7, help="runs of each contender, after one to warm up")
     arguments = parser.parse_args()
     compileall.compile_dir(ROOT / "dbtool", quiet=1)
     lines = [
         "# Results\n",
-        f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs or 7} runs after a "
-        f"warm-up, of {arguments.runs or 3} without one for loading; the contenders of a case ran in turn.\n",
+        f"{_describe_machine()}. Whole processes, byte-compiled; medians of {arguments.runs} runs after a "
+        "warm-up; the contenders of a case ran in turn.\n",
         "| Work | Who | Wall s | CPU s | Peak MB | dbtool ÷ peer | Budget |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     with _places() as places:
         for case in list_cases(places):
             if arguments.only in case.name:
-                found = measure(
-                    case.contenders,
-                    _environment(places),
-                    runs=arguments.runs or case.runs,
-                    warm_up=case.warm_up,
-                )
-                for row in _rows(case, found):
+                for row in _rows(case, measure(case.contenders, _environment(places), runs=arguments.runs)):
                     print(row, flush=True)
                     lines.append(row)
     if not arguments.only:

@@ -38,8 +38,6 @@ class Case:
     budget: float | None = None
     memory: float | None = None
     ratio: float | None = None
-    runs: int = 7
-    warm_up: int = 1
 
 
 def _dbtool(*arguments: str) -> Contender:
@@ -150,8 +148,6 @@ def _loads(places: Places) -> Iterator[Case]:
             contenders=_present(_dbtool("query", "-q", "-p", profile, "-f", dump), client),
             ratio=ratio,
             memory=45,
-            runs=3,
-            warm_up=0,
         )
 
 

@@ -70,14 +70,12 @@ def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
     return Sample(used["wall"], used["cpu"], used["peak"])
 
 
-def measure(
-    contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int, warm_up: int
-) -> list[Measurement]:
-    """Run the contenders in turn, A B C A B C, so that a drifting machine is fair to all."""
+def measure(contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int) -> list[Measurement]:
+    """Run the contenders in turn, A B C A B C, so that a drifting machine is fair to all; the first turn warms up."""
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
-    for number in range(warm_up + runs):
+    for number in range(1 + runs):
         for contender in contenders:
             sample = run_once(contender, environment)
-            if number >= warm_up:
+            if number:
                 samples[contender.name].append(sample)
     return [Measurement(contender, samples[contender.name]) for contender in contenders]

@@ -85,9 +85,7 @@ def write_copy(path: Path) -> None:
 
 # pg_dump --rows-per-insert=100, and the statements of nearly a megabyte that mariadb-dump writes.
 @pytest.mark.parametrize("batch", [100, 5000])
-def test_memory_does_not_grow_with_the_script(
-    batch: int, any_database: DatabaseAddress | Path, tmp_path: Path
-) -> None:
+def test_memory_does_not_grow_with_the_script(batch: int, any_database: DatabaseAddress | Path, tmp_path: Path) -> None:
     write_dump(tmp_path / "dump.sql", batch=batch)
     profile = profile_of(any_database)
     execute(any_database, "CREATE TABLE t (n int, s text)")

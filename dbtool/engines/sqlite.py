@@ -275,7 +275,7 @@ def _translate_connect_error(error: BaseException, target: Target) -> DbtoolErro
 
 def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledSqliteDatabase:
     # Only a program's statements come again; for them the driver's own number holds.
-    cache = {} if settings.keeps_session else {"cached_statements": _SCRIPT_CACHE}
+    cache: dict[str, Any] = {} if settings.keeps_session else {"cached_statements": _SCRIPT_CACHE}
     return PooledSqliteDatabase(
         database_uri(target, settings),
         uri=True,
