@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -27,6 +27,18 @@ def parse_seconds(text: str | float) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def seconds(flag: str, explanation: str, *, panel: str | None = None, shown: str | bool = True) -> Any:
+    """Describe an option that takes a duration; `shown` is its default as people write it."""
+    return typer.Option(
+        flag,
+        metavar="DURATION",
+        parser=parse_seconds,
+        help=explanation,
+        show_default=shown,
+        rich_help_panel=panel,
+    )
 
 
 Profile: TypeAlias = Annotated[
@@ -63,23 +75,15 @@ FormatName: TypeAlias = Annotated[
 ]
 Wait: TypeAlias = Annotated[
     float | None,
-    typer.Option(
-        "--wait",
-        metavar="DURATION",
-        parser=parse_seconds,
-        help="Keep trying to connect for this long while the server may still come up.",
-        rich_help_panel=CONNECTING,
-    ),
+    seconds("--wait", "Keep trying to connect for this long while the server may still come up.", panel=CONNECTING),
 ]
 Timeout: TypeAlias = Annotated[
     float | None,
-    typer.Option(
-        "--timeout",
-        metavar="DURATION",
-        parser=parse_seconds,
-        help="One deadline for everything: secrets, connecting, statements, output.",
-        rich_help_panel=TIME,
-    ),
+    seconds("--timeout", "One deadline for everything: secrets, connecting, statements, output.", panel=TIME),
+]
+Confirm: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY),
 ]
 
 

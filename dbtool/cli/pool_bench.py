@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -34,6 +34,15 @@ EPILOG = """Examples:
 
   dbtool pool-bench merge host-a.json host-b.json
 """
+
+Html: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a report with figures, in HTML.", rich_help_panel=OUTPUT),
+]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Write the rows and no details.", rich_help_panel=options.COMMON),
+]
 
 app = typer.Typer(cls=LazyGroup, add_completion=False, invoke_without_command=True)
 
@@ -93,47 +102,19 @@ def pool_bench(
     ] = 1,
     duration: Annotated[
         float,
-        typer.Option(
-            "--duration",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="How long each pool is loaded.",
-            show_default="10s",
-            rich_help_panel=LOAD,
-        ),
+        options.seconds("--duration", "How long each pool is loaded.", panel=LOAD, shown="10s"),
     ] = 10.0,
     warm_up: Annotated[
         float,
-        typer.Option(
-            "--warm-up",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="Load before that, which counts for nothing.",
-            show_default="500ms",
-            rich_help_panel=LOAD,
-        ),
+        options.seconds("--warm-up", "Load before that, which counts for nothing.", panel=LOAD, shown="500ms"),
     ] = 0.5,
     hold: Annotated[
         float,
-        typer.Option(
-            "--hold",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="Keep each connection so much longer than its query takes.",
-            show_default="0s",
-            rich_help_panel=LOAD,
-        ),
+        options.seconds("--hold", "Keep each connection so much longer than its query takes.", panel=LOAD, shown="0s"),
     ] = 0.0,
     think: Annotated[
         float,
-        typer.Option(
-            "--think",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="Pause of a thread between two requests (closed loop).",
-            show_default="0s",
-            rich_help_panel=LOAD,
-        ),
+        options.seconds("--think", "Pause of a thread between two requests (closed loop).", panel=LOAD, shown="0s"),
     ] = 0.0,
     rate: Annotated[
         float | None,
@@ -173,23 +154,12 @@ def pool_bench(
     ] = None,
     sweep_time: Annotated[
         float,
-        typer.Option(
-            "--sweep-time",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="How long each size is loaded.",
-            show_default="3s",
-            rich_help_panel=MORE,
-        ),
+        options.seconds("--sweep-time", "How long each size is loaded.", panel=MORE, shown="3s"),
     ] = 3.0,
     slo: Annotated[
         float | None,
-        typer.Option(
-            "--slo",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="The longest wait for a connection (99th percentile) of a size that is recommended.",
-            rich_help_panel=MORE,
+        options.seconds(
+            "--slo", "The longest wait for a connection (99th percentile) of a size that is recommended.", panel=MORE
         ),
     ] = None,
     chaos: Annotated[
@@ -205,10 +175,7 @@ def pool_bench(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the whole report as JSON.", rich_help_panel=OUTPUT),
     ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a report with figures, in HTML.", rich_help_panel=OUTPUT),
-    ] = None,
+    html: Html = None,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -227,30 +194,16 @@ def pool_bench(
     write: Annotated[
         bool, typer.Option("--write", help="Allow the test on a protected profile.", rich_help_panel=SAFETY)
     ] = False,
-    confirm: Annotated[
-        str | None,
-        typer.Option(
-            "--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY
-        ),
-    ] = None,
+    confirm: options.Confirm = None,
     profile: options.Profile = None,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: Annotated[
         float | None,
-        typer.Option(
-            "--timeout",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="One deadline for everything.",
-            rich_help_panel=CONNECTING,
-        ),
+        options.seconds("--timeout", "One deadline for everything.", panel=CONNECTING),
     ] = None,
     format_name: options.FormatName = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Write the rows and no details.", rich_help_panel=options.COMMON),
-    ] = False,
+    quiet: Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
     """Test a connection pool under load: correct or not, fair or not, how fast, and how large it should be.
@@ -305,15 +258,9 @@ def merge(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the merged report as JSON.", rich_help_panel=OUTPUT),
     ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a report with figures, in HTML.", rich_help_panel=OUTPUT),
-    ] = None,
+    html: Html = None,
     format_name: options.FormatName = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Write the rows and no details.", rich_help_panel=options.COMMON),
-    ] = False,
+    quiet: Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
     """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""

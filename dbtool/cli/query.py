@@ -57,25 +57,14 @@ def query(
     write: Annotated[
         bool, typer.Option("--write", help="Allow writes on a protected profile.", rich_help_panel=SAFETY)
     ] = False,
-    confirm: Annotated[
-        str | None,
-        typer.Option(
-            "--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY
-        ),
-    ] = None,
+    confirm: options.Confirm = None,
     profile: options.Profile = None,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
     statement_timeout: Annotated[
         float | None,
-        typer.Option(
-            "--statement-timeout",
-            metavar="DURATION",
-            parser=options.parse_seconds,
-            help="The server's limit for each statement.",
-            rich_help_panel=TIME,
-        ),
+        options.seconds("--statement-timeout", "The server's limit for each statement.", panel=TIME),
     ] = None,
     format_name: options.FormatName = None,
     output: Annotated[

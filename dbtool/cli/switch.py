@@ -42,9 +42,7 @@ def switch(
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(
-            "--for", metavar="DURATION", parser=options.parse_seconds, help="Fall back by itself after this long."
-        ),
+        options.seconds("--for", "Fall back by itself after this long."),
     ] = None,
     shell: Annotated[
         str | None,

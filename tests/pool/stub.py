@@ -10,7 +10,7 @@ from typing import Any
 import peewee
 import playhouse.pool
 
-from dbtool.pool import PooledDatabase
+from dbtool.pool import PooledDatabase, PoolTimeout
 
 PATIENCE = 20.0
 """How long a test waits for what has to happen at once: a busy machine may take its time."""
@@ -257,3 +257,22 @@ class Borrower:
         """Give the connection back and wait until that is done."""
         self.let_go()
         self.call.result()
+
+
+def queue_up(pool: DbtoolPool, count: int) -> list[Borrower]:
+    """Let `count` borrowers join the queue one after the other."""
+    before = pool.stats().waiting
+    borrowers = []
+    for number in range(1, count + 1):
+        borrowers.append(Borrower(pool))
+        wait_for_waiters(pool, before + number)
+    return borrowers
+
+
+def use_if_possible(pool: DbtoolPool) -> None:
+    """Borrow a connection for a moment, unless the pool is full."""
+    try:
+        pool.connect()
+    except PoolTimeout:
+        return
+    pool.close()
