@@ -85,7 +85,9 @@ def _list_candidates(environment: Environment, console: Console, request: CheckR
         for file in catalog.files
         if file.problem
     ]
-    return [*unreadable, *(_find(catalog, entry.name) for entry in catalog.entries() if entry.engine)]
+    # What is left out is a base: it names no engine, and nothing is wrong with it while others extend it.
+    asked = [entry.name for entry in catalog.entries() if entry.engine or entry.problem]
+    return [*unreadable, *(_find(catalog, name) for name in asked)]
 
 
 def _find(catalog: Catalog, name: str) -> Profile | Finding:

@@ -95,6 +95,33 @@ def test_a_check_reports_all_and_its_status_is_the_worst(config: Path) -> None:
     assert profile("check", "local", "--all", config=config).status == 2
 
 
+def test_a_check_of_all_leaves_out_bases_and_nothing_that_is_wrong(tmp_path: Path) -> None:
+    config = tmp_path / "profiles.toml"
+    config.write_text(
+        """[profiles.base]
+busy_timeout = "1s"
+
+[profiles.good]
+extends = "base"
+engine = "sqlite"
+path = ":memory:"
+
+[profiles.typo]
+engine = "postgre"
+
+[profiles.empty]
+user = "app"
+"""
+    )
+    done = profile("check", "--all", "-F", "json", config=config)
+    assert {row["profile"]: row["status"] for row in json.loads(done.out)} == {
+        "good": "ok",
+        "typo": "failed",
+        "empty": "failed",
+    }
+    assert done.status == 2
+
+
 def test_a_check_for_ci_is_junit_xml(config: Path) -> None:
     done = profile("check", "--all", "-F", "junit", config=config)
     suite = ET.fromstring(done.out)  # noqa: S314 - what dbtool itself has written
