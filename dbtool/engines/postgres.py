@@ -102,7 +102,7 @@ class PostgresConnection:
             ) from error
 
     def _run_query(self, request: Request, rendered: Rendered, sink: Sink) -> Outcome:
-        if _may_be_copied(request) and self._raw.get_parameter_status("client_encoding") == "UTF8":
+        if self._may_be_streamed(request):
             in_transaction = self.transaction is not TransactionState.NONE
             if request.limit is None:
                 outcome = copy_rows(
@@ -119,6 +119,14 @@ class PostgresConnection:
         if self._cursor.closed:
             self._cursor = self._raw.cursor()
         return hold_rows(self._cursor, rendered.text, sink)
+
+    def _may_be_streamed(self, request: Request) -> bool:
+        """Say whether COPY, or a cursor, is worth trying; a failed transaction has no savepoint to try it behind."""
+        return (
+            _may_be_copied(request)
+            and self.transaction is not TransactionState.FAILED
+            and self._raw.get_parameter_status("client_encoding") == "UTF8"
+        )
 
     def _copy_in(self, text: bytes, data: Any) -> Outcome:
         feed = CopyFeed(data)

@@ -81,9 +81,9 @@ def copy_rows(
     lane = sink.lanes[0]
     with raw.cursor() as cursor:
         receiver = _Receiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
+        if in_transaction:
+            cursor.execute(_SAVE)
         try:
-            if in_transaction:
-                cursor.execute(_SAVE)
             if lane is not Lane.COPY_CSV:
                 receiver.columns = _describe(cursor, text, in_transaction=in_transaction)
             _receive(cursor, text, lane, receiver)
@@ -93,6 +93,9 @@ def copy_rows(
             if in_transaction:
                 cursor.execute(_GO_BACK)
             return None
+        except psycopg2.Error:
+            # Going back to the savepoint would bring a transaction to life again that the server has doomed.
+            raise
         except BaseException:
             _leave(cursor, in_transaction=in_transaction)
             raise
