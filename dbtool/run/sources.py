@@ -6,6 +6,7 @@ of it runs. A stream is read as far as the next statement needs, and no further.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -61,16 +62,21 @@ class Source(Record):
         if self.content is not None:
             yield _read_once(self.content)
         elif self.stream is not None:
-            yield _read_arriving(self.stream, check, self.head)
+            yield _read_arriving(self.stream, self.name, check, self.head)
         elif self.path is not None:
-            with _open_file(self.path, self.name) as file:
-                yield _read_arriving(file, check)
+            with _open_file(self.path, self.label) as file:
+                yield _read_arriving(file, self.label, check)
+
+    @property
+    def label(self) -> str:
+        """What an error about the source itself calls it."""
+        return self.name if self.path is None else _label_file(self.name)
 
     def open_copy_input(self, check: Check) -> Stream | None:
         """Return the data for a COPY that ends the script, if it has them elsewhere; `check` as in `open`."""
         if self.copy_input is None:
             return None
-        return Stream(_read_arriving(self.copy_input, check), _STANDARD_INPUT_NAME)
+        return Stream(_read_arriving(self.copy_input, _STANDARD_INPUT_NAME, check), _STANDARD_INPUT_NAME)
 
 
 def _read_once(content: bytes) -> Reader:
@@ -78,20 +84,30 @@ def _read_once(content: bytes) -> Reader:
     return lambda: remaining.pop() if remaining else b""
 
 
-def _read_arriving(stream: BinaryIO, check: Check, head: bytes = b"") -> Reader:
+def _read_arriving(stream: BinaryIO, label: str, check: Check, head: bytes = b"") -> Reader:
     waiting = [head] if head else []
-    return lambda: waiting.pop() if waiting else _read_some(stream, check)
+    return lambda: waiting.pop() if waiting else _read_some(stream, label, check)
 
 
-def _read_some(stream: BinaryIO, check: Check) -> bytes:
+def _read_some(stream: BinaryIO, label: str, check: Check) -> bytes:
     """Return what has arrived, b"" at the end; waits for something, also where the pipe would not."""
     # read1 returns what is there instead of waiting until a whole chunk has come.
     read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
     check()
-    _wait_for_arrival(stream, check)
-    while (data := read(_CHUNK)) is None:
+    with _blaming(label):
         _wait_for_arrival(stream, check)
+        while (data := read(_CHUNK)) is None:
+            _wait_for_arrival(stream, check)
     return data
+
+
+@contextmanager
+def _blaming(label: str) -> Iterator[None]:
+    """Turn what opening or reading a source raises into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{label}: cannot be read: {error.strerror}") from error
 
 
 def _wait_for_arrival(stream: BinaryIO, check: Check) -> None:
@@ -126,12 +142,24 @@ def from_arguments(texts: Sequence[str], copy_input: BinaryIO | None = None) -> 
 def from_file(path: Path, name: str) -> Source:
     """Return the source for a file that `-f` calls `name`; a small regular one is read at once.
 
-    Raises UsageError when it cannot be read.
+    A pipe is not opened yet: it gives what is in it once, and has to wait for who writes it. Raises
+    UsageError when the file cannot be read.
     """
-    with _open_file(path, name) as file:
-        if _is_small_file(file):
-            return Source(name=name, content=file.read())
+    with _blaming(_label_file(name)):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                if _is_small_file(file):
+                    return Source(name=name, content=file.read())
+        elif not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return Source(name=name, path=path)
+
+
+def _label_file(name: str) -> str:
+    return f"-f {name}"
 
 
 def from_stream(stream: BinaryIO) -> Source:
@@ -148,8 +176,9 @@ def look_into(source: Source, check: Check = _go_on) -> Source:
     if source.stream is None:
         return source
     if _is_small_file(source.stream):
-        return Source(name=source.name, content=source.stream.read())
-    head = _read_some(source.stream, check)
+        with _blaming(source.label):
+            return Source(name=source.name, content=source.stream.read())
+    head = _read_some(source.stream, source.label, check)
     return source.replaced(head=head) if head else Source(name=source.name, content=b"")
 
 
@@ -161,15 +190,9 @@ def _is_small_file(stream: BinaryIO) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size <= CHECKED_SIZE
 
 
-@contextmanager
-def _open_file(path: Path, name: str) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            if path.is_dir():
-                raise IsADirectoryError(21, "is a directory")
-            yield file
-    except OSError as error:
-        raise UsageError(f"-f {name}: cannot be read: {error.strerror}") from error
+def _open_file(path: Path, label: str) -> BinaryIO:
+    with _blaming(label):
+        return path.open("rb")
 
 
 def choose_sources(environment: Environment, arguments: Sequence[str], files: Sequence[str]) -> list[Source]:

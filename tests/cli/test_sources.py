@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMORY, profile_of, run_dbtool, start_dbtool, surroundings
+from tests.cli.running import MEMORY, SECONDS, profile_of, run_dbtool, start_dbtool, surroundings
 from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
@@ -65,6 +65,27 @@ def test_statements_of_a_stream_run_as_they_arrive(tmp_path: Path) -> None:
     query.stderr.close()
 
 
+def test_a_named_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    query = start_dbtool("query", *MEMORY, "-F", "value", "-f", "pipe", home=tmp_path)
+    with (tmp_path / "pipe").open("wb") as pipe:
+        pipe.write(b"select 'from a pipe'")
+    out, err = query.communicate(timeout=SECONDS)
+    assert (query.returncode, out, err) == (0, b"from a pipe\n", b"")
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0"])
+def test_what_a_shell_calls_a_file_may_be_a_pipe(path: str) -> None:
+    assert run_dbtool("query", *MEMORY, "-F", "value", "-f", path, stdin=b"select 7").out == b"7\n"
+
+
+def test_a_named_pipe_that_nobody_writes_to_is_left_at_the_deadline(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run_dbtool("query", *MEMORY, "-f", "pipe", "--timeout", "0.3", cwd=tmp_path)
+    assert (done.status, done.out) == (4, b"")
+    assert "--timeout 0.3 s" in done.err
+
+
 @pytest.mark.parametrize("sql", [b"", b"  \n\t ", b"-- nothing\n/* here */ ;;;\n"])
 def test_an_empty_script_does_nothing_and_says_so(sql: bytes, tmp_path: Path) -> None:
     piped = run_dbtool("query", *MEMORY, stdin=sql)
@@ -92,6 +113,12 @@ def test_percent_signs_go_through_with_and_without_parameters(any_database: Data
         "-v", "x=50%",
     )  # fmt: skip
     assert (bound.out, bound.err) == (b"5%s50%\n", "")
+
+
+def test_an_input_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "written").open("wb") as written:
+        done = run_dbtool("query", *MEMORY, stdin=written)
+    assert (done.status, done.err) == (2, "dbtool: error: standard input: cannot be read: Bad file descriptor\n")
 
 
 def test_commands_of_the_native_client_are_refused_by_name_with_line_and_cure(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -75,6 +76,45 @@ def test_a_pipe_is_read_no_further_than_it_has_to() -> None:
         assert pipe.asked == 1
         assert read() == b"select 2;"
         assert read() == b""
+
+
+def test_a_file_that_is_no_regular_one_is_opened_once_it_is_its_turn(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    source = from_file(pipe, "pipe")
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"select 1",))
+    writer.start()
+    assert read_all(source) == [b"select 1"]
+    writer.join()
+
+
+def test_a_pipe_that_may_not_be_read_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    # As another user's would be; the tests may run as root, whom nothing is denied.
+    monkeypatch.setattr(os, "access", lambda *_arguments, **_options: False)
+    with pytest.raises(UsageError, match="-f pipe: cannot be read: Permission denied"):
+        from_file(tmp_path / "pipe", "pipe")
+
+
+def test_an_error_of_the_run_is_not_taken_for_one_of_the_file(tmp_path: Path) -> None:
+    large = tmp_path / "large.sql"
+    large.write_bytes(b"y" * (CHECKED_SIZE + 1))
+    with pytest.raises(OSError, match="of the run"), from_file(large, "large.sql").open():
+        raise OSError("of the run")
+
+
+def test_a_file_that_has_gone_meanwhile_is_named(tmp_path: Path) -> None:
+    large = tmp_path / "large.sql"
+    large.write_bytes(b"y" * (CHECKED_SIZE + 1))
+    source = from_file(large, "large.sql")
+    large.unlink()
+    with pytest.raises(UsageError, match=r"-f large\.sql: cannot be read: No such file"):
+        read_all(source)
+    large.mkdir()
+    with pytest.raises(UsageError, match=r"-f large\.sql: cannot be read: Is a directory"):
+        read_all(source)
 
 
 def test_an_empty_pipe_holds_nothing() -> None:
