@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -41,20 +42,22 @@ def edit(environment: Environment, name: str | None, where: Where) -> None:
     except UsageError:
         _discard(draft)
         raise
+    except KeyboardInterrupt:
+        console.note(f"your text is in {draft}")
+        raise
     _discard(draft)
 
 
 def _discard(draft: Path) -> None:
-    draft.unlink(missing_ok=True)
-    draft.parent.rmdir()
+    """Remove a draft with what an editor left beside it; what cannot be removed must not fail an edit that is saved."""
+    shutil.rmtree(draft.parent, ignore_errors=True)
 
 
 def _edit_until_right(
     environment: Environment, console: Console, catalog: Catalog, source: Source, draft: Path
 ) -> None:
     while True:
-        _run_editor(environment, draft)
-        content = draft.read_bytes()
+        content = _run_editor(environment, draft)
         if content == source.content:
             console.note(f"nothing was changed in {source.path}")
             return
@@ -78,8 +81,11 @@ def _list_problems(environment: Environment, catalog: Catalog, source: Source, c
     return [str(problem) for problem in find_problems(environment, change, whole_file=True)]
 
 
-def _run_editor(environment: Environment, path: Path) -> None:
-    """Run $VISUAL or $EDITOR on a file, to its end. Raises UsageError where that fails."""
+def _run_editor(environment: Environment, path: Path) -> bytes:
+    """Run $VISUAL or $EDITOR on a file, to its end, and return what the file then holds.
+
+    Raises UsageError where that fails.
+    """
     variables = environment.variables
     written = variables.get("VISUAL") or variables.get("EDITOR") or _EDITOR
     try:
@@ -90,3 +96,7 @@ def _run_editor(environment: Environment, path: Path) -> None:
         raise UsageError(f"the editor {written!r} cannot be run: {reason}: set VISUAL or EDITOR") from None
     if status:
         raise UsageError(f"the editor {written!r} ended with status {status}: nothing was changed")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the editor {written!r} has left no file to read: nothing was changed") from error

@@ -272,6 +272,33 @@ def test_edit_offers_another_round_on_a_terminal(shell: Shell) -> None:
     assert shell.file.read_text() == '[profiles.a]\nengine = "mysql"\nport = 7\n'
 
 
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_who_leaves_at_the_question_is_told_where_the_text_is(shell: Shell, key: str) -> None:
+    text = shell.write('[profiles.a]\nengine = "mysql"\n').read_text()
+    shell.set_editor('echo "bad = 1" >> "$1"')
+    status, screen = shell.run_on_terminal("profile", "edit", answers={"Edit again? [Y/n]: ": key})
+    assert (status, shell.file.read_text()) == (130, text)
+    draft = Path(screen.rpartition("your text is in ")[2].split()[0])
+    assert draft.read_text().endswith("bad = 1\n")
+
+
+def test_an_editor_may_leave_a_backup(shell: Shell) -> None:
+    shell.write('[profiles.a]\nengine = "mysql"\n')
+    shell.variables["EDITOR"] = "sed -i.bak s/mysql/mariadb/"
+    done = shell.run("profile", "edit")
+    assert (done.status, shell.file.read_text()) == (0, '[profiles.a]\nengine = "mariadb"\n')
+    assert list(shell.scratch.iterdir()) == []
+
+
+def test_an_editor_that_removes_the_file_changes_nothing(shell: Shell) -> None:
+    text = shell.write('[profiles.a]\nengine = "mysql"\n').read_text()
+    shell.variables["EDITOR"] = "rm"
+    done = shell.run("profile", "edit")
+    assert (done.status, shell.file.read_text()) == (2, text)
+    assert done.err == "dbtool: error: the editor 'rm' has left no file to read: nothing was changed\n"
+    assert list(shell.scratch.iterdir()) == []
+
+
 def test_edit_puts_a_file_right_that_does_not_parse(shell: Shell) -> None:
     shell.write("[profiles.a\nengine = 'mysql'\n")
     shell.set_editor('sed -i "1s/a/a]/" "$1"; sed -i s/a]]/a]/ "$1"; sed -i "1s/.*/[profiles.a]/" "$1"')
