@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from enum import Enum, auto
+from typing import Literal
 
 from dbtool.durations import format_duration
 from dbtool.pool.dialling import Dialler
@@ -21,6 +23,15 @@ _RECLAIM_TIME = 0.25
 """How long a caller that must not wait still waits for what a dead thread had: it is on its way back."""
 
 
+class _Step(Enum):
+    """What is next for a caller that does not wait, where nothing is idle."""
+
+    OPEN = auto()
+    """To open a connection, in a place that is reserved."""
+    WAIT = auto()
+    """To wait for a moment after all: what a dead thread had is on its way back."""
+
+
 class Checkout(ABC):
     """The half of a pool that hands connections out."""
 
@@ -35,8 +46,8 @@ class Checkout(ABC):
     _refusals: Refusals
 
     @abstractmethod
-    def release(self, lease: Lease) -> None:
-        """Take a connection back."""
+    def release(self, lease: Lease, borrower: Borrower | None) -> None:
+        """Take a connection back, if it is still the borrower's."""
 
     @abstractmethod
     def keep(self) -> None:
@@ -103,13 +114,15 @@ class Checkout(ABC):
 
     def _acquire_at_once(self, lease: Lease | None, borrower: Borrower) -> Lease:
         while lease is None or not self._is_usable(lease):
-            lease = self._take_or_reserve(borrower)
-            if lease is None:
-                lease = self._dialler.open_here(borrower, self.keep)
-                if lease is not None:
-                    return lease
-            elif lease.is_orphaned:
+            step = self._take_or_reserve(borrower)
+            if step is _Step.WAIT:
                 return self._acquire_by(self._clock() + _RECLAIM_TIME, None, borrower)
+            if step is _Step.OPEN:
+                opened = self._dialler.open_here(borrower, self.keep)
+                if opened is not None:
+                    return opened
+            else:
+                lease = step
         return lease
 
     def _is_usable(self, lease: Lease) -> bool:
@@ -130,10 +143,10 @@ class Checkout(ABC):
             self._ledger.reused -= 1
         self._dialler.discard(lease, reason)
 
-    def _take_or_reserve(self, borrower: Borrower) -> Lease | None:
-        """Take an idle connection, or reserve the place for a new one (None); raises if there is neither.
+    def _take_or_reserve(self, borrower: Borrower) -> Lease | Literal[_Step.OPEN, _Step.WAIT]:
+        """Take an idle connection, or reserve the place for a new one, or find out that one is on its way back.
 
-        An orphan is returned as it is: not to be used, but to be waited for.
+        Raises if there is nothing of that.
         """
         ledger = self._ledger
         with ledger.lock:
@@ -143,10 +156,9 @@ class Checkout(ABC):
             failure, has_room = ledger.failure, ledger.has_room()
             if has_room and (failure is None or failure.is_permanent or self._clock() >= failure.retry_at):
                 ledger.opening += 1
-                return None
-            for lease in ledger.leases:
-                if lease.is_orphaned:
-                    return lease
+                return _Step.OPEN
+            if any(lease.is_orphaned for lease in ledger.leases):
+                return _Step.WAIT
         if has_room:
             raise self._refusals.make("the last attempt failed a moment ago")
         # A server that answers may be opening some of them for others.
@@ -275,7 +287,7 @@ class Checkout(ABC):
     def _give_up(self, waiter: Waiter) -> None:
         """Leave the queue for good, and pass on what was handed over meanwhile."""
         if not self._withdraw(waiter) and waiter.lease is not None:
-            self.release(waiter.lease)
+            self.release(waiter.lease, waiter.borrower)
 
     def _time_out(self, started: float) -> Exception:
         waited = self._clock() - started

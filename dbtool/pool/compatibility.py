@@ -19,7 +19,7 @@ def read_timeout(timeout: Any) -> float | None:
 
 
 class PlayhouseNames:
-    """Copies to look at: changing one changes nothing. Times are the wall clock's, as they were."""
+    """Settings, which may be assigned, and copies of the rest to look at. Times are the wall clock's, as they were."""
 
     _pool: ConnectionPool
     conn_key: Callable[[Any], Any] = staticmethod(id)
@@ -28,13 +28,28 @@ class PlayhouseNames:
     def _max_connections(self) -> int | None:
         return self._pool.options.max_connections
 
+    @_max_connections.setter
+    def _max_connections(self, most: int | None) -> None:
+        self._change(max_connections=most or None)
+
     @property
     def _stale_timeout(self) -> float | None:
         return self._pool.options.stale_timeout
 
+    @_stale_timeout.setter
+    def _stale_timeout(self, seconds: float | None) -> None:
+        self._change(stale_timeout=seconds)
+
     @property
     def _wait_timeout(self) -> float | None:
         return self._pool.options.timeout
+
+    @_wait_timeout.setter
+    def _wait_timeout(self, seconds: float | None) -> None:
+        self._change(timeout=seconds)
+
+    def _change(self, **changes: Any) -> None:
+        self._pool.replace_options(self._pool.options.replaced(**changes))
 
     @property
     def _in_use(self) -> dict[Any, PoolConnection]:

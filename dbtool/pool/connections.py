@@ -50,9 +50,12 @@ class ConnectionPool(Checkout):
         return self._ledger.options
 
     def replace_options(self, options: PoolOptions) -> None:
-        """Behave differently from now on."""
+        """Behave differently from now on; a higher limit serves those who wait."""
         with self._ledger.lock:
             self._ledger.replace_options(options)
+            # A pool that nobody has asked yet opens nothing of its own accord.
+            planned = self._planner.plan(self._clock()) if self._ledger.waiters else []
+        self._dialler.start(planned)
 
     def open_unpooled(self) -> Any:
         """Open a connection that the pool knows nothing of; raises what the driver raises."""
@@ -78,13 +81,20 @@ class ConnectionPool(Checkout):
             self._is_kept = False
             raise
 
-    def release(self, lease: Lease) -> None:
-        """Take a connection back: undo what its borrower left open, then hand it to whoever waits."""
+    def release(self, lease: Lease, borrower: Borrower | None) -> None:
+        """Take a connection back: undo what its borrower left open, then hand it to whoever waits.
+
+        Nothing happens if the borrower does not have it any more: it may be somebody else's by now.
+        """
+        if lease.holder is not borrower:
+            return
         is_settled, is_usable = self._settle(lease)
         ledger = self._ledger
         now = self._clock()
         held = now - lease.taken_at
         with ledger.lock:
+            if lease.holder is not borrower:
+                return
             lease.was_used = True
             is_kept = is_usable and lease.epoch == ledger.epoch and now < lease.expires_at
             if is_kept:
@@ -124,18 +134,17 @@ class ConnectionPool(Checkout):
         for lease in held:
             self._dialler.discard(lease, "abandoned")
 
-    def find_held_by(self, borrower: Borrower) -> Lease | None:
-        """Return the lease of what a borrower has."""
-        with self._ledger.lock:
-            return next((lease for lease in self._ledger.leases if lease.holder is borrower), None)
+    def list_held_by(self, borrower: Borrower) -> list[Lease]:
+        """Return the leases of what a borrower has, the oldest first."""
+        return [lease for lease in self.list_leases() if lease.holder is borrower]
 
-    def find(self, connection: Any) -> Lease | None:
-        """Return the lease of a connection that is out."""
+    def find(self, connection: Any) -> tuple[Lease | None, Borrower | None]:
+        """Return the lease of a connection that is out, and who has it."""
         with self._ledger.lock:
             for lease in self._ledger.leases:
                 if lease.connection is connection and lease.holder:
-                    return lease
-        return None
+                    return lease, lease.holder
+        return None, None
 
     def list_leases(self) -> list[Lease]:
         """Return every connection, the oldest first."""
@@ -150,7 +159,8 @@ class ConnectionPool(Checkout):
         """Take back what an ended thread or task had."""
         with self._ledger.lock:
             self._ledger.reclaimed += 1
-        self.release(lease)
+            borrower = lease.holder
+        self.release(lease, borrower)
 
     def sweep(self) -> float | None:
         """Close what is too old or idle, keep what has to be warm; say when to come again, None for never."""

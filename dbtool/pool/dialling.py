@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Thread
 from time import sleep
 
 from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import RETIRED, Borrower, Lease
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.planning import Planner, shorten
-from dbtool.pool.queue import Attempt, Waiter
+from dbtool.pool.queue import Attempt
+from dbtool.pool.threads import start_thread
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Dialler:
 
     def _start(self, attempt: Attempt) -> None:
         try:
-            Thread(target=self._run, args=(attempt,), name="dbtool-pool-dial", daemon=True).start()
+            start_thread(self._run, attempt, name="dbtool-pool-dial")
         except RuntimeError:
             # No more threads, or the interpreter is ending: late is better than never.
             attempt.is_single = True
@@ -185,9 +185,9 @@ class Dialler:
             is_wanted = bool(self._ledger.waiters) or not attempt.is_unwanted
             is_current = is_wanted and self._register(lease)
             if is_current:
-                waiter = attempt.waiter
                 self._planner.finish(attempt)
-                self._give(lease, waiter, now)
+                # To whoever has waited longest, though another's wait may have been why it was opened.
+                self._ledger.place(lease, now, is_checked=True)
                 planned = self._planner.plan(now)
         if not is_current:
             # Its place is free, and may be opened anew, only once the server has let go of it.
@@ -197,24 +197,16 @@ class Dialler:
                 planned = self._planner.plan(now)
         self.start(planned)
 
-    def _give(self, lease: Lease, waiter: Waiter | None, now: float) -> None:
-        """Hand a checked connection to the waiter it was got for, if that one still waits, else to the first."""
-        if waiter is not None and self._ledger.waiters.withdraw(waiter):
-            self._ledger.serve(waiter, lease, now, is_checked=True)
-        else:
-            self._ledger.place(lease, now, is_checked=True)
-
     def _ask(self, attempt: Attempt, lease: Lease) -> None:
         generation = self._ledger.generation
         is_alive = self._clock() < lease.unfit_at and self.is_answering(lease)
         now = self._clock()
         with self._ledger.lock:
-            waiter = attempt.waiter
             self._planner.finish(attempt)
             is_kept = is_alive and lease.epoch == self._ledger.epoch
             if is_kept:
                 lease.generation = generation
-                self._give(lease, waiter, now)
+                self._ledger.place(lease, now, is_checked=True)
             planned = self._planner.plan(now)
         self.start(planned)
         if not is_kept:

@@ -107,7 +107,8 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
 
     @_state.setter
     def _state(self, state: Any) -> None:
-        kind = ThreadStates if isinstance(state, threading.local) else States
+        # A kind of the program's own keeps its threads apart in some way: one state for all would mix them up.
+        kind = States if type(state) is peewee._ConnectionState else ThreadStates  # noqa: SLF001
         self._states: States = kind(self._pool.mailbox)
 
     def connect(self, reuse_if_open: bool = False) -> bool:
@@ -143,10 +144,7 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             raise peewee.OperationalError(_IN_TRANSACTION)
         if state.closed:
             return False
-        if self._has_own_checkin:
-            self._check_in_by_override(state)
-        else:
-            self._check_in(state)
+        self._return(state)
         return True
 
     def _check_out_by_override(self, state: State) -> None:
@@ -156,17 +154,27 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             connection = self._connect()
         finally:
             state.is_connecting = False
-        lease = self._pool.find_held_by(state.borrower)
-        if lease is None:
+        held = self._pool.list_held_by(state.borrower)
+        if not held:
             raise peewee.InterfaceError(_PAST_THE_POOL)
+        lease = next((lease for lease in held if lease.connection is connection), held[-1])
         state.take(lease)
         state.conn = connection
+        for other in held:
+            if other is not lease:
+                self._pool.release(other, state.borrower)
+
+    def _return(self, state: State) -> None:
+        if self._has_own_checkin:
+            self._check_in_by_override(state)
+        else:
+            self._check_in(state)
 
     def _check_in(self, state: State) -> None:
         try:
             lease = state.clear()
             if lease is not None:
-                self._pool.release(lease)
+                self._pool.release(lease, state.borrower)
         except BaseException:
             self._pool.recover(state.borrower)
             raise
@@ -192,12 +200,11 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         """Make a block that has a connection; it yields the driver's own."""
         return LeaseContext(self)
 
-    def _return_whatever_happens(self, *, is_silent: bool) -> None:
-        state = self._state
+    def _return_whatever_happens(self, state: State, *, is_silent: bool) -> None:
         is_in_transaction = bool(state.transactions)
         state.transactions = []
         if not state.closed:
-            self.close()
+            self._return(state)
         if is_in_transaction and not is_silent:
             raise peewee.OperationalError(_IN_TRANSACTION)
 
@@ -247,7 +254,7 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         Returns whether every connection came back within `timeout` seconds (None: for ever); one that comes
         back later is closed then. The caller's own is returned first.
         """
-        self._return_whatever_happens(is_silent=True)
+        self._return_whatever_happens(self._state, is_silent=True)
         return self._pool.shut_down(timeout)
 
     def open_unpooled(self) -> Any:
@@ -267,19 +274,19 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
 
     def _connect(self) -> Any:
         state = self._state
-        is_own, state.is_connecting = state.is_connecting, False
         # Called from outside, it is for a connection beside the thread's own.
-        return self._pool.acquire(state.borrower if is_own else Borrower(threading.get_ident())).connection
+        borrower = state.borrower if state.is_connecting else Borrower(threading.get_ident())
+        return self._pool.acquire(borrower).connection
 
     def _close(self, connection: Any, close_conn: bool = False) -> None:
-        lease = self._pool.find(connection)
+        lease, borrower = self._pool.find(connection)
         if close_conn:
             if lease is None:
                 self._close_raw(connection)
             else:
                 self._pool.discard(lease, "closed")
         elif lease is not None:
-            self._pool.release(lease)
+            self._pool.release(lease, borrower)
 
     def _dial(self) -> Any:
         return super(playhouse.pool.PooledDatabase, self)._connect()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Protocol, TypeAlias
 from weakref import ref
 
 from dbtool.pool.lease import Lease
+from dbtool.pool.threads import start_thread
 
 Mailbox: TypeAlias = SimpleQueue[Lease | None]
 """Orphans to take back, or None to look round. Its `put` may be called from a finaliser, whatever lock is held."""
@@ -40,7 +40,7 @@ def start_upkeep(pool: Kept, mailbox: Mailbox) -> bool:
     try:
         # The collector of a forgotten pool leaves the message that ends the thread.
         watched = ref(pool, lambda _: mailbox.put(None))
-        Thread(target=_keep, args=(watched, mailbox), name="dbtool-pool-upkeep", daemon=True).start()
+        start_thread(_keep, watched, mailbox, name="dbtool-pool-upkeep")
     except RuntimeError:
         return False
     return True
@@ -70,6 +70,6 @@ def _sweep(watched: ref[Kept]) -> float | None:
 def _reclaim(pool: Kept, lease: Lease) -> None:
     try:
         # The server may take its time to settle it, and other connections have to be seen to.
-        Thread(target=pool.reclaim, args=(lease,), name="dbtool-pool-reclaim", daemon=True).start()
+        start_thread(pool.reclaim, lease, name="dbtool-pool-reclaim")
     except RuntimeError:
         pool.reclaim(lease)

@@ -208,6 +208,36 @@ def test_a_checkout_of_ones_own_is_called_each_time(kind: Any, server: StubServe
     assert server.opened == 1
 
 
+def test_a_checkout_of_ones_own_may_try_twice(kind: Any, server: StubServer) -> None:
+    class OwnPool(kind):  # type: ignore[misc]
+        def _connect(self) -> StubConnection:
+            rejected = super()._connect()
+            self._close(rejected, close_conn=True)
+            connection: StubConnection = super()._connect()
+            return connection
+
+    pool = OwnPool("stub", server=server, max_connections=1)
+    for _ in range(2):
+        pool.connect()
+        pool.close()
+
+    assert server.opened == 3
+
+
+def test_a_checkout_of_ones_own_keeps_nothing_it_does_not_return(server: StubServer) -> None:
+    class OwnPool(DbtoolPool):
+        def _connect(self) -> StubConnection:
+            super()._connect()
+            connection: StubConnection = super()._connect()
+            return connection
+
+    pool = OwnPool("stub", server=server, max_connections=2)
+    with pool.connection_context():
+        assert pool.stats().in_use == 1
+
+    assert pool.stats().in_use == 0
+
+
 def test_a_check_in_of_ones_own_is_called_each_time(kind: Any, server: StubServer) -> None:
     returned: list[StubConnection] = []
 

@@ -69,6 +69,31 @@ class TestLimit:
         assert server.most <= 2
         assert not server.open
 
+    def test_that_is_raised_serves_those_who_wait(self, make_pool: MakePool, server: StubServer) -> None:
+        pool = make_pool(max_connections=1, timeout=20)
+        holder = Borrower(pool).start()
+        (waiting,) = queue_up(pool, 1)
+
+        pool.init("stub", max_connections=2, server=server)
+
+        assert waiting.has_connection()
+        waiting.finish()
+        holder.finish()
+
+    def test_can_be_assigned_as_programs_for_playhouse_do(self, make_pool: MakePool) -> None:
+        pool: Any = make_pool(max_connections=1, timeout=20)
+        holder = Borrower(pool).start()
+        (waiting,) = queue_up(pool, 1)
+
+        pool._max_connections = 2
+
+        assert waiting.has_connection()
+        waiting.finish()
+        holder.finish()
+        pool._stale_timeout, pool._wait_timeout = 30, None
+        options = pool._pool.options
+        assert (options.max_connections, options.stale_timeout, options.timeout) == (2, 30, None)
+
 
 class TestExclusivity:
     """One connection, one borrower."""
@@ -170,6 +195,30 @@ class TestReturn:
         assert broken.is_closed
         assert pool.stats().discarded == {"broken": 1}
         waiting.finish()
+
+    def test_behind_the_pools_back_does_not_give_it_to_two(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=2)
+        connection = take_connection(pool)
+        pool._close(connection)
+        pool.close()
+
+        borrowers = [Borrower(pool).start(), Borrower(pool).start()]
+
+        assert borrowers[0].connection is not borrowers[1].connection
+        for borrower in borrowers:
+            borrower.finish()
+
+    def test_behind_the_pools_back_leaves_the_next_borrower_alone(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=1)
+        connection = take_connection(pool)
+        pool._close(connection)
+        borrower = Borrower(pool).start()
+        connection.is_dirty = True
+
+        pool.close()
+
+        assert (connection.is_dirty, pool.stats().in_use) == (True, 1)
+        borrower.finish()
 
     def test_is_refused_in_the_middle_of_a_transaction(self, make_pool: MakePool) -> None:
         pool = make_pool()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dbtool.pool import dialling, upkeep
+from dbtool.pool import threads
 from tests.pool.conftest import MakePool
 from tests.pool.stub import (
     Borrower,
@@ -128,7 +128,7 @@ def test_starting_the_housekeeping_keeps_no_place(
 ) -> None:
     pool = make_pool(max_connections=1, timeout=timeout)
     with monkeypatch.context() as patch:
-        patch.setattr(upkeep, "Thread", _interrupted_thread(is_started=False))
+        patch.setattr(threads, "Thread", _interrupted_thread(is_started=False))
         _expect_interrupt(pool.connect)
 
     _assert_sound(pool)
@@ -142,7 +142,7 @@ def test_starting_a_helper_leaves_nobody_in_the_queue(
 ) -> None:
     pool = make_pool(max_connections=1, timeout=5)
     with monkeypatch.context() as patch:
-        patch.setattr(dialling, "Thread", _interrupted_thread(is_started=is_started))
+        patch.setattr(threads, "Thread", _interrupted_thread(is_started=is_started))
         _expect_interrupt(pool.connect)
 
     _assert_sound(pool)
@@ -171,7 +171,7 @@ def test_a_borrower_that_goes_leaves_its_helpers_to_those_who_wait(
     waiting = Borrower(pool)
     wait_for_waiters(pool, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(dialling, "Thread", _interrupted_thread(is_started=False))
+        patch.setattr(threads, "Thread", _interrupted_thread(is_started=False))
         _expect_interrupt(pool.manual_close)
 
     assert waiting.has_connection()

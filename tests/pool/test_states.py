@@ -7,8 +7,10 @@ import functools
 import os
 import threading
 import time
+from collections.abc import Generator
 from typing import Any
 
+import peewee
 import pytest
 
 from dbtool.errors import ConnectionFailedError
@@ -16,7 +18,17 @@ from dbtool.pool import PoolTimeout
 from dbtool.pool.lease import Borrower as BorrowerIdentity
 from tests.pool.children import fork, wait_for_child
 from tests.pool.conftest import MakePool
-from tests.pool.stub import Borrower, Call, DbtoolPool, Gate, StubServer, take_connection, wait_for_waiters, wait_until
+from tests.pool.stub import (
+    PATIENCE,
+    Borrower,
+    Call,
+    DbtoolPool,
+    Gate,
+    StubServer,
+    take_connection,
+    wait_for_waiters,
+    wait_until,
+)
 
 
 class TestThreads:
@@ -35,6 +47,16 @@ class TestThreads:
         connection = take_connection(pool)
 
         assert Call(pool.connection).result() is connection
+
+    def test_share_nothing_for_a_state_of_the_programs_own_kind(self, make_pool: MakePool) -> None:
+        class OwnState(peewee._ConnectionState):
+            """As a program keeps it per context, say."""
+
+        pool: Any = make_pool()
+        pool._state = OwnState()
+        pool.connect()
+
+        assert Call(pool.is_closed).result() is True
 
 
 class TestTasks:
@@ -228,6 +250,12 @@ class TestFork:
         assert wait_for_child(fork(use)) == 0
 
 
+def _block(pool: DbtoolPool) -> Generator[None, None, None]:
+    """Hold a connection for as long as the generator lasts, as a web framework's dependency does."""
+    with pool.connection_context():
+        yield
+
+
 class TestContext:
     """The block that has a connection."""
 
@@ -274,6 +302,39 @@ class TestContext:
         second.__exit__(None, None, None)
 
         assert (pool.stats().in_use, pool.stats().idle) == (0, 1)
+
+    def test_that_ends_in_another_thread_returns_what_it_took(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=2)
+        block, begun, over = _block(pool), threading.Event(), threading.Event()
+
+        def begin() -> None:
+            next(block)
+            begun.set()
+            over.wait(PATIENCE)
+
+        call = Call(begin)
+        assert begun.wait(PATIENCE)
+        connection = take_connection(pool)
+        pool._state.transactions.append(object())
+
+        block.close()
+
+        assert (pool.stats().in_use, pool.is_closed(), len(pool._state.transactions)) == (1, False, 1)
+        assert pool.connection() is connection
+        over.set()
+        call.result()
+        pool._state.transactions.clear()
+
+    def test_that_outlives_its_thread_ends_nobody_elses(self, make_pool: MakePool) -> None:
+        pool = make_pool(max_connections=2)
+        block = _block(pool)
+        Call(lambda: next(block)).result()
+        connection = take_connection(pool)
+
+        block.close()
+
+        assert pool.connection() is connection
+        assert wait_until(lambda: pool.stats().in_use == 1)
 
     def test_decorates(self, make_pool: MakePool) -> None:
         pool = make_pool()

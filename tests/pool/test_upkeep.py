@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -284,3 +287,30 @@ def test_the_thread_outlives_a_failure(make_pool: MakePool, caplog: pytest.LogCa
 
     assert wait_until(lambda: pool.stats().discarded.get("idle") == 1)
     assert "housekeeping" in caplog.text
+
+
+_LATE_PROGRAM = """
+import builtins, os
+from tests.pool.stub import DbtoolPool, StubServer
+
+class Program:
+    def __init__(self):
+        self.pool = DbtoolPool("stub", server=StubServer(), timeout={timeout})
+
+    def __del__(self, write=os.write):
+        self.pool.connect()
+        self.pool.close()
+        write(1, b"done")
+
+builtins.program = Program()  # what goes last
+"""
+
+
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_a_finaliser_may_use_the_pool_while_the_interpreter_ends(timeout: float | None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LATE_PROGRAM.format(timeout=timeout)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+
+    assert (done.stdout, done.stderr) == ("done", "")
