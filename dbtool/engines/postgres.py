@@ -29,6 +29,7 @@ from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_connecting import RawConnection, build_database, local_settings
 from dbtool.engines.postgres_copy_in import CopyFeed
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
+from dbtool.engines.postgres_notices import heard_to_the_end
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, QueryError, UsageError
@@ -130,7 +131,7 @@ class PostgresConnection:
 
     def _copy_in(self, text: bytes, data: Any) -> Outcome:
         feed = CopyFeed(data)
-        with self._raw.cursor() as cursor:
+        with heard_to_the_end(self._raw), self._raw.cursor() as cursor:
             try:
                 cursor.copy_expert(text, feed, 65536)
             except psycopg2.Error as error:

@@ -21,6 +21,7 @@ from dbtool.engines.leaving import CANCEL_PATIENCE
 from dbtool.engines.postgres_bytes import spell_bytes_as_hex
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_errors import DisplacedError
+from dbtool.engines.postgres_notices import heard_to_the_end
 from dbtool.result import Column, Kind, Lane, Sink
 
 _KINDS = {
@@ -79,7 +80,7 @@ def copy_rows(
     to learn them.
     """
     lane = sink.lanes[0]
-    with raw.cursor() as cursor:
+    with heard_to_the_end(raw), raw.cursor() as cursor:
         receiver = _Receiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
         if in_transaction:
             cursor.execute(_SAVE)
