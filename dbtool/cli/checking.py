@@ -10,7 +10,7 @@ from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.exits import ExitStatus, status_of
-from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.listing import choose_listing_format, print_listing, text_columns
 from dbtool.cli.rows import RowsRequest, open_output
 from dbtool.durations import format_duration
 from dbtool.engines.engine import ServerFacts, SessionSettings
@@ -25,6 +25,11 @@ from dbtool.run.session import Session
 from dbtool.run.worker import Worker
 
 _JUNIT = "junit"
+_COLUMNS = (
+    *text_columns("profile status server tls"),
+    Column("latency_ms", Kind.DECIMAL),
+    *text_columns("access problem"),
+)
 
 
 class CheckRequest(Record):
@@ -57,6 +62,8 @@ class Finding(Record):
 
 def check_profiles(environment: Environment, request: CheckRequest, limits: Limits) -> ExitStatus:
     """Check the profiles and print what was found; return the status that says the worst of it."""
+    if request.format_name != _JUNIT:
+        choose_listing_format(request.format_name, _COLUMNS)
     console = Console(environment)
     candidates = _list_candidates(environment, console, request)
     prepare_process({candidate.engine for candidate in candidates if isinstance(candidate, Profile)})
@@ -158,12 +165,7 @@ def _ask(session: Session) -> tuple[ServerFacts, float]:
 
 
 def _print_table(environment: Environment, findings: Sequence[Finding], format_name: str | None) -> None:
-    columns = [
-        *text_columns("profile status server tls"),
-        Column("latency_ms", Kind.DECIMAL),
-        *text_columns("access problem"),
-    ]
-    print_listing(environment, columns, [_describe(finding) for finding in findings], format_name=format_name)
+    print_listing(environment, _COLUMNS, [_describe(finding) for finding in findings], format_name=format_name)
 
 
 def _describe(finding: Finding) -> Row:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 
 from dbtool.cli.rows import RowsRequest, find_format, make_writer, open_output
 from dbtool.environment import Environment
+from dbtool.formats import Format, FormatOptions
 from dbtool.result import Column, Kind, Row
+
+
+def choose_listing_format(format_name: str | None, columns: Sequence[Column]) -> Format:
+    """Return the format of a listing; without a name it is a table, also in a pipe.
+
+    Raises UsageError where there is no such format, or where it cannot hold the columns: a command
+    that does more than list calls this before it does anything.
+    """
+    format_ = find_format(format_name or "table", "--format")
+    format_.make(BytesIO(), FormatOptions()).begin(columns)
+    return format_
 
 
 def print_listing(
     environment: Environment, columns: Sequence[Column], rows: Sequence[Row], *, format_name: str | None
 ) -> None:
-    """Write a listing to stdout; without a format it is a table, also in a pipe."""
+    """Write a listing to stdout; raises UsageError as `choose_listing_format` does."""
+    format_ = choose_listing_format(format_name, columns)
     output = open_output(environment, RowsRequest(), spool_at_once=False)
-    writer = make_writer(environment, RowsRequest(), find_format(format_name or "table", "--format"), output)
+    writer = make_writer(environment, RowsRequest(), format_, output)
     writer.begin(columns)
     writer.write_rows(rows)
     writer.end()

@@ -10,11 +10,10 @@ from pathlib import Path
 from dbtool.bench.conditions import Condition, judge_all, parse_condition, require_baseline
 from dbtool.bench.reading import read_report
 from dbtool.bench.report import FAIL, Report
-from dbtool.cli.listing import print_listing
+from dbtool.cli.listing import choose_listing_format, print_listing
 from dbtool.cli.pool_report import require_plotting, write_html
 from dbtool.cli.pool_requests import OutputRequest
 from dbtool.cli.pool_summary import show_details, summary_columns, summary_rows
-from dbtool.cli.rows import find_format
 from dbtool.environment import Environment
 from dbtool.errors import ExpectationError, UsageError
 from dbtool.run.outputs import ResultOutput, open_file_output
@@ -95,7 +94,7 @@ def writing(environment: Environment, request: OutputRequest) -> Iterator[Output
 
     Raises UsageError and OutputError for what could not be written, before it runs.
     """
-    find_format(request.format_name or "table", "--format")
+    choose_listing_format(request.format_name, summary_columns())
     if request.html is not None:
         require_plotting()
     with ExitStack() as files:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dbtool.cli.committing import commit, note_trust, require_valid
 from dbtool.cli.console import Console
-from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.listing import choose_listing_format, print_listing, text_columns
 from dbtool.cli.passwords import PasswordPlan, plan_keyring
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
@@ -42,6 +42,8 @@ def import_profiles(environment: Environment, request: ImportRequest) -> None:
     """Write what a source holds into a profile file; raises DbtoolError with nothing written."""
     if request.keyring and request.plain:
         raise UsageError("the password can be kept in one place only: pass --password-keyring or --plain")
+    columns = text_columns("profile setting outcome")
+    choose_listing_format(request.format_name, columns)
     console = Console(environment)
     catalog = open_catalog(environment, request.where)
     source = choose_file(environment, catalog, request.where)
@@ -53,7 +55,7 @@ def import_profiles(environment: Environment, request: ImportRequest) -> None:
         commit(environment, console, change, *work.plans)
     elif work.imported:
         require_valid(environment, console, change)
-    print_listing(environment, text_columns("profile setting outcome"), work.rows, format_name=request.format_name)
+    print_listing(environment, columns, work.rows, format_name=request.format_name)
     if work.imported and not request.dry_run:
         note_trust(environment, console, source, *work.imported)
     elif not work.imported:

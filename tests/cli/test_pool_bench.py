@@ -165,6 +165,8 @@ def test_a_pool_of_ones_own_that_is_broken_ends_with_five_and_its_gates(sqlite_d
         (("--fail-if", "speed > 1"), "there is no measure speed"),
         (("--baseline", "nowhere.json"), "nowhere.json cannot be read"),
         (("--writes", "120%"), "write a percentage"),
+        (("-F", "yaml"), "there is no such format"),
+        (("-F", "value"), "prints one column"),
     ],
 )
 def test_what_cannot_be_tested_is_refused_in_one_line(

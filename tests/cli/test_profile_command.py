@@ -122,6 +122,15 @@ user = "app"
     assert done.status == 2
 
 
+@pytest.mark.parametrize("format_name", ["yaml", "value"])
+def test_a_check_that_cannot_be_listed_connects_nowhere(format_name: str, tmp_path: Path) -> None:
+    config = tmp_path / "profiles.toml"
+    config.write_text('[profiles.new]\nengine = "sqlite"\npath = "new.db"\ncreate = true\n')
+    done = profile("check", "new", "-F", format_name, config=config)
+    assert (done.status, done.out, format_name in done.err) == (2, b"", True)
+    assert not (tmp_path / "new.db").exists()
+
+
 def test_a_check_for_ci_is_junit_xml(config: Path) -> None:
     done = profile("check", "--all", "-F", "junit", config=config)
     suite = ET.fromstring(done.out)  # noqa: S314 - what dbtool itself has written

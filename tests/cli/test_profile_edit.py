@@ -423,6 +423,13 @@ def test_an_import_lists_what_came_and_what_was_left_out(shell: Shell) -> None:
     assert "hunter2" not in done.text + shell.file.read_text()
 
 
+@pytest.mark.parametrize("format_name", ["yaml", "value"])
+def test_an_import_whose_outcome_cannot_be_listed_writes_nothing(shell: Shell, format_name: str) -> None:
+    done = shell.run("profile", "import", "postgresql://h/d", "--name", "a", "-F", format_name)
+    assert (done.status, done.out, shell.file.exists()) == (2, b"", False)
+    assert format_name in done.err
+
+
 def test_an_import_replaces_where_a_profile_connects_and_keeps_its_guard(shell: Shell) -> None:
     shell.write('[profiles.a]\nhost = "old" # here\nengine = "mysql"\nprotected = true\n')
     assert shell.run("profile", "import", "postgresql://new/d", "--name", "a", "--replace").status == 0
