@@ -28,12 +28,13 @@ _CRYPTOGRAPHY = "cryptography"
 
 
 def process_environment() -> Environment:
-    """Return this process's surroundings; raises UsageError where it has no working directory."""
-    config_directory, state_directory = _find_directories(sys.platform)
+    """Return this process's surroundings; raises UsageError where it has no home or working directory."""
+    home = _find_home()
+    config_directory, state_directory = _find_directories(sys.platform, home)
     return Environment(
         variables=dict(os.environ),
         working_directory=_find_working_directory(),
-        home=Path.home(),
+        home=home,
         config_directory=config_directory,
         state_directory=state_directory,
         stdin=_binary(sys.stdin, 0, "rb"),
@@ -45,6 +46,13 @@ def process_environment() -> Environment:
     )
 
 
+def _find_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise UsageError("this user has no home directory that could be found: set HOME") from error
+
+
 def _find_working_directory() -> Path:
     try:
         return Path.cwd()
@@ -52,20 +60,21 @@ def _find_working_directory() -> Path:
         raise UsageError(f"the working directory cannot be used: {error.strerror}") from error
 
 
-def _find_directories(platform: str) -> tuple[Path, Path]:
+def _find_directories(platform: str, home: Path) -> tuple[Path, Path]:
     """Return dbtool's own directories for configuration and state on this platform."""
     # What platformdirs does on Linux, without the 5 ms that importing it adds to every prompt.
     if platform == "linux":
-        return _xdg("XDG_CONFIG_HOME", ".config") / APPLICATION, _xdg("XDG_STATE_HOME", ".local/state") / APPLICATION
+        config, state = _xdg("XDG_CONFIG_HOME", home / ".config"), _xdg("XDG_STATE_HOME", home / ".local/state")
+        return config / APPLICATION, state / APPLICATION
     from platformdirs import user_config_path, user_state_path  # noqa: PLC0415 - earned only here
 
     return user_config_path(APPLICATION, appauthor=False), user_state_path(APPLICATION, appauthor=False)
 
 
-def _xdg(variable: str, standard: str) -> Path:
+def _xdg(variable: str, standard: Path) -> Path:
     """Return a base directory; the specification has a relative one ignored."""
     named = os.environ.get(variable, "")
-    return Path(named) if Path(named).is_absolute() else Path.home() / standard
+    return Path(named) if Path(named).is_absolute() else standard
 
 
 def _binary(stream: TextIO | None, descriptor: int, mode: Literal["rb", "wb"]) -> BinaryIO:

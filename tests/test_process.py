@@ -7,6 +7,8 @@ import sys
 import pytest
 from platformdirs import user_config_path, user_state_path
 
+from dbtool.cli.app import run
+from dbtool.errors import UsageError
 from dbtool.process import process_environment
 
 
@@ -21,3 +23,22 @@ def test_directories_are_those_that_platformdirs_would_name(named: str | None, m
     environment = process_environment()
     assert environment.config_directory == user_config_path("dbtool", appauthor=False)
     assert environment.state_directory == user_state_path("dbtool", appauthor=False)
+
+
+@pytest.fixture
+def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a user of whom the system knows nothing, as in a container that runs under any number."""
+
+    def know_nobody(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", know_nobody)
+
+
+@pytest.mark.usefixtures("without_home")
+def test_a_home_that_cannot_be_found_is_an_error_with_its_cure(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError, match="set HOME"):
+        process_environment()
+    assert run(["profile", "list"]) == 2
+    assert capsys.readouterr().err == "dbtool: error: this user has no home directory that could be found: set HOME\n"
