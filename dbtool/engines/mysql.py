@@ -102,9 +102,9 @@ class MySQLConnection:
             if self._was_cancelled or (self._timeout is not None and time.monotonic() - started >= self._timeout):
                 self._require_whole(statement)
             return outcome
-        except (pymysql.MySQLError, UnicodeDecodeError, LookupError) as error:
+        except (pymysql.MySQLError, UnicodeError, LookupError) as error:
             # A LookupError: the result comes in a character set that Python does not know.
-            if isinstance(error, UnicodeDecodeError | LookupError):
+            if isinstance(error, UnicodeError | LookupError):
                 self._leave(statement)
                 raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
             raise translate(error, statement) from error

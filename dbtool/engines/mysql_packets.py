@@ -19,6 +19,7 @@ from pymysql.constants import SERVER_STATUS
 from dbtool.records import Record
 
 _NULL, _FIELD, _ROW, _DELETED = 0xFC, 0xFD, 0xFE, 0xFF
+_MARKS = b"\xfb\xfc\xfd\xfe\xff"
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 _HEADER = 4
 _LARGEST = 0xFFFFFF
@@ -134,6 +135,8 @@ class Rewritten(Record, kw_only=False):
     rest: bytearray
     ended: bool
     """The next packet, whole or not, is not an ordinary row: the end, an error, or a row of 16 MB."""
+    is_sound: bool
+    """No value held a byte that stands for a separator: else it is not UTF-8, and the text is worthless."""
 
 
 def skip_rows(block: bytearray) -> tuple[bytearray, bool]:
@@ -154,6 +157,7 @@ def rewrite_rows(block: bytearray, fields: int) -> Rewritten:
     """Turn the whole row packets at the start of `block` into COPY text."""
     position, size, rows, ended = 0, len(block), 0, False
     in_row = range(fields - 1)
+    widths: list[int] = []
     while position + _HEADER < size:
         length = block[position] | block[position + 1] << 8 | block[position + 2] << 16
         first = block[position + _HEADER]
@@ -164,20 +168,26 @@ def rewrite_rows(block: bytearray, fields: int) -> Rewritten:
         if end > size:
             break
         block[position : position + _HEADER] = b"\xff\xff\xff\xfe"
-        position = _rewrite_field(block, position + _HEADER, _DELETED)
+        position = _rewrite_field(block, position + _HEADER, _DELETED, widths)
         for _ in in_row:
             count = block[position]
             if count < 0xFB:
                 block[position] = _FIELD
                 position += count + 1
             else:
-                position = _rewrite_field(block, position, _FIELD)
+                position = _rewrite_field(block, position, _FIELD, widths)
         rows += 1
-    return Rewritten(_to_copy_text(block[:position]), rows, block[position:], ended)
+    marked = block[:position]
+    found = len(marked) - len(marked.translate(None, _MARKS))
+    is_sound = found == rows * (_HEADER + fields) + sum(widths)
+    return Rewritten(_to_copy_text(marked), rows, block[position:], ended, is_sound)
 
 
-def _rewrite_field(block: bytearray, position: int, separator: int) -> int:
-    """Rewrite one value's length, however it is written; return where the next value starts."""
+def _rewrite_field(block: bytearray, position: int, separator: int, widths: list[int]) -> int:
+    """Rewrite one value's length, however it is written; return where the next value starts.
+
+    `widths` takes how many bytes more than one a long value's length has.
+    """
     count = block[position]
     if count < 0xFB:
         block[position] = separator
@@ -188,12 +198,13 @@ def _rewrite_field(block: bytearray, position: int, separator: int) -> int:
         return position + 1
     width = _LENGTH_BYTES[count]
     length = int.from_bytes(block[position + 1 : position + 1 + width], "little")
+    widths.append(width)
     block[position : position + 1 + width] = bytes([separator]) + bytes([_DELETED]) * width
     return position + 1 + width + length
 
 
 def _to_copy_text(marked: bytearray) -> bytes:
-    text = marked.translate(None, b"\xff")
+    text = marked
     for raw, escaped in _ESCAPES + _RARE_ESCAPES:
         if raw in text:
             text = text.replace(raw, escaped)
@@ -202,7 +213,8 @@ def _to_copy_text(marked: bytearray) -> bytes:
     if b"\xfc" in text:
         text = text.replace(b"\xfc", b"\\N")
     # Every row starts with its mark; COPY text ends every row with a line feed.
-    return bytes(text.translate(_TO_TEXT)[1:] + b"\n") if text else b""
+    return bytes(text.translate(_TO_TEXT, _DELETED_MARK)[1:] + b"\n") if text else b""
 
 
 _TO_TEXT = bytes.maketrans(b"\xfd\xfe", b"\t\n")
+_DELETED_MARK = b"\xff"

@@ -14,7 +14,7 @@ from pymysql.charset import charset_by_id
 from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper
 
-from dbtool.engines.mysql_packets import BlockReader, Ok, rewrite_rows, skip_rows
+from dbtool.engines.mysql_packets import BlockReader, Ok, Rewritten, rewrite_rows, skip_rows
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _KINDS = {
@@ -146,7 +146,7 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
         _give_back(raw, reader, rest)
         if rewritten.rows:
             sent += rewritten.rows
-            _require_utf8(rewritten.text)
+            _require_utf8(rewritten)
             sink.write_block(Lane.COPY_TEXT, rewritten.text)
         if not rewritten.ended:
             _await_packet(raw, reader, rest)
@@ -173,10 +173,12 @@ def _await_packet(raw: Any, reader: BlockReader, rest: bytearray) -> None:
         raise _lost(raw, "it ended")
 
 
-def _require_utf8(text: bytes) -> None:
-    """Raise UnicodeDecodeError unless a block is UTF-8: the server hands a literal back as it was sent."""
-    if not text.isascii():
-        text.decode()
+def _require_utf8(rewritten: Rewritten) -> None:
+    """Raise UnicodeError unless a block is UTF-8: the server hands a literal back as it was sent."""
+    if not rewritten.is_sound:
+        raise UnicodeError("a text is not UTF-8: it holds a byte above 0xfa")
+    if not rewritten.text.isascii():
+        rewritten.text.decode()
 
 
 def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, Kind]], limit: int | None) -> int:

@@ -49,6 +49,7 @@ def rewrite_in_pieces(stream: bytes, cuts: Sequence[int], fields: int) -> tuple[
     edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
     for start, end in pairwise(edges):
         rewritten = rewrite_rows(rest + stream[start:end], fields)
+        assert rewritten.is_sound
         text, rows, rest = text + rewritten.text, rows + rewritten.rows, rewritten.rest
     return text, rows, bytes(rest)
 
@@ -96,6 +97,15 @@ def test_a_row_that_has_not_arrived_whole_is_not_an_end() -> None:
         rewritten = rewrite_rows(bytearray(packet[:size]), 2)
         assert (rewritten.text, rewritten.rows, bytes(rewritten.rest)) == (b"", 0, packet[:size])
         assert not rewritten.ended
+
+
+def test_bytes_that_stand_for_separators_are_found_in_values() -> None:
+    for byte in range(0x80, 0x100):
+        for row in ([b"M\xfcller".replace(b"\xfc", bytes([byte])), None], [None, b"x" * 300 + bytes([byte])]):
+            body = b"".join(_spell(cell) for cell in row)
+            packet = len(body).to_bytes(3, "little") + b"\x07" + body
+            rewritten = rewrite_rows(bytearray(packet_of(["a", "b"]) + packet), 2)
+            assert rewritten.is_sound == (byte < 0xFB)
 
 
 @pytest.fixture

@@ -231,3 +231,15 @@ def test_what_mariadbs_functions_make_of_json_is_json_with_and_without_a_limit(
     with open_on(mariadb_database) as session:
         for limit in (None, 5):
             assert b'{"o":{"k": 1},"e":{},"t":"{}"}' in render(session, sql, format_name, limit=limit)
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json", "value"])
+@pytest.mark.parametrize("byte", [0x80, 0xE9, 0xFB, 0xFC, 0xFD, 0xFE, 0xFF])
+def test_text_that_is_no_utf8_in_mariadb_is_an_error_with_and_without_a_limit(
+    mariadb_database: DatabaseAddress, format_name: str, byte: int
+) -> None:
+    with open_on(mariadb_database) as session:
+        for limit in (None, 5):
+            with pytest.raises(QueryError, match=r"test:1:1: the result cannot be read: .*(utf|UTF)-8"):
+                render(session, b"select 'M" + bytes([byte]) + b"ller' as n", format_name, limit=limit)
+        assert render(session, "select 'M\u00fcller' as n") == "n\nM\u00fcller\n".encode()
