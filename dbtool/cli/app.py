@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,6 +16,8 @@ from dbtool.cli.lazy import Builder, LazyGroup, build_from, build_group
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 
 _ISSUES = "https://github.com/dbtool/dbtool/issues"
+_UNWRITABLE = frozenset({errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC})
+"""What a file that is written to may fail with."""
 
 _COMMANDS: Mapping[str, Builder] = {
     "query": partial(build_from, "dbtool.cli.query"),
@@ -63,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return the exit status; no error gets past it."""
     try:
         result = build()([_shield_comment(argument) for argument in arguments], standalone_mode=False)
-    except ReaderGoneError:
+    except (ReaderGoneError, SystemExit):  # the second is Rich's, where the reader of a help page has gone
         return ExitStatus.READER_GONE
     except DbtoolError as error:
         _trace(error, arguments)
@@ -100,6 +103,9 @@ def _fail_unexpectedly(error: Exception) -> int:
         return _fail(f"{format_message()} (see {command} --help)", ExitStatus.USAGE)
     if isinstance(error, BrokenPipeError):
         return ExitStatus.READER_GONE
+    # Help and versions are written by Typer; what dbtool itself writes fails with an OutputError.
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        return _fail(f"standard output could not be written: {error.strerror}", ExitStatus.OUTPUT_FAILED)
     return _fail(
         f"a fault in dbtool: {type(error).__name__}: {error} - run it again with --debug and report it at {_ISSUES}",
         ExitStatus.INTERNAL,

@@ -16,4 +16,4 @@ def write_text(environment: Environment, text: str) -> None:
     except BrokenPipeError as error:
         raise ReaderGoneError("the reader of the output closed it") from error
     except OSError as error:
-        raise OutputError(f"standard output could not be written: {error.strerror}") from error
+        raise OutputError(f"standard output could not be written: {error.strerror or error}") from error

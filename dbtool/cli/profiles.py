@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from dbtool.cli.console import Console
+from dbtool.cli.lines import write_text
 from dbtool.cli.listing import print_listing, text_columns
 from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
@@ -164,4 +165,4 @@ def print_schema(environment: Environment) -> None:
 
     from dbtool.profiles.json_schema import make_schema  # noqa: PLC0415
 
-    environment.stdout.write(json.dumps(make_schema(), indent=2, ensure_ascii=False).encode() + b"\n")
+    write_text(environment, json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -147,6 +147,37 @@ def test_a_full_disk_is_seventy_four(length: int) -> None:
     assert (named.status, named.out) == (74, b"")
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--version",), ("--help",), ("query", "--help"), ("profile", "schema"), ("profile", "list")]
+)
+def test_a_full_disk_is_seventy_four_whatever_is_printed(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = run_dbtool(*arguments, stdout=full)
+    assert done.status == 74
+    assert "No space left on device" in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["current", "profile schema", "profile list"])
+def test_a_closed_standard_output_is_seventy_four_with_a_reason(command: str, tmp_path: Path) -> None:
+    shell = f'exec "$0" -m dbtool {command} >&-'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable], stderr=subprocess.PIPE, cwd=tmp_path, check=False,
+        env=surroundings(tmp_path, {"DBTOOL_PROFILE": "sqlite:///:memory:"}),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count(b"\n")) == (74, 1)
+    assert b"File not open for writing" in done.stderr
+
+
+def test_a_reader_that_leaves_help_is_141(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    query = start_dbtool("query", "--help", home=tmp_path, stdout=writer)
+    os.close(writer)
+    _, err = query.communicate()
+    assert (query.returncode, err) == (141, b"")
+
+
 def test_a_reader_that_leaves_is_141_and_ends_the_run(
     postgres: PostgresServer, postgres_database: DatabaseAddress, tmp_path: Path
 ) -> None:
