@@ -46,7 +46,7 @@ complete -c dbtool -n '__dbtool_in query' -s p -l profile -x -a '(__dbtool_profi
 complete -c dbtool -n '__dbtool_in query' -l config -r -F -d 'Read profiles from this file or directory alone (DBTOOL_CONFIG)'
 complete -c dbtool -n '__dbtool_in query' -l wait -x -d 'Keep trying to connect for this long while the server may still come up'
 complete -c dbtool -n '__dbtool_in query' -l timeout -x -d 'One deadline for everything: secrets, connecting, statements, output'
-complete -c dbtool -n '__dbtool_in query' -l statement-timeout -x -d 'The server\'s limit for each statement'
+complete -c dbtool -n '__dbtool_in query' -l statement-timeout -x -d 'The server\'s limit for each statement; 0 is none'
 complete -c dbtool -n '__dbtool_in query' -s F -l format -x -a 'table csv tsv json ndjson markdown vertical value' -d 'table, csv, tsv, json, ndjson, markdown, vertical or value (DBTOOL_FORMAT)'
 complete -c dbtool -n '__dbtool_in query' -s o -l output -r -F -d 'Write rows to a file, whole or not at all'
 complete -c dbtool -n '__dbtool_in query' -s n -l limit -x -d 'At most N rows a result'

@@ -51,7 +51,7 @@ def open_profile(environment: Environment, profile: Profile, *, write: bool, eve
     settings = SessionSettings(
         read_only=is_read_only(profile, write=write),
         keeps_session=True,
-        statement_timeout=profile.statement_timeout,
+        statement_timeout=profile.statement_limit,
     )
     return build_database(resolve(profile, environment), settings, events=events)
 

@@ -29,6 +29,16 @@ def test_a_pool_opens_by_name() -> None:
         assert Path(database.execute_sql("PRAGMA database_list").fetchone()[2]).name == "b.db"
 
 
+def test_a_statement_timeout_of_zero_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Mock()
+    monkeypatch.setattr("dbtool.databases.build_database", build)
+    with (tmp_path / "p.toml").open("a") as file:
+        file.write('[profiles.untimed]\nextends = "a"\nstatement_timeout = "0s"\n')
+    with dbtool.open_pool("untimed"):
+        _target, settings = build.call_args.args
+    assert settings.statement_timeout is None
+
+
 def test_a_pool_tells_its_events() -> None:
     events = Mock()
     with dbtool.open_pool("b", events=events) as database, database.connection_context():

@@ -98,7 +98,7 @@ def _make_settings(order: Order) -> SessionSettings:
     return SessionSettings(
         read_only=order.read_only,
         keeps_session=True,
-        statement_timeout=order.target.statement_timeout,
+        statement_timeout=order.target.statement_limit,
         application_name=f"dbtool-bench-{secrets.token_hex(4)}",
     )
 

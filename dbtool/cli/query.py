@@ -64,7 +64,7 @@ def query(
     timeout: options.Timeout = None,
     statement_timeout: Annotated[
         float | None,
-        options.seconds("--statement-timeout", "The server's limit for each statement.", panel=TIME),
+        options.seconds("--statement-timeout", "The server's limit for each statement; 0 is none.", panel=TIME),
     ] = None,
     format_name: options.FormatName = None,
     output: Annotated[

@@ -21,6 +21,7 @@ from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError, UsageError
 from dbtool.process import prepare_process
 from dbtool.profiles import Choice, Rule
+from dbtool.profiles.model import Profile
 from dbtool.records import Record
 from dbtool.run.checking import RunOptions, check_sources
 from dbtool.run.outputs import FileOutput, ResultOutput
@@ -100,10 +101,9 @@ class Query:
     @contextmanager
     def _writing(self, choice: Choice) -> Iterator[ResultOutput]:
         """Open the output before anything runs; it is whole at the end, or given up."""
-        timed = self._request.statement_timeout or choice.profile.statement_timeout
         # On the worker: a pipe without a reader cannot be opened, and waits for one.
         output = self._worker.call(
-            lambda: self._runs.open_output(spool_at_once=timed is not None),
+            lambda: self._runs.open_output(spool_at_once=self._limit_statements(choice.profile) is not None),
             deadline=self._limits.deadline,
             late=self._limits.late,
         )
@@ -124,12 +124,13 @@ class Query:
 
     def _open_session(self, choice: Choice, limits: Limits, *, read_only: bool) -> Session:
         prepare_process({choice.profile.engine})
-        settings = SessionSettings(
-            read_only=read_only,
-            statement_timeout=self._request.statement_timeout or choice.profile.statement_timeout,
-        )
+        settings = SessionSettings(read_only=read_only, statement_timeout=self._limit_statements(choice.profile))
         connector = Connector(self._environment, self._console, self._worker, limits)
         return connector.open(choice.profile, settings)
+
+    def _limit_statements(self, profile: Profile) -> float | None:
+        asked = self._request.statement_timeout
+        return profile.statement_limit if asked is None else asked or None
 
     def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source]) -> None:
         connected = time.monotonic()

@@ -129,6 +129,11 @@ class Common(Record):
         """Say whether the server has to refuse writes unless something lifts it."""
         return self.protected or self.read_only
 
+    @property
+    def statement_limit(self) -> float | None:
+        """How long a statement may run; a timeout of 0 is none, and lifts that of a profile that is extended."""
+        return self.statement_timeout or None
+
 
 class Profile(Common):
     """A valid profile as written. Strings may hold `${VAR}`; relative paths are relative to its file."""

@@ -119,7 +119,7 @@ PROFILE_KEYS = _tabulate(
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),
     _duration("connect_timeout", "How long a connection may take to open."),
-    _duration("statement_timeout", "How long the server lets a statement run."),
+    _duration("statement_timeout", "How long the server lets a statement run; 0 is no limit."),
     _flag("protected", "Read-only unless --write is given, with a confirmation."),
     _flag("read_only", "Always read-only."),
     Key(name="tags", kind=Kind.TEXTS, description="Words to list profiles by."),

@@ -55,6 +55,15 @@ def _change_load(order: Order, **changes: object) -> Order:
     return order.replaced(load=order.load.replaced(**changes))
 
 
+@pytest.mark.parametrize(("said", "limit"), [(0.0, None), (30.0, 30.0), (None, None)])
+def test_a_statement_timeout_of_zero_is_no_limit(
+    sqlite_database: Path, said: float | None, limit: float | None
+) -> None:
+    order = make_order(sqlite_database)
+    timed = order.replaced(target=order.target.replaced(statement_timeout=said))
+    assert comparison._make_settings(timed).statement_timeout == limit
+
+
 def test_a_mix_of_reads_and_writes_passes_the_gates_and_leaves_no_table(any_database: DatabaseAddress | Path) -> None:
     (report,) = run_order(_change_load(make_order(any_database, "none"), work=_MIX))
     assert list_failures(report) == set()

@@ -120,6 +120,31 @@ def test_statement_timeout_holds_on_sqlite(tmp_path: Path) -> None:
     assert "argument:1:1: interrupted [SQLITE_INTERRUPT]" in done.err
 
 
+_LONG = "with recursive n(i) as (select 1 union all select i + 1 from n limit 300000) select count(*) from n"
+"""Takes far longer than a millisecond."""
+
+
+def test_zero_is_no_limit_and_lifts_that_of_a_profile(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(
+        '[profiles.timed]\nengine = "sqlite"\npath = ":memory:"\nstatement_timeout = "1ms"\n'
+        '[profiles.untimed]\nextends = "timed"\nstatement_timeout = "0s"\n'
+    )
+
+    def query(profile: str, *options: str) -> Completed:
+        return run_dbtool("query", "--config", "p.toml", "-p", profile, *options, _LONG, "--no-header", cwd=tmp_path)
+
+    assert query("timed").status == 4
+    assert query("timed", "--statement-timeout", "0").out == b"300000\n"
+    assert query("untimed").out == b"300000\n"
+
+
+def test_zero_is_no_limit_on_a_server(running: Running, tmp_path: Path) -> None:
+    _profile(tmp_path, running.url)
+    short = running.sleep.replace("60", "0.6")
+    done = run_dbtool("query", "--config", "p.toml", "--statement-timeout", "0", short, cwd=tmp_path)
+    assert (done.status, done.err) == (0, "")
+
+
 def test_statement_timeout_holds_on_a_protected_profile(running: Running, tmp_path: Path) -> None:
     _profile(tmp_path, running.url)
     with (tmp_path / "p.toml").open("a") as file:
