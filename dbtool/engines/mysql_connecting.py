@@ -5,9 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+import pymysql
+
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.mysql_errors import retell
 from dbtool.engines.mysql_metadata import MetadataConnection
 from dbtool.engines.mysql_packets import BlockReader
+from dbtool.engines.on_connect import run_on_connect
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
@@ -83,8 +87,7 @@ def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
     with raw.cursor() as cursor:
         if settings.statement_timeout is not None:
             cursor.execute(_timeout_setting(raw, settings.statement_timeout))
-        for statement in target.on_connect:
-            cursor.execute(statement)
+        run_on_connect(target.on_connect, cursor.execute, pymysql.MySQLError, retell)
         if settings.read_only:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
 

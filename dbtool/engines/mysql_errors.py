@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 from pymysql.constants import CR, ER
 
@@ -36,6 +37,7 @@ _MAY_PASS = frozenset(
     }
 )
 _LINE = " at line "
+_NEAR = " near '"
 
 
 def number_of(error: BaseException) -> int | None:
@@ -78,6 +80,11 @@ def _place(statement: Statement | None, text: str) -> Place | None:
     if not found or not line.isdigit() or not head:
         return statement.place()
     return Place(statement.source, statement.line + int(line) - 1)
+
+
+def retell(error: Exception, mask: Callable[[str], str]) -> Exception:
+    """Return an error without the part of the statement that a syntax error shows, its text masked."""
+    return type(error)(number_of(error), mask(text_of(error).partition(_NEAR)[0]))
 
 
 def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:

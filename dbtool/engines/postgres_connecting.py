@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import psycopg2
 import psycopg2.extensions as driver
 
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.on_connect import run_on_connect
 from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.postgres_errors import retell
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
@@ -82,8 +85,7 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> Non
         # A guarded session sets its timeout in each transaction, as a pooled one has to.
         if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
             cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
-        for statement in target.on_connect:
-            cursor.execute(statement)
+        run_on_connect(target.on_connect, cursor.execute, psycopg2.Error, retell)
         if settings.read_only and settings.keeps_session:
             cursor.execute("SET default_transaction_read_only = on")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -115,6 +116,16 @@ def _place(statement: Statement | None, rendered: Rendered | None, position: str
     index = min(max(int(position) - 1 - prefix, 0), len(sent))
     offset = rendered.original(len(sent[:index].encode()))
     return statement.place(len(statement.text[:offset].decode("utf-8", "replace")))
+
+
+def retell(error: Any, mask: Callable[[str], str]) -> Any:
+    """Return a server's error without the statement that psycopg2 shows with it, its text masked."""
+    if error.pgcode is None:
+        return error
+    told = type(error)(mask(error.diag.message_primary or ""))
+    # The only way to give an error a code.
+    told.__setstate__({"pgcode": error.pgcode})
+    return told
 
 
 def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:

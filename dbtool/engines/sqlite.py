@@ -23,6 +23,7 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
+from dbtool.engines.on_connect import run_on_connect
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.sqlite_guard import refuse_ways_out
 from dbtool.errors import (
@@ -287,8 +288,7 @@ def _build_database(target: Target, settings: SessionSettings, events: PoolEvent
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
     """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
-    for statement in target.on_connect:
-        raw.execute(statement)
+    run_on_connect(target.on_connect, raw.execute, sqlite3.Error, lambda error, mask: type(error)(mask(str(error))))
     if settings.read_only:
         refuse_ways_out(raw)
 

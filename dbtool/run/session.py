@@ -55,7 +55,7 @@ def _for_one(target: Target) -> Target:
 
 def _driver_error(error: BaseException) -> BaseException:
     """Return the driver's exception that peewee has wrapped, or the exception itself."""
-    wrapped = error.args[0] if error.args else None
+    wrapped = getattr(error, "orig", None)
     return wrapped if isinstance(wrapped, BaseException) else error
 
 

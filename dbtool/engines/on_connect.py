@@ -1,0 +1,38 @@
+"""A profile's `on_connect`, whose statements may hold secrets that no error is to show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from dbtool.errors import one_line
+
+_MASK = "***"
+_QUOTED = re.compile(r"'((?:[^']|'')+)|\"((?:[^\"]|\"\")+)|\$\w*\$(.+?)(?:\$|\Z)", re.DOTALL)
+
+
+def run_on_connect(
+    statements: tuple[str, ...],
+    execute: Callable[[str], object],
+    foreign: type[Exception],
+    retell: Callable[[Exception, Callable[[str], str]], Exception],
+) -> None:
+    """Run each statement; a driver's error (`foreign`) is raised anew, with nothing in it that was quoted there.
+
+    `retell` makes the new error, of the old one's class, by which a pool knows whether to try again; it is
+    given what masks a text.
+    """
+    for statement in statements:
+        try:
+            execute(statement)
+        except foreign as error:
+            raise retell(error, partial(conceal, statement)) from None
+
+
+def conceal(statement: str, text: str) -> str:
+    """Say where an error comes from, its text masked where it repeats what stands in quotes in the statement."""
+    quoted = {part for match in _QUOTED.finditer(statement) for part in match.groups() if part and part.strip()}
+    for part in sorted(quoted, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MASK, text)
+    return f"on_connect: {one_line(text)}"
