@@ -132,6 +132,11 @@ def _ask_for_baseline(condition: Condition) -> UsageError:
     return UsageError(f"--fail-if {condition.text!r}: a percentage is a change against a baseline: add --baseline FILE")
 
 
+def find_baseline(report: Report, baselines: Sequence[Report]) -> Report | None:
+    """Return what the earlier run reported of the same pool."""
+    return next((baseline for baseline in baselines if baseline.pool == report.pool), None)
+
+
 def judge_all(
     conditions: Sequence[Condition], reports: Sequence[Report], baselines: Sequence[Report]
 ) -> tuple[Judgement, ...]:
@@ -141,7 +146,7 @@ def judge_all(
     """
     require_baseline(conditions, baselines)
     first = reports[0]
-    baseline = next((report for report in baselines if report.pool == first.pool), None)
+    baseline = find_baseline(first, baselines)
     pools = ", ".join(report.pool for report in baselines)
     missing = f"cannot be judged: the baseline has no pool {first.pool}, only {pools}"
     return tuple(
@@ -155,14 +160,14 @@ def judge(condition: Condition, report: Report, baseline: Report | None) -> Judg
 
     Raises UsageError for a relative condition without a baseline.
     """
-    value = _find(report.measures, condition.measure)
+    value = find_measure(report.measures, condition.measure)
     if value is None:
         return _fail(condition, f"cannot be judged: it was not measured with the pool {report.pool}")
     if not condition.relative:
         return _compare(condition, value)
     if baseline is None:
         raise _ask_for_baseline(condition)
-    before = _find(baseline.measures, condition.measure)
+    before = find_measure(baseline.measures, condition.measure)
     if before is None:
         return _fail(condition, "cannot be judged: it was not measured in the baseline")
     if before == 0:
@@ -170,7 +175,7 @@ def judge(condition: Condition, report: Report, baseline: Report | None) -> Judg
     return _compare_change(condition, value, before)
 
 
-def _find(measures: Measures, name: str) -> float | None:
+def find_measure(measures: Measures, name: str) -> float | None:
     """Return a measure, None if it was not taken.
 
     Not taken is what still has the value that it starts with: a whole group, or zero where no request was made.
@@ -190,7 +195,7 @@ def _fail(condition: Condition, reason: str) -> Judgement:
 def _compare(condition: Condition, value: float) -> Judgement:
     compare, word = _OPERATORS[condition.operator]
     failed = compare(value, condition.limit)
-    shown, limit = _show(condition.measure, value), _show(condition.measure, condition.limit)
+    shown, limit = show_measure(condition.measure, value), show_measure(condition.measure, condition.limit)
     if shown == limit and value != condition.limit:
         unit = "s" if _is_duration(condition.measure) else ""
         shown, limit = f"{value!r}{unit}", f"{condition.limit!r}{unit}"
@@ -203,13 +208,14 @@ def _compare_change(condition: Condition, value: float, before: float) -> Judgem
     # Rounded, so that 0.09 against 0.1 is -10% and not a hair less. The absolute value keeps a rise a rise below zero.
     change = round((value - before) / abs(before) * 100, 9)
     failed = compare(change, condition.limit)
-    shown, shown_before = _show(condition.measure, value), _show(condition.measure, before)
+    shown, shown_before = show_measure(condition.measure, value), show_measure(condition.measure, before)
     against = f"{change:+.6g}% against the baseline's {shown_before}"
     detail = f"{condition.measure} is {shown}, {against}, {'' if failed else 'not '}{word} {condition.limit:+g}%"
     return Judgement(condition=condition.text, failed=failed, detail=detail)
 
 
-def _show(measure: str, value: float) -> str:
+def show_measure(measure: str, value: float) -> str:
+    """Write a measure as people would, a duration with its unit."""
     if _is_duration(measure):
         return f"{'-' if value < 0 else ''}{format_duration(abs(value))}"
     return str(value) if isinstance(value, int) else f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"

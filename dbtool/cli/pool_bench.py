@@ -11,6 +11,7 @@ import typer
 from dbtool.cli import options
 from dbtool.cli.lazy import LazyGroup
 from dbtool.cli.options import CHECKS, CONNECTING, OUTPUT, SAFETY
+from dbtool.errors import UsageError
 
 LOAD = "Load"
 POOLS = "Pools"
@@ -126,11 +127,15 @@ def pool_bench(
         ),
     ] = None,
     arrivals: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--arrivals", metavar="poisson|constant", help="How they arrive, with --rate.", rich_help_panel=LOAD
+            "--arrivals",
+            metavar="poisson|constant",
+            help="How they arrive, with --rate.",
+            show_default="poisson",
+            rich_help_panel=LOAD,
         ),
-    ] = "poisson",
+    ] = None,
     query: Annotated[
         str | None, typer.Option("--query", metavar="SQL", help="What each request runs.", rich_help_panel=LOAD)
     ] = None,
@@ -153,9 +158,9 @@ def pool_bench(
         ),
     ] = None,
     sweep_time: Annotated[
-        float,
+        float | None,
         options.seconds("--sweep-time", "How long each size is loaded.", panel=MORE, shown="3s"),
-    ] = 3.0,
+    ] = None,
     slo: Annotated[
         float | None,
         options.seconds(
@@ -213,6 +218,7 @@ def pool_bench(
     One row for each pool goes to stdout, the details to stderr.
     """
     if context.invoked_subcommand is not None:
+        _refuse_options(context)
         return
     from dbtool.cli.connecting import Limits  # noqa: PLC0415 - as every command's work
     from dbtool.cli.guarding import WriteRequest  # noqa: PLC0415
@@ -247,6 +253,17 @@ def pool_bench(
         ),
     )
     run_bench(process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()))
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Refuse options before a subcommand, which would count for nothing."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name != "_debug":
+            raise UsageError(
+                f"{parameter.opts[0]} before {context.invoked_subcommand} counts for nothing: options of "
+                f"{context.invoked_subcommand} stand behind it"
+            )
 
 
 @app.command(epilog="Example:  dbtool pool-bench merge host-a.json host-b.json --json both.json")

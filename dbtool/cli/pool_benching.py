@@ -47,6 +47,7 @@ def run_bench(environment: Environment, request: BenchRequest, limits: Limits) -
         with redirect_stdout(environment.stderr):
             reports = bench.run(chosen.profile, request, read_only=read_only)
         output.write(reports)
+    judging.tell_changes(console, reports)
     judging.judge(reports)
 
 
@@ -125,7 +126,7 @@ class _Bench:
                 f"--sweep {request.sweep} stops at {sizes[-1]}: at most {connections} connections may be opened "
                 f"(profile {target.name!r}); --connections {asked[-1]} allows the rest"
             )
-        return SweepPlan(sizes=sizes, seconds=request.sweep_time, slo=request.slo)
+        return SweepPlan(sizes=sizes, seconds=request.sweep_seconds, slo=request.slo)
 
     def _compare(self, order: Order, facts: Facts) -> tuple[Report, ...]:
         observer = Observer(announce=self._shown.announce, watch=self._shown.watch)

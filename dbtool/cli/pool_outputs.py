@@ -7,9 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dbtool.bench.conditions import Condition, judge_all, parse_condition, require_baseline
+from dbtool.bench.changes import Change, list_changes
+from dbtool.bench.conditions import (
+    Condition,
+    find_baseline,
+    judge_all,
+    parse_condition,
+    require_baseline,
+    show_measure,
+)
 from dbtool.bench.reading import read_report
 from dbtool.bench.report import FAIL, Report
+from dbtool.cli.console import Console
 from dbtool.cli.listing import choose_listing_format, print_listing
 from dbtool.cli.pool_report import require_plotting, write_html
 from dbtool.cli.pool_requests import OutputRequest
@@ -25,9 +34,23 @@ class Judging:
     def __init__(self, environment: Environment, request: OutputRequest) -> None:
         self._conditions: list[Condition] = [parse_condition(text) for text in request.fail_if]
         self._baselines: tuple[Report, ...] = ()
+        self._named = request.baseline
         if request.baseline is not None:
             self._baselines = read_file(environment, request.baseline)
         require_baseline(self._conditions, self._baselines)
+
+    def tell_changes(self, console: Console, reports: Sequence[Report]) -> None:
+        """Say how the main figures of each pool have changed against the baseline, if there is one."""
+        if self._named is not None:
+            for report in reports:
+                console.note(f"{report.pool}, compared with {self._named}: {self._word_changes(report)}")
+
+    def _word_changes(self, report: Report) -> str:
+        baseline = find_baseline(report, self._baselines)
+        if baseline is None:
+            return f"it has no such pool, only {', '.join(each.pool for each in self._baselines)}"
+        changes = list_changes(report, baseline)
+        return ", ".join(map(_word_change, changes)) or "there are no figures to compare"
 
     def judge(self, reports: Sequence[Report]) -> None:
         """Raise ExpectationError where the first pool has failed a gate, or a condition is met."""
@@ -35,6 +58,11 @@ class Judging:
         if failed:
             raise ExpectationError(f"--fail-if: {'; '.join(judgement.detail for judgement in failed)}")
         require_pass(reports[0])
+
+
+def _word_change(change: Change) -> str:
+    shown = f"{change.measure} {show_measure(change.measure, change.value)}"
+    return shown if change.percent is None else f"{shown} ({change.percent:+.1f}%)"
 
 
 def require_pass(report: Report) -> None:

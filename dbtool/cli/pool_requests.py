@@ -16,7 +16,8 @@ from dbtool.profiles.model import Target
 from dbtool.records import Record
 
 ISOLATIONS = {None: None, "transaction": False, "session": True}
-_ARRIVALS = {"poisson": True, "constant": False}
+_ARRIVALS = {None: True, "poisson": True, "constant": False}
+_SWEEP_TIME = 3.0
 _MOST_THREADS = 1000
 """Beyond it the interpreter is what is measured, and each has its own histograms."""
 
@@ -48,15 +49,20 @@ class BenchRequest(Record):
     hold: float = 0.0
     think: float = 0.0
     rate: float | None = None
-    arrivals: str = "poisson"
+    arrivals: str | None = None
     query: str | None = None
     writes: str | None = None
     sweep: str | None = None
-    sweep_time: float
+    sweep_time: float | None = None
     slo: float | None = None
     chaos: str | None = None
     writing: WriteRequest
     output: OutputRequest
+
+    @property
+    def sweep_seconds(self) -> float:
+        """How long each size of a sweep is loaded."""
+        return _SWEEP_TIME if self.sweep_time is None else self.sweep_time
 
 
 def check_request(request: BenchRequest) -> None:
@@ -82,11 +88,15 @@ def _check_load(request: BenchRequest) -> None:
         raise UsageError("--rate goes without --think: requests arrive by themselves")
     if request.arrivals not in _ARRIVALS:
         raise UsageError(f"--arrivals {request.arrivals!r}: write poisson or constant")
+    if rate is None and request.arrivals is not None:
+        raise UsageError("--arrivals goes with --rate: in a closed loop each thread asks when it is done")
     if request.threads > _MOST_THREADS:
         raise UsageError(f"--threads {request.threads}: at most {_MOST_THREADS:,} in each process")
     if request.sweep is None and request.slo is not None:
         raise UsageError("--slo goes with --sweep: it says which size is recommended")
-    for name, seconds in (("duration", request.duration), ("sweep-time", request.sweep_time)):
+    if request.sweep is None and request.sweep_time is not None:
+        raise UsageError("--sweep-time goes with --sweep: --duration says how long each pool is loaded")
+    for name, seconds in (("duration", request.duration), ("sweep-time", request.sweep_seconds)):
         if seconds <= 0:
             raise UsageError(f"--{name} has to be above 0")
 

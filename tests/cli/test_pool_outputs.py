@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dbtool.bench.report import FAIL
-from dbtool.cli.pool_outputs import require_pass
+from dbtool.cli.console import Console
+from dbtool.cli.pool_outputs import Judging, require_pass
+from dbtool.cli.pool_requests import OutputRequest
+from dbtool.environment import Environment
 from dbtool.errors import ExpectationError
 from tests.cli.pool_samples import make_failed, make_sound
 
@@ -26,3 +32,35 @@ def test_a_pool_that_served_nobody_has_failed_whatever_its_gates_say() -> None:
     idle = replace(sound, verdict=FAIL, measures=replace(sound.measures, requests=0, first_failure="Refused: no"))
     with pytest.raises(ExpectationError, match="no request was served; the first failure: Refused: no"):
         require_pass(idle)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(
+        variables={}, working_directory=tmp_path, home=tmp_path, config_directory=tmp_path, state_directory=tmp_path,
+        stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.StringIO(),
+    )  # fmt: skip
+
+
+def test_what_changed_against_the_baseline_is_told_for_each_pool(environment: Environment, tmp_path: Path) -> None:
+    sound = make_sound()
+    measures = sound.measures
+    before = replace(
+        sound,
+        measures=replace(
+            measures, throughput=measures.throughput / 1.1, acquire=replace(measures.acquire, p50=0.001, p99=0.0)
+        ),
+    )
+    (tmp_path / "main.json").write_text(json.dumps(before.to_json()))
+    now = replace(sound, measures=replace(measures, acquire=replace(measures.acquire, p50=0.0005, p99=0.002)))
+    judging = Judging(environment, OutputRequest(baseline=Path("main.json")))
+    judging.tell_changes(Console(environment), [now, replace(now, pool="other")])
+    told, unknown = environment.stderr.getvalue().splitlines()  # type: ignore[attr-defined] # a StringIO
+    assert told.startswith(f"{sound.pool}, compared with main.json: throughput ")
+    assert told.endswith("(+10.0%), acquire.p50 500us (-50.0%), acquire.p99 2ms")
+    assert unknown == f"other, compared with main.json: it has no such pool, only {sound.pool}"
+
+
+def test_without_a_baseline_nothing_is_compared(environment: Environment) -> None:
+    Judging(environment, OutputRequest()).tell_changes(Console(environment), [make_sound()])
+    assert environment.stderr.getvalue() == ""  # type: ignore[attr-defined] # a StringIO

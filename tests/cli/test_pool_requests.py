@@ -58,6 +58,9 @@ def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
         (("--writes", ""), "--writes is empty"),
         (("--chaos", ""), "--chaos is empty"),
         (("--slo", "5ms"), "--slo goes with --sweep"),
+        (("--sweep-time", "1s"), "--sweep-time goes with --sweep"),
+        (("--arrivals", "constant"), "--arrivals goes with --rate"),
+        (("--rate", "5", "--arrivals", "never"), "--arrivals 'never': write poisson or constant"),
         (("--sweep", "1,2", "--sweep-time", "0"), "--sweep-time has to be above 0"),
         (("--duration", "0"), "--duration has to be above 0"),
         (("--threads", "1000000"), "--threads 1000000: at most 1,000"),
@@ -73,6 +76,15 @@ def test_what_makes_no_sense_is_refused_before_anything_runs(
     assert (done.status, done.out) == (74 if "cannot be written" in named else 2, b""), done.err
     assert done.err.startswith(f"dbtool: error: {named}")
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", [("--json", "both.json"), ("--rate", "5"), ("--quiet",)])
+def test_an_option_before_merge_is_refused_and_not_passed_over(option: tuple[str, ...]) -> None:
+    done = run_dbtool("pool-bench", *option, "merge", "a.json", "b.json")
+    assert (done.status, done.out) == (2, b"")
+    assert done.err == (
+        f"dbtool: error: {option[0]} before merge counts for nothing: options of merge stand behind it\n"
+    )
 
 
 def test_what_a_users_own_pool_prints_is_not_among_the_rows(sqlite_database: Path, tmp_path: Path) -> None:
