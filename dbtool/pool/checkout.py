@@ -155,7 +155,7 @@ class Checkout(ABC):
                 return self._take(borrower)
             failure, has_room = ledger.failure, ledger.has_room()
             if has_room and (failure is None or failure.is_permanent or self._clock() >= failure.retry_at):
-                ledger.opening += 1
+                ledger.reserve(borrower)
                 return _Step.OPEN
             if any(lease.is_orphaned for lease in ledger.leases):
                 return _Step.WAIT
@@ -227,7 +227,7 @@ class Checkout(ABC):
             elif ledger.idle and not ledger.waiters:
                 return self._take(waiter.borrower)
             elif deadline == float("inf") and self._is_idle_and_well():
-                ledger.opening += 1
+                ledger.reserve(waiter.borrower)
                 return None
             reason = self._find_no_hope(waiter.borrower.thread, now, deadline)
             if reason is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from dbtool.pool.checkout import Checkout
 from dbtool.pool.dialling import Dialler
@@ -22,6 +24,25 @@ _OPENING_PAUSE = 0.25
 """How soon the housekeeping looks again for a connection that is not there yet, or hangs."""
 _PARKED: list[object] = []
 """A parent process's connections, in the child: to let go of them would hang up on the parent's server."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _finishing(
+    method: Callable[Concatenate[ConnectionPool, _P], _T],
+) -> Callable[Concatenate[ConnectionPool, _P], _T]:
+    """Let a method that is interrupted (Ctrl-C) still do what it has undertaken with the lock held."""
+
+    @wraps(method)
+    def run(pool: ConnectionPool, /, *arguments: _P.args, **options: _P.kwargs) -> _T:
+        try:
+            return method(pool, *arguments, **options)
+        except BaseException:
+            pool.finish_interrupted()
+            raise
+
+    return run
 
 
 class ConnectionPool(Checkout):
@@ -49,6 +70,7 @@ class ConnectionPool(Checkout):
         """How the pool behaves now."""
         return self._ledger.options
 
+    @_finishing
     def replace_options(self, options: PoolOptions) -> None:
         """Behave differently from now on; a higher limit serves those who wait."""
         with self._ledger.lock:
@@ -123,15 +145,31 @@ class ConnectionPool(Checkout):
             return "reset"
         return "closed" if lease.epoch != self._ledger.epoch else "age"
 
+    @_finishing
     def discard(self, lease: Lease, reason: str) -> None:
         """Close a connection that its borrower does not give back."""
         self._dialler.discard(lease, reason)
 
     def recover(self, borrower: Borrower) -> None:
-        """Close what an interrupted borrower has, or was about to be given."""
+        """Close what an interrupted borrower has, or was about to be given, and do what its thread has left undone."""
         with self._ledger.lock:
-            held = [lease for lease in self._ledger.leases if lease.holder is borrower]
-        for lease in held:
+            self._ledger.leave(borrower)
+        self.finish_interrupted()
+        for lease in self.list_held_by(borrower):
+            self._dialler.discard(lease, "abandoned")
+
+    def finish_interrupted(self) -> None:
+        """Do what the calling thread was interrupted in, with the lock already given back: to start, or to close."""
+        ledger, here = self._ledger, get_ident()
+        with ledger.lock:
+            doomed = [lease for lease in ledger.leases if lease.epoch == RETIRED and lease.closer == here]
+            lost = ledger.list_lost()
+            # Another thread may be about to start one of them: it is carried out once all the same.
+            left = [attempt for attempt in ledger.attempts if not attempt.is_begun]
+            left += self._planner.plan(self._clock())
+        self._dialler.start(left)
+        self._dialler.close_each(doomed, "abandoned")
+        for lease in lost:
             self._dialler.discard(lease, "abandoned")
 
     def list_held_by(self, borrower: Borrower) -> list[Lease]:
@@ -189,16 +227,19 @@ class ConnectionPool(Checkout):
             pause = min(pause, _OPENING_PAUSE)
         return max(pause, 0.01)
 
+    @_finishing
     def close_idle(self) -> None:
         """Close every connection that nobody has, or that is being opened for nobody."""
         self._spurn_spare()
         self._close_each(lambda lease: not lease.holder)
 
+    @_finishing
     def close_held(self, age: float) -> int:
         """Close the connections that are out for longer than `age` seconds, under their borrowers; count them."""
         oldest = self._clock() - age
         return self._close_each(lambda lease: bool(lease.holder) and lease.taken_at < oldest)
 
+    @_finishing
     def close_all(self) -> None:
         """Close every connection, under its borrower if it has one."""
         self._spurn_spare()
@@ -216,6 +257,7 @@ class ConnectionPool(Checkout):
         self._dialler.close_each(retired, "closed")
         return count
 
+    @_finishing
     def begin_anew(self) -> None:
         """Close every connection, those that are out as soon as they come back."""
         with self._ledger.lock:
@@ -223,6 +265,7 @@ class ConnectionPool(Checkout):
             self._ledger.failure = None
         self.close_idle()
 
+    @_finishing
     def forget(self) -> None:
         """Lose every connection without closing any."""
         with self._ledger.lock:
@@ -234,6 +277,7 @@ class ConnectionPool(Checkout):
             planned = self._planner.plan(self._clock())
         self._dialler.start(planned)
 
+    @_finishing
     def shut_down(self, timeout: float | None) -> bool:
         """Refuse everybody from now on and wait for the borrowers; say whether all came back in time.
 
@@ -243,10 +287,9 @@ class ConnectionPool(Checkout):
         with ledger.lock:
             ledger.is_closed = True
             ledger.epoch += 1
-            while ledger.waiters:
-                waiter = ledger.waiters.pop_first()
+            while (waiter := ledger.waiters.find_first()) is not None:
                 ledger.release_attempt(waiter)
-                waiter.reject(self._refusals.make_closed())
+                ledger.waiters.reject(waiter, self._refusals.make_closed())
         self.close_idle()
         with ledger.lock:
             if not ledger.leases:

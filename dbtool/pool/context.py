@@ -22,8 +22,15 @@ class LeaseContext(peewee.ConnectionContext):
         state = db._state  # noqa: SLF001  # peewee's own protocol between blocks
         # Weak, for the state knows its blocks: a circle would put off what its end gives back.
         self._state = ref(state)
-        self._is_taker = db.connect(reuse_if_open=True)
-        state.ctx.append(self)
+        was_closed = state.closed
+        try:
+            self._is_taker = db.connect(reuse_if_open=True)
+            state.ctx.append(self)
+        except BaseException:
+            if was_closed and not state.closed:
+                # Interrupted in between: no block would ever return it.
+                db._return_whatever_happens(state, is_silent=True)  # noqa: SLF001
+            raise
         return state.conn
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

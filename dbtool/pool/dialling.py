@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from threading import get_ident
 from time import sleep
 
 from dbtool.pool.events import PoolEvents, announce
@@ -126,7 +127,7 @@ class Dialler:
             prepare()
             lease = self.open()
         except BaseException as error:
-            self._fail_here(error)
+            self._fail_here(borrower, error)
             raise
         with self._ledger.lock:
             is_current = self._register(lease)
@@ -136,12 +137,12 @@ class Dialler:
             if not is_current:
                 self._backend.close(lease.connection)
         finally:
-            self._leave_place()
+            self._leave_place(borrower)
         return lease if is_current else None
 
-    def _leave_place(self) -> None:
+    def _leave_place(self, borrower: Borrower) -> None:
         with self._ledger.lock:
-            self._ledger.opening -= 1
+            self._ledger.leave(borrower)
             planned = self._planner.plan(self._clock())
         self.start(planned)
 
@@ -154,10 +155,10 @@ class Dialler:
         ledger.created += 1
         return True
 
-    def _fail_here(self, error: BaseException) -> None:
+    def _fail_here(self, borrower: Borrower, error: BaseException) -> None:
         is_permanent = isinstance(error, Exception) and self._backend.is_permanent(error)
         with self._ledger.lock:
-            self._ledger.opening -= 1
+            self._ledger.leave(borrower)
             now = self._clock()
             if isinstance(error, Exception):
                 self._planner.note_failure(error, now, is_permanent=is_permanent)
@@ -215,7 +216,10 @@ class Dialler:
     def discard(self, lease: Lease, reason: str) -> None:
         """Close a connection for good, unless somebody else does; the lock must be free."""
         with self._ledger.lock:
-            is_mine, lease.epoch = lease.epoch != RETIRED, RETIRED
+            is_mine = lease.epoch != RETIRED
+            if is_mine:
+                lease.closer = get_ident()
+                lease.epoch = RETIRED
         if is_mine:
             self.close(lease, reason)
 

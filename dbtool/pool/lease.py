@@ -54,6 +54,7 @@ class Lease:
     """A connection in a pool. The pool's lock guards it while it is idle, its holder owns it while it is out."""
 
     __slots__ = (
+        "closer",
         "connection",
         "driver",
         "epoch",
@@ -74,6 +75,8 @@ class Lease:
         self.driver = driver
         self.epoch = epoch
         """The pool's life that the connection belongs to; another one means that it has to be closed."""
+        self.closer = 0
+        """The thread that has undertaken to close it, once it is retired."""
         self.generation = generation
         """Behind the pool's own, the connection is suspect: one like it was found dead."""
         self.opened_at = 0.0

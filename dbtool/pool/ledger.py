@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from threading import Event, Lock
+from threading import Event, Lock, get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dbtool.durations import format_duration
-from dbtool.pool.lease import OBSOLETE, RETIRED, Driver, Lease, describe_thread
+from dbtool.pool.lease import OBSOLETE, RETIRED, Borrower, Driver, Lease, describe_thread
 from dbtool.pool.queue import Attempt, Waiter, WaitingQueue
 from dbtool.records import Record
 
@@ -81,6 +81,8 @@ class Ledger:
         self.attempts: set[Attempt] = set()
         self.opening = 0
         """Connections being opened: each has a place among the maximum already."""
+        self.reserved: set[Borrower] = set()
+        """Callers who open one themselves, in one of these places."""
         self.failure: Failure | None = None
         self.prober: Attempt | None = None
         """The one attempt that goes on while the server is down."""
@@ -106,22 +108,29 @@ class Ledger:
     def place(self, lease: Lease, now: float, *, is_checked: bool) -> None:
         """Hand a connection to whoever has waited longest, or put it aside."""
         lease.is_orphaned = False
-        if self.waiters:
-            self.serve(self.waiters.pop_first(), lease, now, is_checked=is_checked)
-        else:
-            lease.holder = None
+        waiter = self.waiters.find_first()
+        if waiter is None:
             lease.unfit_at = min(lease.expires_at, now + lease.idle_limit)
+            # No call in between, and so no interrupt: it has a holder, or it is idle.
+            lease.holder = None
             self.idle.append(lease)
-
-    def serve(self, waiter: Waiter, lease: Lease, now: float, *, is_checked: bool) -> None:
-        """Hand a connection to one waiter, who is out of the queue already."""
-        lease.holder = waiter.borrower
-        lease.taken_at = now
+            return
         # The giver may have read the clock before the waiter did.
         self.wait_time += max(now - waiter.queued_at, 0.0)
         self.reused += lease.was_used
         self.release_attempt(waiter)
-        waiter.grant(lease, is_checked=is_checked)
+        self.waiters.grant(waiter, lease, now, is_checked=is_checked)
+
+    def reserve(self, borrower: Borrower) -> None:
+        """Keep a place for a connection that a caller is about to open on its own thread."""
+        self.opening += 1
+        self.reserved.add(borrower)
+
+    def leave(self, borrower: Borrower) -> None:
+        """Give up the place that was kept for a caller, if one was."""
+        if borrower in self.reserved:
+            self.opening -= 1
+            self.reserved.discard(borrower)
 
     def release_attempt(self, waiter: Waiter) -> None:
         """Leave what is being opened for `waiter` to somebody else."""
@@ -136,12 +145,19 @@ class Ledger:
         """
         asked = {attempt.lease for attempt in self.attempts}
         retired = [lease for lease in self.leases if lease.epoch != RETIRED and chosen(lease)]
+        here = get_ident()
         for lease in retired:
+            lease.closer = here
             lease.epoch = OBSOLETE if lease in asked else RETIRED
         retired = [lease for lease in retired if lease.epoch == RETIRED]
         if retired:
             self.idle[:] = [lease for lease in self.idle if lease.epoch != RETIRED]
         return retired
+
+    def list_lost(self) -> list[Lease]:
+        """Return the connections that nobody has, nor will have, nor closes: somebody is or was about to."""
+        known = {*self.idle, *(attempt.lease for attempt in self.attempts)}
+        return [lease for lease in self.leases - known if lease.holder is None and lease.epoch != RETIRED]
 
     def remove(self, lease: Lease, reason: str) -> None:
         """Free the place of a connection that was closed."""

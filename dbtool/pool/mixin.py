@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import peewee
@@ -176,6 +177,17 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             if lease is not None:
                 self._pool.release(lease, state.borrower)
         except BaseException:
+            state.clear()
+            self._pool.recover(state.borrower)
+            raise
+
+    @contextmanager
+    def _recovering(self, state: State) -> Iterator[None]:
+        """Make a block after which, should it be interrupted, nobody has what the state had."""
+        try:
+            yield
+        except BaseException:
+            state.clear()
             self._pool.recover(state.borrower)
             raise
 
@@ -224,9 +236,10 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
         if state.closed:
             return False
         self._refuse_in_transaction()
-        lease = state.clear()
-        if lease is not None:
-            self._pool.discard(lease, "closed")
+        with self._recovering(state):
+            lease = state.clear()
+            if lease is not None:
+                self._pool.discard(lease, "closed")
         return None
 
     def close_idle(self) -> None:
@@ -240,13 +253,17 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
     def close_all(self) -> None:
         """Close every connection, even under its borrower."""
         self._refuse_in_transaction()
-        self._state.clear()
-        self._pool.close_all()
+        state = self._state
+        with self._recovering(state):
+            state.clear()
+            self._pool.close_all()
 
     def dispose(self) -> None:
         """Lose every connection without closing any."""
-        self._state.clear()
-        self._pool.forget()
+        state = self._state
+        with self._recovering(state):
+            state.clear()
+            self._pool.forget()
 
     def shutdown(self, timeout: float | None = None) -> bool:
         """End the pool for good: refuse new callers, wait for the borrowers, close everything.

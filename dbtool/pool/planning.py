@@ -79,8 +79,10 @@ class Planner:
 
     def _ask_idle(self, waiter: Waiter, now: float) -> Attempt:
         """Begin to ask an idle connection whether it is alive: only suspects are idle while somebody waits."""
-        attempt = Attempt(waiter, self._ledger.idle.pop(), now)
+        idle = self._ledger.idle
+        attempt = Attempt(waiter, idle[-1], now)
         waiter.attempt = attempt
+        del idle[-1]
         self._ledger.attempts.add(attempt)
         return attempt
 
@@ -90,8 +92,8 @@ class Planner:
             waiter.attempt = attempt
             if self._ledger.leases and self._ledger.opening:
                 attempt.pause = SPIKE
-        self._ledger.attempts.add(attempt)
         self._ledger.opening += 1
+        self._ledger.attempts.add(attempt)
         return attempt
 
     def is_wanted(self, attempt: Attempt) -> bool:
@@ -127,8 +129,9 @@ class Planner:
 
     def _reject_all(self, error: BaseException) -> None:
         """Tell everybody in the queue that no connection will come, since none is out nor can be opened."""
-        while self._ledger.waiters:
-            self._ledger.waiters.pop_first().reject(error)
+        waiters = self._ledger.waiters
+        while (waiter := waiters.find_first()) is not None:
+            waiters.reject(waiter, error)
 
     def _detach(self, attempt: Attempt) -> None:
         if attempt.waiter is not None:

@@ -11,18 +11,19 @@ from dbtool.pool.lease import Borrower, Lease
 class Waiter:
     """One caller in the queue.
 
-    Whoever holds the pool's lock and has taken the waiter out of the queue grants or rejects it, once.
+    The queue that it stands in grants or rejects it, once.
     """
 
-    __slots__ = ("_ready", "attempt", "borrower", "error", "has_turn", "is_checked", "lease", "queued_at")
+    __slots__ = ("attempt", "borrower", "error", "has_turn", "is_checked", "lease", "queued_at", "ready")
 
     def __init__(self, borrower: Borrower, queued_at: float = 0.0, *, has_turn: bool = False) -> None:
         self.queued_at = queued_at
         self.borrower = borrower
         self.has_turn = has_turn
         """Its turn has come once already, but for a dead connection."""
-        self._ready = Lock()
-        self._ready.acquire()
+        self.ready = Lock()
+        """Held until the caller was granted a lease, or rejected."""
+        self.ready.acquire()
         self.lease: Lease | None = None
         self.is_checked = False
         """The lease was opened or asked a moment ago."""
@@ -30,20 +31,9 @@ class Waiter:
         self.attempt: Attempt | None = None
         """What is being opened for this caller."""
 
-    def grant(self, lease: Lease, *, is_checked: bool) -> None:
-        """Hand the caller a lease."""
-        self.lease = lease
-        self.is_checked = is_checked
-        self._ready.release()
-
-    def reject(self, error: BaseException) -> None:
-        """Tell the caller that no lease will come."""
-        self.error = error
-        self._ready.release()
-
     def wait(self, seconds: float) -> bool:
         """Wait to be granted or rejected; say whether that happened."""
-        return self._ready.acquire(timeout=min(max(seconds, 0.0), TIMEOUT_MAX))
+        return self.ready.acquire(timeout=min(max(seconds, 0.0), TIMEOUT_MAX))
 
 
 class Attempt:
@@ -76,9 +66,27 @@ class WaitingQueue(OrderedDict[Waiter, None]):
         if waiter.has_turn:
             self.move_to_end(waiter, last=False)
 
-    def pop_first(self) -> Waiter:
-        """Take out whoever has waited longest."""
-        return self.popitem(last=False)[0]
+    def find_first(self) -> Waiter | None:
+        """Return whoever has waited longest."""
+        return next(iter(self), None)
+
+    # A signal's handler runs at the start of a function, or after a call in it. Up to their last line, which
+    # wakes the waiter, these two call nothing, so that no Ctrl-C leaves one half served.
+
+    def grant(self, waiter: Waiter, lease: Lease, now: float, *, is_checked: bool) -> None:
+        """Take a waiter out, and wake it with a lease."""
+        lease.holder = waiter.borrower
+        lease.taken_at = now
+        waiter.lease = lease
+        waiter.is_checked = is_checked
+        del self[waiter]
+        waiter.ready.release()
+
+    def reject(self, waiter: Waiter, error: BaseException) -> None:
+        """Take a waiter out, and wake it with an error: no lease will come."""
+        waiter.error = error
+        del self[waiter]
+        waiter.ready.release()
 
     def withdraw(self, waiter: Waiter) -> bool:
         """Take one out; say whether it still waited."""

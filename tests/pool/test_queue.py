@@ -16,7 +16,8 @@ def test_the_first_in_is_the_first_out() -> None:
     for waiter in waiters:
         queue.push(waiter)
 
-    assert [queue.pop_first() for _ in waiters] == waiters
+    assert list(queue) == waiters
+    assert queue.find_first() is waiters[0]
 
 
 def test_one_can_go_back_to_the_head() -> None:
@@ -24,7 +25,7 @@ def test_one_can_go_back_to_the_head() -> None:
     queue.push(first)
     queue.push(second)
 
-    assert queue.pop_first() is second
+    assert queue.find_first() is second
 
 
 def test_one_can_leave_once() -> None:
@@ -33,15 +34,26 @@ def test_one_can_leave_once() -> None:
     queue.push(second)
 
     assert [queue.withdraw(first), queue.withdraw(first)] == [True, False]
-    assert queue.pop_first() is second
+    assert queue.find_first() is second
 
 
 def test_a_waiter_wakes_with_what_it_was_granted() -> None:
-    waiter, lease = _make_waiter(), Lease(object(), UNKNOWN, epoch=0, generation=0)
-    waiter.grant(lease, is_checked=True)
+    queue, waiter, lease = WaitingQueue(), _make_waiter(), Lease(object(), UNKNOWN, epoch=0, generation=0)
+    queue.push(waiter)
+    queue.grant(waiter, lease, 7.0, is_checked=True)
 
     assert waiter.wait(0)
-    assert waiter.lease is lease
+    assert (waiter.lease, waiter.is_checked, waiter in queue) == (lease, True, False)
+    assert (lease.holder, lease.taken_at) == (waiter.borrower, 7.0)
+
+
+def test_a_waiter_wakes_with_the_error_that_it_was_rejected_with() -> None:
+    queue, waiter, error = WaitingQueue(), _make_waiter(), ConnectionError("gone")
+    queue.push(waiter)
+    queue.reject(waiter, error)
+
+    assert waiter.wait(0)
+    assert (waiter.error, waiter in queue) == (error, False)
 
 
 def test_a_waiter_that_nobody_serves_stops_waiting() -> None:
