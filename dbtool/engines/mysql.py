@@ -107,10 +107,17 @@ class MySQLConnection:
             if isinstance(error, UnicodeError | LookupError):
                 self._leave(statement)
                 raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
+            self._look_at_transaction()
             raise translate(error, statement) from error
         except BaseException:
             self._leave(statement)
             raise
+
+    def _look_at_transaction(self) -> None:
+        """Have the server's flag sent: an error comes without it, and a deadlock takes the transaction along."""
+        if self.transaction is TransactionState.OPEN and not self.is_lost:
+            with contextlib.suppress(pymysql.MySQLError, OSError):
+                self._raw.ping(reconnect=False)
 
     def _require_whole(self, statement: Statement) -> None:
         """Raise the error that the server left out: it ends BENCHMARK, and MySQL SLEEP, as if they were through."""
