@@ -197,6 +197,7 @@ class Query:
             "--expect-rows": run.expect_rows is not None,
             "--expect-value": run.expect_value is not None,
             "--output": rows.path is not None,
+            "--stats": self._request.stats,
         }
         for option, is_given in asked.items():
             if is_given:

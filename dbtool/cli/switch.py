@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from dbtool.cli import options
+from dbtool.errors import UsageError
 
 SWITCH_EPILOG = """Examples:
 
@@ -94,6 +95,10 @@ def current(
     from dbtool.cli.light import print_current, print_segment  # noqa: PLC0415 - as every command's work
     from dbtool.process import process_environment  # noqa: PLC0415
 
+    if explain and prompt is not None:
+        raise UsageError("give --explain or --prompt, not both")
+    if format_name is not None and not explain:
+        raise UsageError("--format goes with --explain: without it, the name alone is printed")
     environment = process_environment()
     if explain:
         from dbtool.cli.explaining import explain_current  # noqa: PLC0415 - reads every profile

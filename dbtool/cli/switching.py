@@ -47,6 +47,8 @@ class SwitchRequest:
             raise UsageError("--for has to be a second at least, as in --for 15m")
         if self.name == "":
             raise UsageError("the profile's name is empty")
+        if self.format_name is not None and not self.asks_for_nothing:
+            raise UsageError("--format is for the list of profiles, which a switch does not print")
 
     @property
     def asks_for_nothing(self) -> bool:

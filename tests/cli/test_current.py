@@ -197,6 +197,22 @@ def test_a_prompt_is_never_told_what_is_wrong(world: SwitchWorld) -> None:
     assert (done.status, done.text, done.err) == (2, "", "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-F", "json"), "--format goes with --explain"),
+        (("--prompt", "bash", "-F", "json"), "--format goes with --explain"),
+        (("--explain", "--prompt", "bash"), "--explain or --prompt, not both"),
+    ],
+)
+def test_options_that_would_count_for_nothing_are_refused(
+    world: SwitchWorld, arguments: tuple[str, ...], said: str
+) -> None:
+    done = world.run("current", *arguments)
+    assert (done.status, done.text, done.err.count("\n")) == (2, "", 1)
+    assert said in done.err
+
+
 def test_an_unknown_prompt_is_refused(world: SwitchWorld) -> None:
     assert "write bash, zsh, plain" in world.run("current", "--prompt", "tcsh").err
 

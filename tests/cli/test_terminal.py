@@ -243,7 +243,7 @@ def test_a_statement_that_was_not_finished_is_not_run_at_the_end(tmp_path: Path)
     assert run_dbtool("query", "-p", str(database), "select count(*) from t", "-F", "value").out == b"0\n"
 
 
-@pytest.mark.parametrize("option", [["--dry-run"], ["-1"], ["--expect-rows", "1"], ["-o", "rows.csv"]])
+@pytest.mark.parametrize("option", [["--dry-run"], ["-1"], ["--expect-rows", "1"], ["-o", "rows.csv"], ["--stats"]])
 def test_an_option_about_a_whole_run_is_refused_at_a_prompt(option: list[str], tmp_path: Path) -> None:
     with on_terminal(*_LITE, *option, home=tmp_path) as terminal:
         assert terminal.finish() == 2
