@@ -63,16 +63,16 @@ Config: TypeAlias = Annotated[
 Debug: TypeAlias = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=COMMON)
 ]
-FormatName: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        "-F",
-        metavar="NAME",
-        help="table, csv, tsv, json, ndjson, markdown, vertical or value (DBTOOL_FORMAT).",
-        rich_help_panel=OUTPUT,
-    ),
-]
+
+
+def _format(explanation: str) -> Any:
+    return typer.Option("--format", "-F", metavar="NAME", help=explanation, rich_help_panel=OUTPUT)
+
+
+_FORMATS = "table, csv, tsv, json, ndjson, markdown, vertical or value"
+FormatName: TypeAlias = Annotated[str | None, _format(f"{_FORMATS} (DBTOOL_FORMAT).")]
+ListingFormat: TypeAlias = Annotated[str | None, _format(f"{_FORMATS}.")]
+"""Of everything but a query's rows: a table unless it is given, whatever DBTOOL_FORMAT says."""
 Wait: TypeAlias = Annotated[
     float | None,
     seconds("--wait", "Keep trying to connect for this long while the server may still come up.", panel=CONNECTING),

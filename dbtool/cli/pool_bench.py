@@ -207,7 +207,7 @@ def pool_bench(
         float | None,
         options.seconds("--timeout", "One deadline for everything.", panel=CONNECTING),
     ] = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     quiet: Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
@@ -276,7 +276,7 @@ def merge(
         typer.Option("--json", metavar="FILE", help="Write the merged report as JSON.", rich_help_panel=OUTPUT),
     ] = None,
     html: Html = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     quiet: Quiet = False,
     _debug: options.Debug = False,
 ) -> None:

@@ -17,7 +17,7 @@ _Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="P
 
 @app.command(name="list", epilog="Example:  dbtool profile list -F json")
 def list_profiles(
-    config: options.Config = None, format_name: options.FormatName = None, _debug: options.Debug = False
+    config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
 ) -> None:
     """List every profile, with the active one marked, and the file and line that hold it."""
     from dbtool.cli.profiles import list_profiles as run  # noqa: PLC0415
@@ -30,7 +30,7 @@ def list_profiles(
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Profile to show.")],
     config: options.Config = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     _debug: options.Debug = False,
 ) -> None:
     """Show what a profile says, what it inherits and what is left at its default; secrets stay masked."""
@@ -72,7 +72,9 @@ def check(
 
 
 @app.command(epilog="Example:  dbtool profile path")
-def path(config: options.Config = None, format_name: options.FormatName = None, _debug: options.Debug = False) -> None:
+def path(
+    config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
+) -> None:
     """List the files that profiles are read from, and those that were passed over."""
     from dbtool.cli.profiles import list_files  # noqa: PLC0415
     from dbtool.process import process_environment  # noqa: PLC0415

@@ -231,7 +231,7 @@ def import_(
     file: _File = None,
     project: _Project = False,
     config: options.Config = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     _debug: options.Debug = False,
 ) -> None:
     """Import profiles from a URL, pg_service.conf, .my.cnf, .pgpass, a .env, harlequin or usql.

@@ -59,7 +59,7 @@ def switch(
         typer.Option("--confirm", metavar="NAME", help="Confirm by its name that a protected profile is to stay."),
     ] = None,
     config: options.Config = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     _debug: options.Debug = False,
 ) -> None:
     """Make a profile the active one for later commands.
@@ -88,7 +88,7 @@ def current(
     ] = None,
     profile: options.Profile = None,
     config: options.Config = None,
-    format_name: options.FormatName = None,
+    format_name: options.ListingFormat = None,
     _debug: options.Debug = False,
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
