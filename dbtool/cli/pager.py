@@ -1,4 +1,4 @@
-"""Output on a terminal: directly while it fits on the screen, through the pager when it does not."""
+"""Output on a terminal: at once while it fits on the screen, streamed, through a pager if there is one, when not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dbtool.run.outputs import StreamOutput
 from dbtool.run.spooling import SpooledStream
 
 _DEFAULT = "less -SRFX"
+_NAME = "standard output"
 
 
 def pager_command(environment: Environment) -> list[str]:
@@ -24,13 +25,14 @@ def pager_command(environment: Environment) -> list[str]:
 
 
 class TerminalOutput:
-    """Holds back a screenful; a result longer than that goes to the pager, streamed and whole.
+    """Holds back a screenful; a result longer than that is streamed, whole, to the pager or else as it is.
 
     A pager that is left before the end is a reader that has gone: ReaderGoneError.
     """
 
     def __init__(self, environment: Environment, *, lines: int) -> None:
-        self._direct = StreamOutput(environment.stdout, "standard output")
+        self._terminal = environment.stdout
+        self._direct = StreamOutput(environment.stdout, _NAME)
         self._command = pager_command(environment)
         self._variables = environment.variables
         self._lines = lines
@@ -48,32 +50,37 @@ class TerminalOutput:
             self._spooled.write(data)
             return
         self._held += data
-        if self._command and self._held.count(b"\n") >= self._lines:
+        if self._held.count(b"\n") >= self._lines:
             self._start()
 
     def _start(self) -> None:
-        try:
-            self._pager = subprocess.Popen(self._command, stdin=subprocess.PIPE, bufsize=0, env=dict(self._variables))
-        except OSError:
-            self._command = []
-            return
-        # bufsize=0 makes it a raw file, which hands on what it is given.
-        stream = cast("BinaryIO", self._pager.stdin)
-        # A person reads as long as a person likes: no server waits for that.
-        self._spooled = SpooledStream(stream, "the pager", patience=0.0)
+        self._start_pager()
+        if self._pager is None:
+            self._spooled = SpooledStream(self._terminal, _NAME)
+        else:
+            # bufsize=0 makes it a raw file, which hands on what it is given.
+            stream = cast("BinaryIO", self._pager.stdin)
+            # A person reads as long as a person likes: no server waits for that.
+            self._spooled = SpooledStream(stream, "the pager", patience=0.0)
         held, self._held = bytes(self._held), bytearray()
         self._spooled.write(held)
+
+    def _start_pager(self) -> None:
+        if self._command:
+            with contextlib.suppress(OSError):
+                self._pager = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, bufsize=0, env=dict(self._variables)
+                )
 
     def flush(self) -> None:
         """Show a result that has ended; where it is in the pager, wait until that is left."""
         if self._spooled is not None:
-            self._leave_pager()
-            return
+            self._end_stream()
         self._direct.write(bytes(self._held))
         self._held.clear()
         self._direct.flush()
 
-    def _leave_pager(self) -> None:
+    def _end_stream(self) -> None:
         spooled, pager, self._spooled = self._spooled, self._pager, None
         try:
             if spooled is not None:
