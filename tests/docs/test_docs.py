@@ -41,7 +41,7 @@ def test_only_a_query_says_that_a_variable_chooses_its_format() -> None:
         for parameter in command.params
         if "DBTOOL_FORMAT" in (getattr(parameter, "help", None) or "")
     }
-    assert saying == {"query"}
+    assert saying == {"dbtool query"}
 
 
 def test_a_letter_means_the_same_option_on_every_command() -> None:
