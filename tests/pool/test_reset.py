@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import peewee
 import psycopg2
 import pytest
+from pymysql.constants import COMMAND
 from pymysql.cursors import SSCursor
 
 from dbtool.pool import PooledSqliteDatabase
@@ -283,6 +286,28 @@ class TestMariaDb:
         with pool.connection_context() as second:
             assert second is not first
             assert _value(pool, "SELECT 1") == 1
+
+    @pytest.mark.parametrize("statement", ["SELECT 'another' AS a FROM (SELECT SLEEP(0.2)) AS s", "DO 0"])
+    @pytest.mark.parametrize("pause", [0.0, 0.4])
+    def test_a_reply_that_an_interrupt_left_unread_reaches_nobody(
+        self, make_mariadb_pool: Make, statement: str, pause: float
+    ) -> None:
+        pool = make_mariadb_pool(max_connections=1, timeout=5)
+        with pool.connection_context() as connection:
+            # As an exception out of a signal's handler leaves it, between the request and its reply.
+            connection._execute_command(COMMAND.COM_QUERY, statement)
+            time.sleep(pause)
+
+        with pool.connection_context():
+            assert _value(pool, "SELECT 'mine'") == "mine"
+
+    def test_a_statement_that_failed_keeps_the_connection(self, make_mariadb_pool: Make) -> None:
+        pool = make_mariadb_pool()
+        with pool.connection_context() as first, pytest.raises(peewee.ProgrammingError):
+            _run(pool, "SELECT nonsense FROM nowhere")
+
+        with pool.connection_context() as second:
+            assert second is first
 
     def test_a_session_is_made_new(self, make_mariadb_pool: Make) -> None:
         pool = make_mariadb_pool(reset="session")
