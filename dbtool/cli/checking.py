@@ -10,7 +10,7 @@ from dbtool.cli.connecting import Connector, Limits
 from dbtool.cli.console import Console
 from dbtool.cli.context import choose_profile
 from dbtool.cli.exits import ExitStatus, status_of
-from dbtool.cli.listing import choose_listing_format, print_listing, text_columns
+from dbtool.cli.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
 from dbtool.cli.rows import RowsRequest, open_output
 from dbtool.durations import format_duration
 from dbtool.engines.engine import ServerFacts, SessionSettings
@@ -187,7 +187,7 @@ def _print_junit(environment: Environment, findings: Sequence[Finding]) -> None:
         "</testsuite>",
     ]
     output = open_output(environment, RowsRequest(), spool_at_once=False)
-    output.write(("\n".join(lines) + "\n").encode())
+    output.write(replace_stray_bytes("\n".join(lines) + "\n").encode())
     output.commit()
 
 

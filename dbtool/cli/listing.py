@@ -8,7 +8,7 @@ from io import BytesIO
 from dbtool.cli.rows import RowsRequest, find_format, make_writer, open_output
 from dbtool.environment import Environment
 from dbtool.formats import Format, FormatOptions
-from dbtool.result import Column, Kind, Row
+from dbtool.result import Column, Kind, Row, Value
 
 
 def choose_listing_format(format_name: str | None, columns: Sequence[Column]) -> Format:
@@ -30,10 +30,19 @@ def print_listing(
     output = open_output(environment, RowsRequest(), spool_at_once=False)
     writer = make_writer(environment, RowsRequest(), format_, output)
     writer.begin(columns)
-    writer.write_rows(rows)
+    writer.write_rows([tuple(_spell(value) for value in row) for row in rows])
     writer.end()
     writer.flush()
     output.commit()
+
+
+def _spell(value: Value) -> Value:
+    return replace_stray_bytes(value) if isinstance(value, str) else value
+
+
+def replace_stray_bytes(text: str) -> str:
+    """Write what is no UTF-8, as a directory's name may be, as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def text_columns(names: str) -> list[Column]:

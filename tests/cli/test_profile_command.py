@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -182,6 +183,20 @@ def test_the_files_that_count_and_those_passed_over_are_listed(tmp_path: Path) -
     assert (rows["team.toml"]["scope"], rows["team.toml"]["profiles"]) == ("project", "1")
     assert rows["other.toml"]["scope"] == "ignored"
     assert "not trusted" in rows["team.toml"]["trust"]
+
+
+@pytest.mark.parametrize("format_name", ["table", "csv", "tsv", "json", "ndjson", "markdown", "vertical"])
+def test_a_directory_whose_name_is_no_utf8_can_be_listed(format_name: str, tmp_path: Path) -> None:
+    project = tmp_path / os.fsdecode(b"caf\xe9")
+    project.mkdir()
+    (project / "dbtool.toml").write_text('[profiles.a]\nengine = "sqlite"\npath = "a.db"\n')
+    for command in (("profile", "list"), ("profile", "path"), ("current", "--explain")):
+        done = run_dbtool(*command, "-F", format_name, cwd=project)
+        assert (done.status, done.err) == (0, "")
+        assert "udce9" in done.text
+    junit = run_dbtool("profile", "check", "-F", "junit", cwd=project)
+    assert junit.status == 2
+    assert "udce9" in ET.fromstring(junit.out).find(".//failure").attrib["message"]  # type: ignore[union-attr]  # noqa: S314
 
 
 def test_what_a_project_refers_to_is_used_once_it_is_trusted(tmp_path: Path) -> None:
