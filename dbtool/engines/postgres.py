@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -88,6 +89,7 @@ class PostgresConnection:
         statement = request.statement
         _refuse_nul(statement)
         rendered = self._render(request)
+        started = time.monotonic()
         try:
             if statement.copy_data is not None:
                 return self._copy_in(rendered.text, statement.copy_data)
@@ -99,8 +101,17 @@ class PostgresConnection:
             return self._run_query(request, rendered, sink)
         except (psycopg2.Error, DisplacedError, UnicodeDecodeError) as error:
             raise translate(
-                error, statement=statement, rendered=rendered, guarded=self._settings.read_only, lost=self.is_lost
+                error,
+                statement=statement,
+                rendered=rendered,
+                guarded=self._settings.read_only,
+                lost=self.is_lost,
+                overdue=self._is_overdue(started),
             ) from error
+
+    def _is_overdue(self, started: float) -> bool:
+        timeout = self._settings.statement_timeout
+        return timeout is not None and time.monotonic() - started >= timeout
 
     def _run_query(self, request: Request, rendered: Rendered, sink: Sink) -> Outcome:
         if self._may_be_streamed(request):
@@ -185,11 +196,14 @@ class PostgresConnection:
             self._execute("ROLLBACK")
 
     def _execute(self, sql: str) -> None:
+        started = time.monotonic()
         try:
             with self._raw.cursor() as cursor:
                 cursor.execute(sql)
         except psycopg2.Error as error:
-            raise translate(error, guarded=self._settings.read_only, lost=self.is_lost) from error
+            raise translate(
+                error, guarded=self._settings.read_only, lost=self.is_lost, overdue=self._is_overdue(started)
+            ) from error
 
     @property
     def has_notices(self) -> bool:

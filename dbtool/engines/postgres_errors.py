@@ -56,15 +56,19 @@ class DisplacedError(Exception):
         return self.error.pgcode in _FORM_REFUSED and not (diagnostics.context or diagnostics.internal_query)
 
 
-def translate(
+def translate(  # noqa: PLR0913 - all that an error may mean more by
     error: Exception,
     *,
     statement: Statement | None = None,
     rendered: Rendered | None = None,
     guarded: bool = False,
     lost: bool = False,
+    overdue: bool = False,
 ) -> DbtoolError:
-    """Turn what a statement raised into one of dbtool's errors, with its place in the script."""
+    """Turn what a statement raised into one of dbtool's errors, with its place in the script.
+
+    `overdue` says that it ran as long as its time limit: a server may say so in any language.
+    """
     prefix = 0
     if isinstance(error, DisplacedError):
         prefix = error.prefix
@@ -79,7 +83,7 @@ def translate(
         return ConnectionLostError(
             f"{text} - the connection was lost while the statement ran: its effect is unknown", code=code, place=place
         )
-    if code == "57014" and "timeout" in str(error):
+    if code == "57014" and (overdue or "timeout" in (diagnostics.message_primary or "")):
         return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
     if code == "25006":
         return GuardError(f"{text} - the session is read-only: see --write")

@@ -11,9 +11,12 @@ import pytest
 
 from dbtool.dialects import DIALECTS
 from dbtool.engines import mysql_errors, postgres_errors
+from dbtool.engines.engine import SessionSettings
 from dbtool.errors import ConnectionFailedError, ConnectionLostError, DbtoolError, GuardError, QueryError, TimedOutError
 from dbtool.profiles.model import Origin, Scope, Target
 from dbtool.statements import Statement, split
+from tests.engines.rendering import execute, open_on, render
+from tests.servers.database import DatabaseAddress
 
 
 def _target(engine: str) -> Target:
@@ -138,3 +141,30 @@ def test_mysqls_line_within_the_statement_becomes_the_scripts() -> None:
     error = pymysql.ProgrammingError(1064, "right syntax to use near '' at line 2")
     translated = mysql_errors.translate(error, statement)
     assert str(translated).startswith("x.sql:3: ")
+
+
+_CANCELLED = (
+    "create function timeout_of(seconds float8) returns int language plpgsql as $$ begin perform pg_sleep(seconds);"
+    " raise query_canceled using message = 'storniere Anfrage wegen Zeit\u00fcberschreitung der Anfrage'; end $$"
+)
+
+
+def test_postgresqls_time_limit_is_known_by_the_time_in_any_language(postgres_database: DatabaseAddress) -> None:
+    execute(postgres_database, _CANCELLED)
+    with open_on(postgres_database, SessionSettings(statement_timeout=0.2)) as session:
+        # Lifted, so that the server's own, English words do not come first.
+        render(session, "set statement_timeout = 0")
+        for limit in (None, 5):
+            with pytest.raises(TimedOutError, match=r"Anfrage \[57014\]; statement_timeout"):
+                render(session, "select timeout_of(0.3)", limit=limit)
+        with pytest.raises(QueryError, match="57014"):
+            render(session, "select timeout_of(0)")
+
+
+def test_a_cancel_is_not_a_time_limit_for_what_stands_beside_its_message(postgres_database: DatabaseAddress) -> None:
+    execute(postgres_database, _CANCELLED)
+    with open_on(postgres_database) as session:
+        with pytest.raises(QueryError, match="57014"):
+            render(session, "select timeout_of(0)")
+        with pytest.raises(TimedOutError, match="canceling statement due to statement timeout"):
+            render(session, "set statement_timeout = 50; select pg_sleep(5)")
