@@ -23,6 +23,7 @@ from dbtool.profiles.shell import (
 )
 
 _BACK = "-"
+_LONGEST = 365 * 86400.0
 _NOTHING = "-"
 """What DBTOOL_PROFILE_PREVIOUS says where the shell had no profile of its own: no profile is called that."""
 
@@ -45,6 +46,8 @@ class SwitchRequest:
             raise UsageError("--unset switches to no profile: it takes neither a name nor --for")
         if self.seconds is not None and self.seconds < 1:
             raise UsageError("--for has to be a second at least, as in --for 15m")
+        if self.seconds is not None and self.seconds > _LONGEST:
+            raise UsageError("--for is a year at most: leave it out for a switch that lasts")
         if self.name == "":
             raise UsageError("the profile's name is empty")
         if self.format_name is not None and not self.asks_for_nothing:
