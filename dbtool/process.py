@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dbtool.environment import Environment
@@ -78,18 +78,23 @@ def _xdg(variable: str, standard: Path) -> Path:
 
 
 def _binary(stream: TextIO | None, descriptor: int, mode: Literal["rb", "wb"]) -> BinaryIO:
-    """Return the raw file behind a text stream; a stream that was closed at the start reads and writes nothing.
+    """Return the raw file behind a text stream; a stream that is closed reads and writes nothing.
 
     Raw, because a thread that is stuck in a buffered file holds a lock that Python wants at its exit.
     """
-    if stream is None:
-        # Opened for reading in either case: writing to it is an error, as writing to a closed stream is.
-        return Path(os.devnull).open("rb", buffering=0)
-    return os.fdopen(descriptor, mode, buffering=0, closefd=False)
+    # A library's host may have closed or detached the stream, or closed its descriptor under it.
+    with suppress(OSError, ValueError):
+        if stream is not None and not stream.closed:
+            return os.fdopen(descriptor, mode, buffering=0, closefd=False)
+    # Opened for reading in either case: writing to it is an error, as writing to a closed stream is.
+    return Path(os.devnull).open("rb", buffering=0)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
+    try:
+        return stream is not None and stream.isatty()
+    except (OSError, ValueError):
+        return False
 
 
 def prepare_process(engines: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ from platformdirs import user_config_path, user_state_path
 from dbtool.cli.app import run
 from dbtool.errors import UsageError
 from dbtool.process import process_environment
+from tests.cli.running import CHECKOUT
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")
@@ -23,6 +25,24 @@ def test_directories_are_those_that_platformdirs_would_name(named: str | None, m
     environment = process_environment()
     assert environment.config_directory == user_config_path("dbtool", appauthor=False)
     assert environment.state_directory == user_state_path("dbtool", appauthor=False)
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize("how", ["by its host", "under its host"])
+def test_a_stream_that_was_closed_is_none(stream: str, how: str) -> None:
+    """A library has to do without the streams that its process has closed."""
+    code = {
+        "by its host": f"sys.{stream}.close()",
+        "under its host": f"os.close({('stdin', 'stdout', 'stderr').index(stream)})",
+    }[how]
+    program = (
+        f"import os, sys; {code}\n"
+        "from dbtool.process import process_environment\n"
+        "environment = process_environment()\n"
+        f"os._exit(7 if environment.{stream}_is_terminal else 5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, cwd=CHECKOUT)
+    assert done.returncode == 5, done.stderr
 
 
 @pytest.fixture
