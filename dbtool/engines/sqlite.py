@@ -123,7 +123,7 @@ class SqliteConnection:
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
 
     def _run_patiently(self, execute: Callable[[str, Any], object], sql: str, bindings: Any = ()) -> None:
-        """Try again while another process holds the file, for busy_timeout, unless the statement is cancelled.
+        """Try again while another process holds the file, for busy_timeout and as long as the statement may run.
 
         SQLite's own wait cannot be interrupted; it is therefore kept short.
         """
@@ -134,7 +134,9 @@ class SqliteConnection:
                 execute(sql, bindings)
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-                if not is_busy or self._is_cancelled or time.monotonic() - started >= self._target.busy_timeout:
+                if not is_busy or self._is_cancelled or self._is_overdue():
+                    raise
+                if time.monotonic() - started >= self._target.busy_timeout:
                     raise
                 time.sleep(_BUSY_PAUSE)
             else:
@@ -158,7 +160,7 @@ class SqliteConnection:
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
         if kind in {"READONLY", "AUTH"}:
             return GuardError(f"{text} - the session is read-only: see --write")
-        if kind == "INTERRUPT" and self._is_overdue():
+        if kind in {"INTERRUPT", "BUSY", "LOCKED"} and self._is_overdue():
             return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
         if kind in {"NOTADB", "CANTOPEN"}:
             return ConnectionFailedError(
@@ -183,6 +185,8 @@ class SqliteConnection:
             self._execute("ROLLBACK")
 
     def _execute(self, sql: str) -> None:
+        if self._settings.statement_timeout is not None:
+            self._start_clock(self._settings.statement_timeout)
         try:
             self._run_patiently(self._raw.execute, sql)
         except sqlite3.Error as error:
