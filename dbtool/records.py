@@ -27,6 +27,7 @@ class Record:
 
     _fields: ClassVar[tuple[str, ...]] = ()
     _names: ClassVar[frozenset[str]] = frozenset()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
     _concealed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, *, kw_only: bool = True) -> None:
@@ -34,6 +35,8 @@ class Record:
         own = cls.__dict__.get("__annotations__", {})  # noqa: RUF063
         cls._fields = (*cls._fields, *(name for name in own if not name.startswith("_") and name not in cls._fields))
         cls._names = frozenset(cls._fields)
+        # As a dataclass does, so that `case Point(x, y)` means what a type checker takes it to mean.
+        cls.__match_args__ = () if kw_only else cls._fields  # type: ignore[misc] # mypy would have a constant
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:

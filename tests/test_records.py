@@ -25,6 +25,12 @@ def test_a_record_has_its_fields_and_their_defaults() -> None:
     assert _Point(3, 4).y == 4
 
 
+def test_a_record_whose_fields_have_an_order_is_matched_by_it() -> None:
+    match _Point(3, 4):
+        case _Point(x, y):
+            assert (x, y) == (3, 4)
+
+
 def test_a_record_cannot_be_changed() -> None:
     point = _Point(x=1)
     with pytest.raises(AttributeError, match="frozen"):
