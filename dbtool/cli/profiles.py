@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -104,6 +105,8 @@ def _spell(key: str, value: Any) -> str:
         return _describe_secret(value)
     if key == "url":
         return _MASK
+    if key == "restart":
+        return _describe_command(value)
     if key == "on_connect":
         return count(len(value), "statement")
     if key.rpartition(".")[2] in _SECONDS:
@@ -124,11 +127,16 @@ def _describe_secret(secret: Secret) -> str:
         case FileSecret(path):
             return f"file {path}"
         case CommandSecret(arguments):
-            return f"command {arguments[0]} ..."
+            return _describe_command(arguments)
         case KeyringSecret(entry):
             return f"keyring {entry}"
         case PlainSecret():
             return _MASK
+
+
+def _describe_command(arguments: Sequence[str]) -> str:
+    """Name a program; its arguments may hold a secret."""
+    return f"command {arguments[0]} ..."
 
 
 def list_files(environment: Environment, *, config: str | None, format_name: str | None) -> None:

@@ -40,7 +40,7 @@ class Choice(Record):
     rule: Rule
     source: str
     password_in_argument: bool = False
-    """A password stood in a URL on the command line or in DBTOOL_PROFILE."""
+    """A password stood in a URL on the command line, where other users may see it; in a variable they do not."""
 
 
 def choose(
@@ -102,7 +102,8 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
         # An error of the file that the rule stands in names that file already.
         says_where = str(error).startswith(report.source)
         raise ProfileError(str(error) if says_where else f"{report.source}: {error}") from None
-    stands_open = profile.origin.scope is Scope.ARGUMENT and profile.password is not None
+    is_argument = report.rule is Rule.FLAG and profile.origin.scope is Scope.ARGUMENT
+    stands_open = is_argument and profile.password is not None
     return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)
 
 

@@ -80,6 +80,34 @@ def test_a_profile_is_shown_with_what_it_inherits_and_its_secret_masked(config: 
     assert "prod" in missing.err
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ('{ env = "PASSWORD" }', "env PASSWORD"),
+        ('{ file = "/run/password" }', "file /run/password"),
+        ('{ keyring = "dbtool/a" }', "keyring dbtool/a"),
+    ],
+)
+def test_a_reference_to_a_secret_is_shown_and_not_followed(written: str, shown: str, tmp_path: Path) -> None:
+    config = tmp_path / "profiles.toml"
+    config.write_text(f'[profiles.a]\nengine = "mysql"\npassword = {written}\n')
+    rows = {row["key"]: row["value"] for row in json.loads(profile("show", "a", "-F", "json", config=config).out)}
+    assert rows["password"] == shown
+
+
+def test_a_command_is_shown_without_its_arguments(tmp_path: Path) -> None:
+    config = tmp_path / "profiles.toml"
+    config.write_text(
+        """[profiles.a]
+engine = "mysql"
+password = { command = ["pass", "s3cret"] }
+restart = ["ssh", "-i", "s3cret"]
+"""
+    )
+    rows = {row["key"]: row["value"] for row in json.loads(profile("show", "a", "-F", "json", config=config).out)}
+    assert (rows["password"], rows["restart"]) == ("command pass ...", "command ssh ...")
+
+
 def test_a_check_reports_all_and_its_status_is_the_worst(config: Path) -> None:
     done = profile("check", "--all", "-F", "json", config=config)
     assert done.status == 3

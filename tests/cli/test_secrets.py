@@ -105,6 +105,14 @@ def test_a_password_in_an_argument_is_warned_of_unless_it_stays_on_the_machine()
     assert "hunter2" not in done.err
 
 
+def test_a_password_in_a_variable_is_nothing_that_others_see() -> None:
+    url = f"postgresql://u:hunter2@0.0.0.0:{find_free_port()}/d"
+    done = run_dbtool("query", "select 1", environment={"DBTOOL_PROFILE": url})
+    assert done.status == 3
+    assert done.err.count("\n") == 1
+    assert "hunter2" not in done.err
+
+
 _POISON = {
     "PGHOST": "/nowhere",
     "PGHOSTADDR": "127.0.0.9",

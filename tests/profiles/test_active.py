@@ -206,7 +206,7 @@ def test_a_url_or_a_file_may_be_given_for_a_profile(
     assert (choice.profile.name, choice.profile.engine) == (name, engine)
     assert choice.profile.origin.scope is Scope.ARGUMENT
     assert str(choice.profile.origin) == choice.source
-    assert choice.password_in_argument is ("hush" in argument)
+    assert choice.password_in_argument is ("hush" in argument and given == "flag")
     assert "hush" not in repr(choice)
     assert current_name(world.environment, flag=argument if given == "flag" else None) == name
     reports = explain(world.environment, world.load(), world.read_state(), flag=argument)
