@@ -23,10 +23,14 @@ class Once(Generic[_Key, _Value]):
         """Return the key's value, made now if nobody did or does; raises what `make` raises."""
         while True:
             own: Future[_Value] = Future()
-            # One step of the interpreter, and so in no need of a lock.
-            future = self._futures.setdefault(key, own)
-            if future is own:
-                self._fulfil(key, own, make)
+            try:
+                # One step of the interpreter, and so in no need of a lock.
+                future = self._futures.setdefault(key, own)
+                if future is own:
+                    own.set_result(make())
+            except BaseException as error:
+                self._withdraw(key, own, error)
+                raise
             try:
                 return future.result()
             except CancelledError:
@@ -42,13 +46,13 @@ class Once(Generic[_Key, _Value]):
         """Forget, in a forked child, what the parent's other threads were making."""
         self._futures = {key: future for key, future in self._futures.items() if future.done()}
 
-    def _fulfil(self, key: _Key, future: Future[_Value], make: Callable[[], _Value]) -> None:
-        try:
-            future.set_result(make())
-        except Exception as error:
-            self._futures.pop(key, None)
-            future.set_exception(error)
-        except BaseException:
-            self._futures.pop(key, None)
-            future.cancel()
-            raise
+    def _withdraw(self, key: _Key, own: Future[_Value], error: BaseException) -> None:
+        """Leave a value that could not be made to the next who asks, and tell those who wait for it why."""
+        if own.done():
+            return
+        if self._futures.get(key) is own:
+            del self._futures[key]
+        if isinstance(error, Exception):
+            own.set_exception(error)
+        else:
+            own.cancel()

@@ -1,24 +1,16 @@
-"""Ctrl-C at every moment at which the interpreter would let a signal's handler run: no moment loses anything.
-
-The interpreter looks for signals as a function begins, after each call, and as a loop goes round. A tracer
-counts these moments in the pool's own code, and raises KeyboardInterrupt at one of them, each in turn.
-"""
+"""Ctrl-C at each moment in the pool's code at which it may strike: nothing is lost at any."""
 
 from __future__ import annotations
 
-import dis
 import gc
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
 import pytest
 
 import dbtool.pool
+from tests.pool.interrupting import Interrupter, interrupting
 from tests.pool.stub import (
     Borrower,
     CheckedPool,
@@ -29,57 +21,7 @@ from tests.pool.stub import (
     wait_until,
 )
 
-_DIRECTORY = str(Path(dbtool.pool.__file__).parent)
 _MOST_MOMENTS = 2000
-_CALLS = {opcode for name, opcode in dis.opmap.items() if name.startswith("CALL")}
-_LOOPS = {opcode for name, opcode in dis.opmap.items() if name.startswith("JUMP_BACKWARD")}
-
-
-class _Interrupter:
-    """Raises KeyboardInterrupt at one of the moments, counted from 1, in the thread that it is installed in."""
-
-    def __init__(self, moment: int) -> None:
-        self.left = moment
-        self.place = ""
-        self._last: dict[FrameType, int] = {}
-
-    def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
-        if event != "call" or not frame.f_code.co_filename.startswith(_DIRECTORY):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        self._pass(frame)
-        return self._look
-
-    def forget_frames(self) -> None:
-        """Let go of the frames, and of what they refer to."""
-        self._last.clear()
-
-    def _look(self, frame: FrameType, event: str, _argument: object) -> Any:
-        if event == "opcode":
-            opcode = frame.f_code.co_code[frame.f_lasti]
-            if self._last.get(frame) in _CALLS or opcode in _LOOPS:
-                self._pass(frame)
-            self._last[frame] = opcode
-        return self._look
-
-    def _pass(self, frame: FrameType) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.place = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}"
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def _interrupting(interrupter: _Interrupter) -> Iterator[None]:
-    before = sys.gettrace()
-    sys.settrace(interrupter)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(before)
-        interrupter.forget_frames()
 
 
 class _Scene:
@@ -157,8 +99,8 @@ def test_no_moment_of_an_interrupt_loses_anything(name: str) -> None:
         moment += 1
         assert moment < _MOST_MOMENTS
         scene = make()
-        interrupter = _Interrupter(moment)
-        with _interrupting(interrupter):
+        interrupter = Interrupter(dbtool.pool, moment)
+        with interrupting(interrupter):
             act(scene.pool)
         interrupted = bool(interrupter.place)
         _assert_nothing_is_lost(scene, f"moment {moment}: {interrupter.place}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+import dbtool.switching
 from dbtool.switching.once import Once
 from tests.pool.children import fork, wait_for_child
+from tests.pool.interrupting import Interrupter, interrupting
+from tests.pool.stub import Call
 
 
 def test_others_wait_for_the_first() -> None:
@@ -43,6 +47,19 @@ def test_a_failure_goes_to_who_asked_and_is_tried_again() -> None:
     assert made.list_made() == []
     assert made.get("a", lambda: 1) == 1
     assert made.get("a", fail) == 1
+
+
+def test_no_moment_of_an_interrupt_leaves_others_waiting() -> None:
+    moment, interrupted = 0, True
+    while interrupted:
+        moment += 1
+        made: Once[str, int] = Once()
+        interrupter = Interrupter(dbtool.switching, moment)
+        with interrupting(interrupter):
+            made.get("a", lambda: 1)
+        interrupted = bool(interrupter.place)
+        assert Call(partial(made.get, "a", lambda: 2)).result(10) in {1, 2}, interrupter.place
+    assert moment > 3
 
 
 def test_an_interrupt_concerns_its_own_thread_alone() -> None:
