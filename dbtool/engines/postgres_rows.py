@@ -175,6 +175,8 @@ def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, i
             _end_unless(cursor, in_transaction=in_transaction)
             raise
         except BaseException:
+            if raw.get_transaction_status() == driver.TRANSACTION_STATUS_INTRANS:
+                cursor.execute("CLOSE dbtool_rows")
             _leave(cursor, in_transaction=in_transaction)
             raise
         cursor.execute(f"CLOSE dbtool_rows; {_RELEASE if in_transaction else 'COMMIT'}")
