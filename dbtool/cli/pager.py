@@ -20,7 +20,10 @@ def pager_command(environment: Environment) -> list[str]:
     """Return the pager to use, empty for none (`DBTOOL_PAGER=` or `PAGER=cat` turns it off)."""
     variables = environment.variables
     chosen = variables.get("DBTOOL_PAGER", variables.get("PAGER", _DEFAULT))
-    command = shlex.split(chosen)
+    try:
+        command = shlex.split(chosen)
+    except ValueError:  # a quote that does not end: like a pager that cannot be run
+        return []
     return [] if command in ([], ["cat"]) else command
 
 

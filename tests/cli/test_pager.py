@@ -29,7 +29,7 @@ def _environment(stdout: io.BytesIO, pager: str) -> Environment:
     )
 
 
-@pytest.mark.parametrize("pager", ["", "cat", "/no/such/pager"])
+@pytest.mark.parametrize("pager", ["", "cat", "/no/such/pager", "less 'x"])
 def test_a_long_result_without_a_pager_is_not_held_back(pager: str) -> None:
     stdout = io.BytesIO()
     output = TerminalOutput(_environment(stdout, pager), lines=24)
