@@ -52,7 +52,7 @@ def list_profiles(environment: Environment, *, config: str | None, format_name: 
         for entry in catalog.entries()
     ]
     columns = ["active", "name", "engine", "where", "guard", "tags", "source", "problem"]
-    if not any(row[-1] for row in rows):
+    if format_name in {None, "table"} and not any(row[-1] for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     print_listing(environment, text_columns(" ".join(columns)), rows, format_name=format_name)
     _report_unreadable(environment, catalog)

@@ -66,6 +66,21 @@ def test_a_list_marks_the_active_profile_and_names_each_ones_place(config: Path)
     assert "prod" in next(line for line in table.lines if line.startswith("*"))
 
 
+@pytest.mark.parametrize("format_name", ["csv", "json"])
+def test_a_list_for_a_program_has_the_same_columns_whether_or_not_something_is_wrong(
+    format_name: str, config: Path
+) -> None:
+    def list_columns() -> str:
+        listed = profile("list", "-F", format_name, config=config)
+        return listed.lines[0] if format_name == "csv" else ",".join(json.loads(listed.out)[0])
+
+    wrong = list_columns()
+    config.write_text(config.read_text().partition("[profiles.wrong]")[0])
+    assert list_columns() == wrong
+    assert wrong.endswith(",problem")
+    assert "problem" not in profile("list", config=config).text
+
+
 def test_a_profile_is_shown_with_what_it_inherits_and_its_secret_masked(config: Path) -> None:
     shown = profile("show", "prod", "-F", "json", config=config)
     assert shown.status == 0
