@@ -37,11 +37,6 @@ class DbtoolError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
-    @property
-    def message(self) -> str:
-        """The error in one line."""
-        return str(self)
-
 
 class UsageError(DbtoolError):
     """The request itself makes no sense: an option, a parameter, a combination."""

@@ -59,12 +59,6 @@ class Catalog:
         """TOML beside a project's profiles that is not dbtool's."""
         return self.sources.ignored
 
-    @property
-    def default(self) -> str | None:
-        """What the strongest file that sets a default says."""
-        said = ((source.table or {}).get("default") for source in self.sources.files)
-        return next((name for name in said if isinstance(name, str)), None)
-
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong anywhere, by file and line."""

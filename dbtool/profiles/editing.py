@@ -14,7 +14,6 @@ from dbtool.profiles.discover import Sources
 from dbtool.profiles.files import Source, parse_source
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem
-from dbtool.profiles.references import find_fault, has_reference
 from dbtool.profiles.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.state import State, read_state, update_state
 from dbtool.profiles.writing import replace_file
@@ -114,11 +113,6 @@ def is_clear(password: Any) -> bool:
 def quote_literal(text: str) -> str:
     """Return how a file spells text that holds no reference."""
     return text.replace("${", "$${")
-
-
-def keep_references(text: str) -> str:
-    """Return how a file spells text whose `${VAR}` are meant; what only looks like one is quoted."""
-    return quote_literal(text) if has_reference(text) and find_fault(text) else text
 
 
 def _is_relative(text: str) -> bool:

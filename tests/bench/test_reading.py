@@ -155,6 +155,6 @@ def test_a_value_of_any_shape_is_read_or_refused_in_one_line(path: str, value: A
     try:
         read_report(json.dumps(data), "a.json")
     except UsageError as error:
-        outcome = error.message
+        outcome = str(error)
     assert not outcome or outcome.startswith("a.json: ")
     assert "\n" not in outcome

@@ -47,5 +47,5 @@ def observe(chunks: Iterable[bytes], dialect: str) -> list[object]:
             if statement.copy_data is not None:
                 seen.append(statement.copy_data.read())
     except DbtoolError as error:
-        seen.append((type(error), error.message))
+        seen.append((type(error), str(error)))
     return seen

@@ -51,7 +51,7 @@ def test_commands_of_the_native_clients_are_refused_by_name_with_a_cure(
     for size in (1, 3, 100):
         with pytest.raises(UsageError) as raised:
             split_all(script, dialect, size)
-        assert message in raised.value.message
+        assert message in str(raised.value)
 
 
 def test_statements_before_a_refused_command_come_first() -> None:

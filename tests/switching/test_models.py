@@ -153,7 +153,7 @@ class TestInstances:
         ) as caught:
             use(shop, order)
 
-        assert "use it inside databases.using('b')" in caught.value.message
+        assert "use it inside databases.using('b')" in str(caught.value)
         for name in "ab":
             with databases.using(name):
                 assert [order.item for order in shop.Order.select()] == [name]
