@@ -22,8 +22,9 @@ from dbtool.pool.drivers import find_driver
 from dbtool.pool.events import PoolEvents
 from dbtool.pool.failures import is_permanent
 from dbtool.pool.forks import follow_forks
-from dbtool.pool.lease import Borrower, Health
+from dbtool.pool.lease import Health
 from dbtool.pool.ledger import PoolOptions
+from dbtool.pool.overriding import Overridable, translation
 from dbtool.pool.states import State, States, ThreadStates, find_task
 
 if TYPE_CHECKING:
@@ -31,16 +32,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_translation = vars(peewee)["__exception_wrapper__"]
-"""Turns a driver's error into peewee's."""
-
 # peewee's own words, for those who look for them.
 _DEFERRED = "Error, database must be initialized before opening a connection."
 _IN_TRANSACTION = "Attempting to close database while transaction is open."
-_PAST_THE_POOL = "_connect() has to take its connection from super()._connect(): that is the pool."
 
 
-class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ignore[misc]
+class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase):  # type: ignore[misc]
     """A mixin that gives any peewee database a pool.
 
     Beyond playhouse's arguments: `min_idle` connections are kept warm; `idle_timeout` ends those unused for so
@@ -132,7 +129,7 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             if lease is not None:
                 self._pool.discard(lease, "set-up")
             self._pool.recover(state.borrower)
-            with _translation:
+            with translation:
                 raise
         return True
 
@@ -147,23 +144,6 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             return False
         self._return(state)
         return True
-
-    def _check_out_by_override(self, state: State) -> None:
-        """Check a connection out through a subclass's own `_connect`."""
-        state.is_connecting = True
-        try:
-            connection = self._connect()
-        finally:
-            state.is_connecting = False
-        held = self._pool.list_held_by(state.borrower)
-        if not held:
-            raise peewee.InterfaceError(_PAST_THE_POOL)
-        lease = next((lease for lease in held if lease.connection is connection), held[-1])
-        state.take(lease)
-        state.conn = connection
-        for other in held:
-            if other is not lease:
-                self._pool.release(other, state.borrower)
 
     def _return(self, state: State) -> None:
         if self._has_own_checkin:
@@ -190,16 +170,6 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
             state.clear()
             self._pool.recover(state.borrower)
             raise
-
-    def _check_in_by_override(self, state: State) -> None:
-        """Return a connection through a subclass's own `_close`, which may still use it."""
-        try:
-            with _translation:
-                self._close(state.conn)
-        finally:
-            state.clear()
-            # What it did not pass on is not lost.
-            self._pool.recover(state.borrower)
 
     def connection(self) -> Any:
         """Return this thread's or task's connection, checked out now if need be."""
@@ -288,22 +258,6 @@ class PooledDatabase(PlayhouseNames, playhouse.pool.PooledDatabase):  # type: ig
     def is_permanent_failure(self, error: BaseException) -> bool:
         """Say whether a failure to connect is one that waiting cannot mend; a subclass may know better."""
         return is_permanent(error)
-
-    def _connect(self) -> Any:
-        state = self._state
-        # Called from outside, it is for a connection beside the thread's own.
-        borrower = state.borrower if state.is_connecting else Borrower(threading.get_ident())
-        return self._pool.acquire(borrower).connection
-
-    def _close(self, connection: Any, close_conn: bool = False) -> None:
-        lease, borrower = self._pool.find(connection)
-        if close_conn:
-            if lease is None:
-                self._close_raw(connection)
-            else:
-                self._pool.discard(lease, "closed")
-        elif lease is not None:
-            self._pool.release(lease, borrower)
 
     def _dial(self) -> Any:
         return super(playhouse.pool.PooledDatabase, self)._connect()
