@@ -52,8 +52,8 @@ def open_pool(
     Raises ProfileError, GuardError; a checkout raises PoolTimeoutError or ConnectionFailedError. The
     pool may be used by many threads.
     """
-    from dbtool.databases import open_pool as open_chosen  # noqa: PLC0415 - brings the profiles
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.databases import open_pool as open_chosen  # brings the profiles
+    from dbtool.process import process_environment
 
     return open_chosen(process_environment(), profile, config=config, write=write, events=events)
 

@@ -29,12 +29,12 @@ def main() -> None:
 
 def _run() -> int:
     if any("://" in argument for argument in sys.argv):
-        from dbtool.process_title import hide_passwords  # noqa: PLC0415 - a URL in an argument is rare
+        from dbtool.process_title import hide_passwords  # a URL in an argument is rare
 
         hide_passwords()
     status = _answer_lightly()
     if status is None:
-        from dbtool.cli.app import run  # noqa: PLC0415 - after what answers without Typer
+        from dbtool.cli.app import run  # after what answers without Typer
 
         status = run(sys.argv[1:])
     return status
@@ -44,8 +44,8 @@ def _answer_lightly() -> int | None:
     """Answer what is asked at every prompt without Typer, and return the status; None where the app has to."""
     if sys.argv[1:2] not in (["current"], ["switch"], ["__complete"]):
         return None
-    from dbtool.cli.light import answer  # noqa: PLC0415 - not for every command
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.light import answer
+    from dbtool.process import process_environment
 
     try:
         return answer(process_environment(), sys.argv[1:])

@@ -66,7 +66,7 @@ def _find_directories(platform: str, home: Path) -> tuple[Path, Path]:
     if platform == "linux":
         config, state = _xdg("XDG_CONFIG_HOME", home / ".config"), _xdg("XDG_STATE_HOME", home / ".local/state")
         return config / APPLICATION, state / APPLICATION
-    from platformdirs import user_config_path, user_state_path  # noqa: PLC0415 - earned only here
+    from platformdirs import user_config_path, user_state_path  # earned only here
 
     return user_config_path(APPLICATION, appauthor=False), user_state_path(APPLICATION, appauthor=False)
 

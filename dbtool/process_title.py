@@ -24,7 +24,7 @@ def hide_passwords() -> None:
     start, end = int(fields[_START]), int(fields[_END])
     if hidden == shown or not start or end - start != len(shown):
         return
-    import ctypes  # noqa: PLC0415 - slow to import, and few commands have a password in an argument
+    import ctypes  # slow to import, and few commands have a password in an argument
 
     if ctypes.string_at(start, len(shown)) == shown:
         ctypes.memmove(start, hidden, len(shown))

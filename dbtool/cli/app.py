@@ -89,7 +89,7 @@ def _shield_comment(argument: str) -> str:
 def _trace(error: Exception, arguments: Sequence[str]) -> None:
     """Show with --debug where an error came from; the status stays what it is."""
     if "--debug" in arguments:
-        from traceback import format_exception  # noqa: PLC0415 - for this option alone
+        from traceback import format_exception  # for this option alone
 
         sys.stderr.write("".join(format_exception(error)))
 
@@ -113,8 +113,8 @@ def _fail_unexpectedly(error: Exception) -> int:
 
 
 def _fail(message: str, status: ExitStatus) -> int:
-    from dbtool.cli.console import Console  # noqa: PLC0415 - an error is the only use of it here
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.console import Console  # an error is the only use of it here
+    from dbtool.process import process_environment
 
     try:
         Console(process_environment()).error(one_line(message))

@@ -21,10 +21,10 @@ def completions(
     _debug: options.Debug = False,
 ) -> None:
     """Print the script that completes dbtool's commands, options and profiles in a shell."""
-    from dbtool.cli.app import build  # noqa: PLC0415 - this command is a part of it
-    from dbtool.cli.completion import render_completions  # noqa: PLC0415 - as every command's work
-    from dbtool.cli.lines import write_text  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.app import build  # this command is a part of it
+    from dbtool.cli.completion import render_completions
+    from dbtool.cli.lines import write_text
+    from dbtool.process import process_environment
 
     write_text(process_environment(), render_completions(build(), shell))
 

@@ -32,7 +32,7 @@ def choose_profile(environment: Environment, console: Console, *, flag: str | No
 
 
 def _warn_of_password(console: Console, host: str | None) -> None:
-    from dbtool.engines.tls import is_loopback  # noqa: PLC0415 - brings ssl, for this rare case alone
+    from dbtool.engines.tls import is_loopback  # brings ssl, for this rare case alone
 
     if host is not None and not is_loopback(host):
         console.warn("a password in an argument can be seen by other users of this machine: put it into a profile")

@@ -26,8 +26,8 @@ def answer(environment: Environment, arguments: Sequence[str]) -> int | None:
     try:
         return action(environment)
     except DbtoolError as error:
-        from dbtool.cli.console import Console  # noqa: PLC0415 - only a failure needs them
-        from dbtool.cli.exits import status_of  # noqa: PLC0415
+        from dbtool.cli.console import Console  # only a failure needs them
+        from dbtool.cli.exits import status_of
 
         Console(environment).error(str(error))
         return status_of(error)
@@ -50,14 +50,14 @@ def _find_action(arguments: Sequence[str]) -> Callable[[Environment], int] | Non
 
 def print_current(environment: Environment, *, flag: str | None = None, config: str | None = None) -> int:
     """Print the active profile's name; raises ProfileError when there is none."""
-    from dbtool.profiles.active import Surroundings, find_current  # noqa: PLC0415 - not for every answer
+    from dbtool.profiles.active import Surroundings, find_current
 
     surroundings = Surroundings(environment=environment, config=config)
     try:
         write_text(environment, f"{find_current(surroundings, flag=flag)}\n")
     finally:
         if surroundings.warning:
-            from dbtool.cli.console import Console  # noqa: PLC0415 - rare
+            from dbtool.cli.console import Console
 
             Console(environment).warn(surroundings.warning)
     return 0
@@ -65,9 +65,9 @@ def print_current(environment: Environment, *, flag: str | None = None, config: 
 
 def print_segment(environment: Environment, shell: str, *, flag: str | None = None, config: str | None = None) -> int:
     """Print a piece of a prompt, and nothing where no profile is active: a prompt is no place to say why."""
-    from dbtool.cli.segment import find_marks, render_segment  # noqa: PLC0415 - not for every answer
-    from dbtool.profiles.active import Surroundings, find_current  # noqa: PLC0415
-    from dbtool.profiles.look import find_look  # noqa: PLC0415
+    from dbtool.cli.segment import find_marks, render_segment
+    from dbtool.profiles.active import Surroundings, find_current
+    from dbtool.profiles.look import find_look
 
     marks = find_marks(shell)
     surroundings = Surroundings(environment=environment, config=config)
@@ -81,7 +81,7 @@ def print_segment(environment: Environment, shell: str, *, flag: str | None = No
 
 
 def _switch(environment: Environment, name: str) -> int:
-    from dbtool.cli.switching import Switcher, SwitchRequest  # noqa: PLC0415 - not for every answer
+    from dbtool.cli.switching import Switcher, SwitchRequest
 
     Switcher(environment, SwitchRequest(name=name)).run()
     return 0
@@ -89,7 +89,7 @@ def _switch(environment: Environment, name: str) -> int:
 
 def _list_names(environment: Environment) -> int:
     """Print the names that completion offers; whatever is wrong, nothing is said into a line being typed."""
-    from dbtool.profiles.discover import PROFILE_NAME, list_names  # noqa: PLC0415 - not for every answer
+    from dbtool.profiles.discover import PROFILE_NAME, list_names
 
     try:
         names = [name for name in list_names(environment) if PROFILE_NAME.fullmatch(name)]

@@ -42,7 +42,7 @@ def find_active(environment: Environment, catalog: Catalog, state: State) -> str
 
 def pick(environment: Environment, catalog: Catalog, state: State) -> str:
     """Return the profile that a person picks; raises ProfileError without any, InterruptedByUserError without one."""
-    from dbtool.cli.picker import Option, Picker  # noqa: PLC0415 - brings prompt_toolkit, for a terminal alone
+    from dbtool.cli.picker import Option, Picker  # brings prompt_toolkit, for a terminal alone
 
     choices = [
         Option(

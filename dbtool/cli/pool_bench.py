@@ -220,11 +220,11 @@ def pool_bench(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    from dbtool.cli.connecting import Limits  # noqa: PLC0415 - as every command's work
-    from dbtool.cli.guarding import WriteRequest  # noqa: PLC0415
-    from dbtool.cli.pool_benching import run_bench  # noqa: PLC0415
-    from dbtool.cli.pool_requests import BenchRequest, OutputRequest  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.connecting import Limits
+    from dbtool.cli.guarding import WriteRequest
+    from dbtool.cli.pool_benching import run_bench
+    from dbtool.cli.pool_requests import BenchRequest, OutputRequest
+    from dbtool.process import process_environment
 
     request = BenchRequest(
         profile=profile,
@@ -281,9 +281,9 @@ def merge(
     _debug: options.Debug = False,
 ) -> None:
     """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""
-    from dbtool.cli.pool_benching import merge_files  # noqa: PLC0415
-    from dbtool.cli.pool_requests import OutputRequest  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.pool_benching import merge_files
+    from dbtool.cli.pool_requests import OutputRequest
+    from dbtool.process import process_environment
 
     output = OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet)
     merge_files(process_environment(), files, output)

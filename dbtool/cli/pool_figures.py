@@ -84,7 +84,7 @@ def plot_latencies(reports: Sequence[Report]) -> list[Plot]:
 
 
 def _draw_percentiles(axes: Axes, timed: Sequence[tuple[int, Histogram]]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     curves = [(number, trace_percentiles(histogram)) for number, histogram in timed]
     for number, curve in curves:
@@ -194,7 +194,7 @@ def _draw_waits(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Rec
 
 def _use_sizes(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Recommended | None) -> None:
     """Lay the numbers of connections along the axis, and mark the recommended one and its interval."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     sizes = sorted({result.connections for result in sweep})
     axes.set_xscale("log", base=2)
@@ -210,7 +210,7 @@ def _use_sizes(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Reco
 
 
 def _use_durations(axes: Axes, durations: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     finite = [duration for duration in durations if math.isfinite(duration)] or [_SHORTEST]
     lowest, highest = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
@@ -222,7 +222,7 @@ def _use_durations(axes: Axes, durations: Sequence[float]) -> None:
 
 
 def _use_counts(axes: Axes, unit: str, counts: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     highest = max((number for number in counts if math.isfinite(number)), default=0.0)
     axes.set_ylim(0, highest * 1.08 or 1.0)
@@ -243,8 +243,8 @@ def _color(number: int) -> str:
 
 def _render(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
     with _settings():
-        from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
 
         figure = Figure(figsize=_SIZE, layout="constrained", facecolor="none")
         FigureCanvasSVG(figure)
@@ -266,7 +266,7 @@ def _render(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
 @contextmanager
 def _settings() -> Iterator[None]:
     """Draw by matplotlib's own defaults and ours, whatever a matplotlibrc says; the caller's come back."""
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl
 
     with mpl.rc_context():
         mpl.rcdefaults()

@@ -56,7 +56,7 @@ def _decimal(number: float | None, places: int) -> Value:
 def show_details(environment: Environment, reports: Sequence[Report]) -> None:
     """Tell a person on stderr what was found, and why; a stderr that is closed is no error."""
     # Rich takes long to import, and a run whose details nobody asked for does without.
-    from dbtool.cli.pool_drawing import draw_details  # noqa: PLC0415
+    from dbtool.cli.pool_drawing import draw_details
 
     stream = environment.stderr
     try:

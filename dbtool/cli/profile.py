@@ -20,8 +20,8 @@ def list_profiles(
     config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
 ) -> None:
     """List every profile, with the active one marked, and the file and line that hold it."""
-    from dbtool.cli.profiles import list_profiles as run  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.profiles import list_profiles as run
+    from dbtool.process import process_environment
 
     run(process_environment(), config=config, format_name=format_name)
 
@@ -34,8 +34,8 @@ def show(
     _debug: options.Debug = False,
 ) -> None:
     """Show what a profile says, what it inherits and what is left at its default; secrets stay masked."""
-    from dbtool.cli.profiles import show_profile  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.profiles import show_profile
+    from dbtool.process import process_environment
 
     show_profile(process_environment(), name, config=config, format_name=format_name)
 
@@ -59,9 +59,9 @@ def check(
 
     Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
     """
-    from dbtool.cli.checking import CheckRequest, check_profiles  # noqa: PLC0415
-    from dbtool.cli.connecting import Limits  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.checking import CheckRequest, check_profiles
+    from dbtool.cli.connecting import Limits
+    from dbtool.process import process_environment
 
     request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
     status = check_profiles(
@@ -76,8 +76,8 @@ def path(
     config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
 ) -> None:
     """List the files that profiles are read from, and those that were passed over."""
-    from dbtool.cli.profiles import list_files  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.profiles import list_files
+    from dbtool.process import process_environment
 
     list_files(process_environment(), config=config, format_name=format_name)
 
@@ -88,8 +88,8 @@ def trust(_debug: options.Debug = False) -> None:
 
     A change to any of them asks for trust again.
     """
-    from dbtool.cli.profiles import trust_files  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.profiles import trust_files
+    from dbtool.process import process_environment
 
     trust_files(process_environment())
 

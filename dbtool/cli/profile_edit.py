@@ -30,7 +30,6 @@ _Keyring: TypeAlias = Annotated[
 _Plain: TypeAlias = Annotated[
     bool, typer.Option("--plain", help="Write the password into the file in the clear.", rich_help_panel=PASSWORD)
 ]
-# ruff: noqa: PLC0415 - what a command does is imported once it is run
 
 
 def register(app: typer.Typer) -> None:

@@ -169,8 +169,8 @@ def trust_files(environment: Environment) -> None:
 
 def print_schema(environment: Environment) -> None:
     """Print the JSON Schema of a profile file."""
-    import json  # noqa: PLC0415 - the only use of it
+    import json
 
-    from dbtool.profiles.json_schema import make_schema  # noqa: PLC0415
+    from dbtool.profiles.json_schema import make_schema
 
     write_text(environment, json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -131,17 +131,17 @@ def query(
     Rows go to stdout, everything else to stderr.
     """
     # Imported here, as every command's work is: `--help` and the other commands need none of it.
-    from dbtool.cli.connecting import Limits  # noqa: PLC0415
-    from dbtool.cli.guarding import WriteRequest  # noqa: PLC0415
-    from dbtool.cli.querying import Query, QueryRequest  # noqa: PLC0415
-    from dbtool.cli.rows import RowsRequest  # noqa: PLC0415
-    from dbtool.formats import FormatOptions  # noqa: PLC0415
-    from dbtool.process import process_environment  # noqa: PLC0415
-    from dbtool.run.binding import parse_parameters  # noqa: PLC0415
-    from dbtool.run.checking import RunOptions  # noqa: PLC0415
-    from dbtool.run.expectations import parse_rows_expectation  # noqa: PLC0415
-    from dbtool.run.results import Wanted, parse_selection  # noqa: PLC0415
-    from dbtool.run.sources import choose_sources  # noqa: PLC0415
+    from dbtool.cli.connecting import Limits
+    from dbtool.cli.guarding import WriteRequest
+    from dbtool.cli.querying import Query, QueryRequest
+    from dbtool.cli.rows import RowsRequest
+    from dbtool.formats import FormatOptions
+    from dbtool.process import process_environment
+    from dbtool.run.binding import parse_parameters
+    from dbtool.run.checking import RunOptions
+    from dbtool.run.expectations import parse_rows_expectation
+    from dbtool.run.results import Wanted, parse_selection
+    from dbtool.run.sources import choose_sources
 
     environment = process_environment()
     request = QueryRequest(

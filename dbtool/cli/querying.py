@@ -208,8 +208,8 @@ class Query:
 
     def _run_prompt(self, choice: Choice, *, read_only: bool) -> None:
         """Read statements at a prompt, each one a run of its own on the same connection."""
-        from dbtool.cli.conversation import Conversation  # noqa: PLC0415 - brings the line editor
-        from dbtool.cli.lasting import LastingSession  # noqa: PLC0415 - for the prompt alone
+        from dbtool.cli.conversation import Conversation  # brings the line editor
+        from dbtool.cli.lasting import LastingSession  # for the prompt alone
 
         self._refuse_what_a_prompt_cannot_keep()
         session = LastingSession(

@@ -50,8 +50,8 @@ class Questions:
 
     def ask_hidden(self, label: str) -> str:
         """Return what is typed unseen. Raises GuardError where it would be seen."""
-        import getpass  # noqa: PLC0415 - few commands ask for a secret
-        import warnings  # noqa: PLC0415
+        import getpass  # few commands ask for a secret
+        import warnings
 
         try:
             with warnings.catch_warnings():

@@ -56,7 +56,7 @@ def find_format(name: str, source: str) -> Format:
     """Return the format called `name`; raises UsageError, with the nearest name."""
     if name in FORMATS:
         return FORMATS[name]
-    from difflib import get_close_matches  # noqa: PLC0415 - for this error alone
+    from difflib import get_close_matches  # for this error alone
 
     near = get_close_matches(name, FORMATS, n=1)
     guess = f" - did you mean {near[0]}?" if near else ""

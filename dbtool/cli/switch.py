@@ -28,7 +28,7 @@ class SwitchCommand(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Read the arguments, a `--shell` without a shell as one that asks to find out."""
-        from dbtool.cli.shells import SHELLS  # noqa: PLC0415 - not for `--help` of another command
+        from dbtool.cli.shells import SHELLS  # not for `--help` of another command
 
         spelled = [
             f"{word}=detect" if word == "--shell" and following not in SHELLS else word
@@ -66,8 +66,8 @@ def switch(
 
     Without a name, list the profiles with the active one marked; on a terminal, pick one.
     """
-    from dbtool.cli.switching import Switcher, SwitchRequest  # noqa: PLC0415 - as every command's work
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.switching import Switcher, SwitchRequest
+    from dbtool.process import process_environment
 
     request = SwitchRequest(
         name=name, seconds=seconds, shell=shell, unset=unset, confirm=confirm, config=config, format_name=format_name
@@ -92,8 +92,8 @@ def current(
     _debug: options.Debug = False,
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
-    from dbtool.cli.light import print_current, print_segment  # noqa: PLC0415 - as every command's work
-    from dbtool.process import process_environment  # noqa: PLC0415
+    from dbtool.cli.light import print_current, print_segment
+    from dbtool.process import process_environment
 
     if explain and prompt is not None:
         raise UsageError("give --explain or --prompt, not both")
@@ -101,7 +101,7 @@ def current(
         raise UsageError("--format goes with --explain: without it, the name alone is printed")
     environment = process_environment()
     if explain:
-        from dbtool.cli.explaining import explain_current  # noqa: PLC0415 - reads every profile
+        from dbtool.cli.explaining import explain_current  # reads every profile
 
         explain_current(environment, flag=profile, config=config, format_name=format_name)
     elif prompt is not None:

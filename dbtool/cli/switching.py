@@ -85,7 +85,7 @@ class Switcher:
 
     def _pick(self) -> bool:
         """Let a person pick a profile, or list them where nobody can; say whether one was picked."""
-        from dbtool.cli.picking import can_pick, list_choices, pick  # noqa: PLC0415 - a name mostly is given
+        from dbtool.cli.picking import can_pick, list_choices, pick  # a name mostly is given
 
         request = self._request
         if can_pick(self._environment, captured=request.shell is not None) and request.format_name is None:
@@ -128,7 +128,7 @@ class Switcher:
 
     def _confirm(self, name: str) -> None:
         """Ask before a protected profile becomes what every terminal uses; raises GuardError."""
-        from dbtool.cli.guarding import ask_for_name, can_ask  # noqa: PLC0415 - only for these profiles
+        from dbtool.cli.guarding import ask_for_name, can_ask  # only for these profiles
 
         confirm = self._request.confirm
         if confirm is None and can_ask(self._environment):

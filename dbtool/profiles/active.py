@@ -211,7 +211,7 @@ def _ask_default(sources: Sources) -> RuleReport:
     speakers = [source for source in sources.files if "default" in (source.table or {})]
     if not speakers:
         return RuleReport(rule=Rule.DEFAULT, source='default = "NAME"')
-    from dbtool.profiles.locate import locate  # noqa: PLC0415 - a stronger rule mostly answers first
+    from dbtool.profiles.locate import locate  # a stronger rule mostly answers first
 
     speaker = speakers[0]
     place = f"{speaker.path}:{locate(speaker.text).get(('default',), 1)}"

@@ -54,7 +54,7 @@ class Source(Record):
 
 def compute_digest(content: bytes) -> str:
     """Return what stands for a file's exact content in a record of trust."""
-    import hashlib  # noqa: PLC0415 - only what a project or a pin says is ever compared
+    import hashlib  # only what a project or a pin says is ever compared
 
     return hashlib.sha256(content).hexdigest()
 

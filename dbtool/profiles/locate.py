@@ -81,7 +81,7 @@ def unquote(written: str) -> str:
     if written[0] == "'":
         return written[1:-1]
     if written[0] == '"':
-        import tomli  # noqa: PLC0415 - quoted keys are rare
+        import tomli  # quoted keys are rare
 
         return str(tomli.loads(f"key = {written}")["key"])
     return written

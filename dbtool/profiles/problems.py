@@ -26,7 +26,7 @@ class Problem(Record):
 
 def suggest(written: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown word: the nearest known one, or all of them if few."""
-    import difflib  # noqa: PLC0415 - only a mistake needs it
+    import difflib  # only a mistake needs it
 
     words = sorted(known)
     near = difflib.get_close_matches(written, words, n=1, cutoff=0.6)

@@ -198,7 +198,7 @@ def _name_login(environment: Environment) -> str | None:
             return environment.variables[variable]
     if os.name == "nt":
         return None
-    import pwd  # noqa: PLC0415 - exists on Unix only
+    import pwd  # exists on Unix only
 
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

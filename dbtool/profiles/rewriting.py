@@ -30,7 +30,7 @@ def add_profile(text: str, name: str, values: Mapping[str, Any]) -> str:
 
 def update_profile(text: str, name: str, values: Mapping[str, Any]) -> str:
     """Return the text with a profile that connects as `values` say; its other keys stay. Raises ProfileError."""
-    import tomlkit  # noqa: PLC0415 - slow, and needed only to write
+    import tomlkit  # slow, and needed only to write
 
     wanted = _read(text)
     own = wanted["profiles"][name]
@@ -108,7 +108,7 @@ def _append(text: str, block: str) -> str:
 
 def _insert(text: str, name: str, values: Mapping[str, Any]) -> str:
     """Write keys below the last one of a profile's table, ahead of the comments that follow it."""
-    import tomlkit  # noqa: PLC0415 - slow, and needed only to write
+    import tomlkit  # slow, and needed only to write
 
     places = [item.end for item in _of(list_statements(text), name) if _holds_keys(item)]
     lines = tomlkit.dumps({key: _make_item(value) for key, value in values.items()})
@@ -122,7 +122,7 @@ def _holds_keys(statement: Statement) -> bool:
 
 def _render(name: str, values: Mapping[str, Any]) -> str:
     """Write a profile as its table, and its pool as a table below."""
-    import tomlkit  # noqa: PLC0415 - slow, and needed only to write
+    import tomlkit  # slow, and needed only to write
 
     table = tomlkit.table()
     order = list(PROFILE_KEYS)
@@ -139,7 +139,7 @@ def _make_item(value: Any) -> Any:
     """Write a secret's place on one line, as in { env = "NAME" }."""
     if not isinstance(value, dict):
         return value
-    import tomlkit  # noqa: PLC0415 - slow, and needed only to write
+    import tomlkit  # slow, and needed only to write
 
     inner = ", ".join(f"{key} = {tomlkit.item(inner).as_string()}" for key, inner in value.items())
     return tomlkit.value(f"{{ {inner} }}")
@@ -147,7 +147,7 @@ def _make_item(value: Any) -> Any:
 
 def _extract(text: str, name: str, new: str, changes: Mapping[str, Any]) -> str | None:
     """Return a profile's own tables under another name, comments included; None where it is not written as tables."""
-    import tomlkit  # noqa: PLC0415 - slow, and needed only to write
+    import tomlkit  # slow, and needed only to write
 
     statements = list(_of(list_statements(text), name))
     if not all(len(statement.table) >= 2 or statement.is_header for statement in statements):

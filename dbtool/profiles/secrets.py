@@ -113,7 +113,7 @@ def _read_file(secret: FileSecret, context: Context) -> str:
 
 
 def _run_command(secret: CommandSecret, context: Context) -> str:
-    import subprocess  # noqa: PLC0415 - slow to import, and most profiles run no command
+    import subprocess  # slow to import, and most profiles run no command
 
     what = _describe(secret)
     limit = context.deadline.limit(SECRET_LIMIT)
@@ -153,7 +153,7 @@ def _ask_keyring(secret: KeyringSecret, context: Context) -> str:
 
     def ask() -> str | None:
         # Imported here because some backends hang, or ask for a display, as soon as they are loaded.
-        import keyring  # noqa: PLC0415
+        import keyring
 
         return keyring.get_password(service, user)  # type: ignore[no-any-return,unused-ignore]
 
@@ -176,7 +176,7 @@ def keep_in_keyring(entry: str, text: str, deadline: Deadline) -> None:
     service, _, user = entry.rpartition("/")
 
     def keep() -> bool:
-        import keyring  # noqa: PLC0415 - for the reason above
+        import keyring
 
         keyring.set_password(service, user, text)
         return True

@@ -110,7 +110,7 @@ def _make_private(directory: Path) -> None:
 
 def _lock(descriptor: int, directory: Path) -> None:
     """Wait for the lock, which goes when the file is closed."""
-    import time  # noqa: PLC0415 - readers never get here
+    import time  # readers never get here
 
     deadline = time.monotonic() + _LOCK_WAIT
     while not _try_lock(descriptor):
@@ -122,11 +122,11 @@ def _lock(descriptor: int, directory: Path) -> None:
 def _try_lock(descriptor: int) -> bool:
     try:
         if os.name == "nt":
-            import msvcrt  # noqa: PLC0415 - exists on this platform only
+            import msvcrt  # exists on this platform only
 
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
         else:
-            import fcntl  # noqa: PLC0415 - exists on this platform only
+            import fcntl  # exists on this platform only
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
@@ -157,7 +157,7 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _encode(state: State) -> bytes:
-    import json  # noqa: PLC0415 - most commands have no state to read or write
+    import json  # most commands have no state to read or write
 
     switch = state.switch
     document = {
@@ -174,7 +174,7 @@ def _encode(state: State) -> bytes:
 
 def _decode(content: bytes) -> State:
     """Read a document; anything but the exact shape that `_encode` writes raises."""
-    import json  # noqa: PLC0415 - most commands have no state to read or write
+    import json  # most commands have no state to read or write
 
     document = json.loads(content)
     if document["version"] != _VERSION:

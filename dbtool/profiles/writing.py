@@ -57,7 +57,7 @@ def _turn(directory: Path) -> Iterator[None]:
     if os.name == "nt":
         yield  # a directory cannot be locked there: the comparison alone has to do
         return
-    import fcntl  # noqa: PLC0415 - exists on Unix only
+    import fcntl  # exists on Unix only
 
     descriptor = os.open(directory, os.O_RDONLY)
     try:

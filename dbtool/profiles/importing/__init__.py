@@ -87,7 +87,7 @@ def find_source(written: str, kind: str | None, environment: Environment) -> tup
 def read_found(written: str, kind: str | None, environment: Environment) -> tuple[Found, ...]:
     """Return every profile that a URL, a file or a source by name holds. Raises ProfileError."""
     if kind is None and is_url(written):
-        from dbtool.profiles.importing.url import read_url  # noqa: PLC0415 - as lazy as the others
+        from dbtool.profiles.importing.url import read_url
 
         return (read_url("", "the URL", written, environment),)
     source, path = find_source(written, kind, environment)

@@ -59,7 +59,7 @@ def read(path: Path, environment: Environment) -> Iterator[Found]:
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
-    import yaml  # noqa: PLC0415 - the only use of it
+    import yaml
 
     try:
         document = yaml.safe_load(read_text(path))
