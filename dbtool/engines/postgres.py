@@ -30,7 +30,7 @@ from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_connecting import RawConnection, build_database, local_settings
 from dbtool.engines.postgres_copy_in import CopyFeed
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
-from dbtool.engines.postgres_notices import heard_to_the_end
+from dbtool.engines.postgres_notices import FirstNotices, heard_to_the_end
 from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, QueryError, UsageError
@@ -62,6 +62,8 @@ class PostgresConnection:
             self._warnings.append(plain_warning(target))
         self._prologue = local_settings(raw, settings)
         read_as_text(raw)
+        self._notices = FirstNotices(raw.notices)
+        raw.notices = self._notices  # type: ignore[assignment] # psycopg2 asks for no more than an append
         self._cursor = raw.cursor()
 
     @property
@@ -208,15 +210,11 @@ class PostgresConnection:
     @property
     def has_notices(self) -> bool:
         """Say whether the server has sent any."""
-        return bool(self._raw.notices)
+        return bool(self._notices)
 
     def take_notices(self) -> Sequence[str]:
         """Return, and forget, the server's notices."""
-        if not self._raw.notices:
-            return ()
-        taken = [notice.strip() for notice in self._raw.notices]
-        self._raw.notices.clear()
-        return taken
+        return self._notices.take()
 
     def cancel(self, timeout: float) -> None:
         """Send PostgreSQL's cancel request, on a connection of its own."""

@@ -191,13 +191,15 @@ class Runner:
 
     def _pass_notices(self) -> None:
         """Pass on what the server said; a dump that is warned of at every row is not asked about each."""
-        if self._notices >= _MOST_NOTICES or self.connection.is_lost or self.stop.reason is not None:
+        if self._notices > _MOST_NOTICES or self.connection.is_lost or self.stop.reason is not None:
             return
         for notice in self.connection.take_notices():
-            self.reporter.notice(notice)
             self._notices += 1
-        if self._notices >= _MOST_NOTICES:
-            self.reporter.notice(f"the server has more to say: notices beyond the first {_MOST_NOTICES} are left out")
+            if self._notices > _MOST_NOTICES:
+                more = f"the server has more to say: notices beyond the first {_MOST_NOTICES} are left out"
+                self.reporter.notice(more)
+                return
+            self.reporter.notice(notice)
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
         """Add to an error that stands at a `:name`, by its place or by its text, how a value is given."""
