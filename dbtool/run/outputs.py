@@ -43,11 +43,21 @@ def translate_output_error(error: OSError, name: str) -> OutputError:
 
 
 def write_all(stream: BinaryIO, data: bytes | bytearray) -> None:
-    """Write all of `data`: a raw file may take less at a time (a disk that fills up, a signal)."""
+    """Write all of `data`: a raw file may take less at a time (a disk that fills up, a signal), or nothing yet."""
     view = memoryview(data)
     while view:
         written = stream.write(view)
-        view = view[written or 0 :]
+        if written:
+            view = view[written:]
+        else:
+            _wait_for_room(stream)
+
+
+def _wait_for_room(stream: BinaryIO) -> None:
+    """Wait until a pipe takes more: whoever started the process may have said that it is not to block."""
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLOUT)
+    poll.poll()
 
 
 class StreamOutput:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -12,7 +15,14 @@ from typing import BinaryIO, cast
 import pytest
 
 from dbtool.errors import OutputError, ReaderGoneError
-from dbtool.run.outputs import FileOutput, StreamOutput, open_file_output, translate_output_error, watch_reader
+from dbtool.run.outputs import (
+    FileOutput,
+    StreamOutput,
+    open_file_output,
+    translate_output_error,
+    watch_reader,
+    write_all,
+)
 
 
 @pytest.fixture
@@ -163,3 +173,41 @@ def test_a_watched_pipe_says_when_its_reader_has_gone() -> None:
     os.close(read_end)
     assert is_gone()
     os.close(write_end)
+
+
+def test_a_pipe_that_does_not_block_is_waited_for_without_spinning() -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    waited: list[float] = []
+    taken = bytearray()
+
+    def read() -> None:
+        # What fits into the pipe is written at once; for the rest somebody has to read.
+        began = time.process_time()
+        while select.select([], [write_end], [], 0)[1]:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        waited.append(time.process_time() - began)
+        while data := os.read(read_end, 65536):
+            taken.extend(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with os.fdopen(write_end, "wb", buffering=0) as stream:
+        write_all(cast("BinaryIO", stream), b"x" * 1_000_000)
+    reader.join()
+    os.close(read_end)
+    assert taken == b"x" * 1_000_000
+    assert waited[0] < 0.15
+
+
+def test_a_pipe_that_does_not_block_and_whose_reader_goes_is_an_error() -> None:
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    leaving = threading.Timer(0.1, os.close, [read_end])
+    leaving.start()
+    with os.fdopen(write_end, "wb", buffering=0) as stream:
+        output = StreamOutput(cast("BinaryIO", stream), "standard output")
+        with pytest.raises(ReaderGoneError):
+            output.write(b"x" * 1_000_000)
+    leaving.join()
