@@ -48,7 +48,7 @@ completions: $(VENV)/.tools ## write the completion scripts anew
 soak: $(VENV)/.tools ## run the pool against its model for over a minute
 	$(BIN)/python -m tests.pool.soak
 
-# An hour and a half on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
+# An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
 bench: $(VENV)/.tools ## measure dbtool beside its peers
 	$(BIN)/python -m benchmarks --only '$(ONLY)' $(if $(RUNS),--runs $(RUNS))
 
