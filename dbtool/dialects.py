@@ -62,7 +62,6 @@ class Dialect(Record):
     lexical: Lexical
     url_schemes: tuple[str, ...]
     default_port: int | None = None
-    extra: str | None = None
     keys: frozenset[str]
     """The profile keys that only some engines know, and this one does."""
     transaction_control: tuple[tuple[str, ...], ...]
@@ -213,7 +212,6 @@ _POSTGRESQL = Dialect(
     ),
     url_schemes=("postgresql", "postgres", "pgsql"),
     default_port=5432,
-    extra="postgresql",
     keys=_SERVER_KEYS | {"service", "target_session_attrs"},
     transaction_control=_phrases("BEGIN, START TRANSACTION, COMMIT, END, ROLLBACK, ABORT, PREPARE TRANSACTION"),
     spares=_phrases("ROLLBACK TO, ROLLBACK WORK TO, ROLLBACK TRANSACTION TO, ROLLBACK PREPARED, COMMIT PREPARED"),
@@ -236,7 +234,6 @@ _MYSQL = Dialect(
     ),
     url_schemes=("mysql", "mysql+pymysql"),
     default_port=3306,
-    extra="mysql",
     keys=_SERVER_KEYS | {"option_file"},
     transaction_control=_phrases(
         "BEGIN, START TRANSACTION, COMMIT, ROLLBACK, SET AUTOCOMMIT, XA, "
@@ -266,7 +263,6 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             title="MariaDB",
             lexical=_MYSQL.lexical.replaced(executable_comments=(b"/*!", b"/*M!"), client="mariadb"),
             url_schemes=("mariadb", "mariadb+pymysql"),
-            extra="mysql",
         ),
     }
 )
