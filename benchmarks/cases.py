@@ -14,6 +14,14 @@ from tests.servers.database import DatabaseAddress
 QUERY = "select * from big"
 ROWS = 1_000_000
 
+_COPY_JSON = "\\copy (select row_to_json(big) from big) to stdout"
+_WRITE_JSON = """
+import json, sys
+for row in c:
+    names = [column[0] for column in c.description]
+    sys.stdout.write(json.dumps(dict(zip(names, row)), default=str) + "\\n")
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -120,11 +128,11 @@ def _exports(places: Places) -> Iterator[Case]:
         ("CSV", "postgres", "csv", 1.0, _postgres_csv_peers),
         ("CSV", "sqlite", "csv", 1.6, _sqlite_csv_peers),
         ("CSV", "mariadb", "csv", 3.0, _mariadb_csv_peers),
-        ("NDJSON", "postgres", "ndjson", 2.0, lambda _places: []),
+        ("NDJSON", "postgres", "ndjson", 2.0, _postgres_ndjson_peers),
         ("NDJSON", "sqlite", "ndjson", 3.0, _sqlite_ndjson_peers),
-        ("NDJSON", "mariadb", "ndjson", 4.0, lambda _places: []),
-        ("JSON", "postgres", "json", 2.0, lambda _places: []),
-        ("TSV", "postgres", "tsv", 1.0, lambda _places: []),
+        ("NDJSON", "mariadb", "ndjson", 4.0, _mariadb_ndjson_peers),
+        ("JSON", "postgres", "json", 2.0, _postgres_json_peers),
+        ("TSV", "postgres", "tsv", 1.0, _postgres_tsv_peers),
     )
     for title, profile, name, budget, list_peers in exports:
         yield Case(
@@ -157,10 +165,7 @@ def _postgres_csv_peers(places: Places) -> list[Contender]:
         f"import psycopg2,sys; c=psycopg2.connect({url!r}).cursor(); "
         f"c.copy_expert('COPY ({QUERY}) TO STDOUT CSV HEADER', sys.stdout.buffer)"
     )
-    cursor = (
-        f"import psycopg2,sys,csv; c=psycopg2.connect({url!r}).cursor('n'); c.itersize=2000; c.execute({QUERY!r}); "
-        "csv.writer(sys.stdout).writerows(c)"
-    )
+    cursor = _open_postgres_cursor(places) + "import sys,csv; csv.writer(sys.stdout).writerows(c)"
     return _present(
         _peer("psql COPY", "psql", "-X", url, "-c", f"\\copy ({QUERY}) to stdout csv header"),
         _peer("psql --csv", "psql", "-X", url, "--csv", "-c", QUERY),
@@ -168,6 +173,28 @@ def _postgres_csv_peers(places: Places) -> list[Contender]:
         _python("psycopg2 cursor + csv", cursor),
         _peer("usql", "usql", f"{url}?sslmode=disable", "--csv", "-c", QUERY),
         _peer("hsql", "hsql", "-a", "postgres", url, "--limit", "-1", "--csv", "-c", QUERY),
+    )
+
+
+def _postgres_ndjson_peers(places: Places) -> list[Contender]:
+    return _present(
+        _peer("psql COPY of row_to_json", "psql", "-X", places.postgres.url, "-c", _COPY_JSON),
+        _python("psycopg2 cursor + json", _open_postgres_cursor(places) + _WRITE_JSON),
+    )
+
+
+def _postgres_json_peers(places: Places) -> list[Contender]:
+    return _present(_peer("usql", "usql", f"{places.postgres.url}?sslmode=disable", "--json", "-c", QUERY))
+
+
+def _postgres_tsv_peers(places: Places) -> list[Contender]:
+    return _present(_peer("psql COPY", "psql", "-X", places.postgres.url, "-c", f"\\copy ({QUERY}) to stdout"))
+
+
+def _open_postgres_cursor(places: Places) -> str:
+    return (
+        f"import psycopg2; c=psycopg2.connect({places.postgres.url!r}).cursor('n'); c.itersize=2000; "
+        f"c.execute({QUERY!r}); "
     )
 
 
@@ -185,15 +212,23 @@ def _sqlite_ndjson_peers(places: Places) -> list[Contender]:
 
 
 def _mariadb_csv_peers(places: Places) -> list[Contender]:
-    address = places.mariadb
-    cursor = (
-        "import pymysql,pymysql.cursors,sys,csv; "
-        f"c=pymysql.connect(host={address.host!r},port={address.port},user='root',database={address.database!r})"
-        f".cursor(pymysql.cursors.SSCursor); c.execute({QUERY!r}); csv.writer(sys.stdout).writerows(c)"
-    )
+    cursor = _open_mariadb_cursor(places) + "import sys,csv; csv.writer(sys.stdout).writerows(c)"
     return _present(
         _peer("mariadb --batch --quick", *_mariadb_client(places), "--batch", "--quick", "-e", QUERY),
         _python("PyMySQL SSCursor + csv", cursor),
+    )
+
+
+def _mariadb_ndjson_peers(places: Places) -> list[Contender]:
+    return _present(_python("PyMySQL SSCursor + json", _open_mariadb_cursor(places) + _WRITE_JSON))
+
+
+def _open_mariadb_cursor(places: Places) -> str:
+    address = places.mariadb
+    return (
+        "import pymysql,pymysql.cursors; "
+        f"c=pymysql.connect(host={address.host!r},port={address.port},user='root',database={address.database!r})"
+        f".cursor(pymysql.cursors.SSCursor); c.execute({QUERY!r}); "
     )
 
 
