@@ -45,6 +45,17 @@ def test_a_stream_that_was_closed_is_none(stream: str, how: str) -> None:
     assert done.returncode == 5, done.stderr
 
 
+def test_a_file_that_has_the_number_of_a_closed_stream_is_not_taken_for_it() -> None:
+    program = (
+        "import os, sys; sys.stdin.close()\n"
+        "assert os.open(sys.executable, os.O_RDONLY) == 0\n"
+        "from dbtool.process import process_environment\n"
+        "os._exit(7 if process_environment().stdin.read(1) else 5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, cwd=CHECKOUT)
+    assert done.returncode == 5, done.stderr
+
+
 @pytest.fixture
 def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a user of whom the system knows nothing, as in a container that runs under any number."""
