@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions as driver
 
+from dbtool.engines.batches import BatchSize
 from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import Outcome
 from dbtool.engines.leaving import CANCEL_PATIENCE
@@ -47,7 +48,8 @@ _KINDS = {
 """Column kinds by type oid (pg_type.dat); what is not here is text."""
 
 _BLOCK = 1 << 17
-_BATCH = 1000
+_FIRST_BATCH, _BATCH = 20, 1000
+_BATCH_ROOM = 1 << 20
 _SAVE, _RELEASE, _GO_BACK = (
     "SAVEPOINT dbtool_try",
     "RELEASE SAVEPOINT dbtool_try",
@@ -192,8 +194,9 @@ def _end_unless(cursor: driver.cursor, *, in_transaction: bool) -> None:
 
 def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
     done = 0
+    batch = BatchSize(_FIRST_BATCH, _BATCH, _BATCH_ROOM)
     while True:
-        wanted = min(_BATCH, limit - done)
+        wanted = min(batch.rows, limit - done)
         cursor.execute(f"FETCH {wanted} FROM dbtool_rows")
         if not done:
             columns = _columns(cursor)
@@ -204,6 +207,7 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
         sink.write_rows(rows)
         if len(rows) < wanted or done == limit:
             return done
+        batch.adapt(rows)
 
 
 def hold_rows(cursor: driver.cursor, text: bytes, sink: Sink) -> Outcome:

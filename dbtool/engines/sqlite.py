@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dbtool.dialects import Dialect
+from dbtool.engines.batches import BatchSize
 from dbtool.engines.engine import (
     Engine,
     Outcome,
@@ -42,7 +43,8 @@ from dbtool.result import Column, Kind, Sink
 from dbtool.statements import Statement, find_parameters
 
 _BATCH = 250
-"""Rows at a time: few enough that their values are still in the processor's cache when they are written."""
+"""Most rows at a time: few enough that their values are still in the processor's cache when they are written."""
+_BATCH_ROOM = 1 << 18
 _BUSY_SLICE = 100
 """Milliseconds that SQLite itself waits for another process's lock, deaf to everything."""
 _BUSY_PAUSE = 0.01
@@ -113,11 +115,13 @@ class SqliteConnection:
     def _send_all(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
         sink.begin([Column(description[0], Kind.DYNAMIC) for description in cursor.description])
         sent, limit = 0, request.limit
-        while rows := cursor.fetchmany(_BATCH if limit is None else min(_BATCH, limit - sent)):
+        batch = BatchSize(1, _BATCH, _BATCH_ROOM)
+        while rows := cursor.fetchmany(batch.rows if limit is None else min(batch.rows, limit - sent)):
             sent += len(rows)
             sink.write_rows(rows)
             if sent == limit:
                 break
+            batch.adapt(rows)
         sink.end()
         affected = cursor.rowcount if cursor.rowcount >= 0 else None
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
