@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from dbtool.dialects import Dialect
 from dbtool.engines.batches import BatchSize
@@ -24,20 +22,16 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.on_connect import run_on_connect
-from dbtool.engines.pooling import pool_arguments
-from dbtool.engines.sqlite_guard import refuse_ways_out
+from dbtool.engines.sqlite_connecting import build_database, translate_connect_error
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,
     GuardError,
     Place,
-    ProfileError,
     QueryError,
     TimedOutError,
     one_line,
 )
-from dbtool.pool import PooledSqliteDatabase, PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.result import Column, Kind, Sink
 from dbtool.statements import Statement, find_parameters
@@ -51,8 +45,6 @@ _BUSY_PAUSE = 0.01
 """Seconds between two tries, for the locks that SQLite does not wait for at all."""
 _STEPS_BETWEEN_LOOKS = 10_000
 """How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
-_SCRIPT_CACHE = 0
-"""Compiled statements that a script's connection keeps: a dump's megabyte of VALUES compiles to six."""
 _UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
 _NEAR = re.compile(r'near "(.+)": syntax error')
 
@@ -256,56 +248,11 @@ def _place(error: Exception, statement: Statement | None) -> Place | None:
     return statement.place(text.index(near.group(1)))
 
 
-def database_uri(target: Target, settings: SessionSettings) -> str:
-    """Return the URI that opens a target's file, with the mode that its guards ask for.
-
-    Raises ProfileError when there is no such file and the profile does not say `create`.
-    """
-    path = target.path or ":memory:"
-    if path == ":memory:":
-        return path
-    file = Path(path)
-    where = f"profile {target.name!r} ({target.origin})"
-    if file.is_dir():
-        raise ProfileError(f"{where}: {path} is a directory, not an SQLite file")
-    if not file.exists() and (settings.read_only or not target.create):
-        raise ProfileError(f"{where}: no such SQLite file: {path} (create = true in the profile would make it)")
-    mode = "ro" if settings.read_only else "rwc" if target.create else "rw"
-    return f"file:{quote(path)}?mode={mode}"
-
-
-def _translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
-    if isinstance(error, DbtoolError):
-        return error
-    return ConnectionFailedError(
-        f"profile {target.name!r}: cannot open {target.path}: {one_line(str(error))}", transient=False
-    )
-
-
-def _build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledSqliteDatabase:
-    # Only a program's statements come again; for them the driver's own number holds.
-    cache: dict[str, Any] = {} if settings.keeps_session else {"cached_statements": _SCRIPT_CACHE}
-    return PooledSqliteDatabase(
-        database_uri(target, settings),
-        uri=True,
-        busy_timeout=target.busy_timeout,
-        **cache,
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
-    )
-
-
-def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
-    """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
-    run_on_connect(target.on_connect, raw.execute, sqlite3.Error, lambda error, mask: type(error)(mask(str(error))))
-    if settings.read_only:
-        refuse_ways_out(raw)
-
-
 def build_engine(dialect: Dialect) -> Engine:
     """Return SQLite's record."""
     return Engine(
         dialect=dialect,
-        build_database=_build_database,
+        build_database=build_database,
         adopt=lambda raw, target, settings: SqliteConnection(raw, dialect, target, settings),
-        translate_connect_error=_translate_connect_error,
+        translate_connect_error=translate_connect_error,
     )
