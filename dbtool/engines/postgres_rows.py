@@ -6,10 +6,8 @@ the driver's casters are replaced by one that returns the text.
 
 from __future__ import annotations
 
-import csv
 import io
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg2
@@ -21,6 +19,7 @@ from dbtool.engines.engine import Outcome
 from dbtool.engines.leaving import CANCEL_PATIENCE
 from dbtool.engines.postgres_bytes import spell_bytes_as_hex
 from dbtool.engines.postgres_cancel import request_cancel
+from dbtool.engines.postgres_copy_out import CopyReceiver
 from dbtool.engines.postgres_errors import DisplacedError
 from dbtool.engines.postgres_notices import heard_to_the_end
 from dbtool.result import Column, Kind, Lane, Sink
@@ -61,7 +60,6 @@ _COPY_ENDS = {
     Lane.COPY_CSV: b"\n) TO STDOUT WITH (FORMAT csv, HEADER true)",
     Lane.COPY_TEXT: b"\n) TO STDOUT",
 }
-_HEADER = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')
 
 _AS_TEXT = driver.new_type(tuple(driver.string_types), "DBTOOL_TEXT", lambda value, _cursor: value)
 
@@ -83,7 +81,7 @@ def copy_rows(
     """
     lane = sink.lanes[0]
     with heard_to_the_end(raw), raw.cursor() as cursor:
-        receiver = _Receiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
+        receiver = CopyReceiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
         if in_transaction:
             cursor.execute(_SAVE)
         try:
@@ -109,7 +107,7 @@ def copy_rows(
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
 
-def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: _Receiver) -> None:
+def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: CopyReceiver) -> None:
     buffered = io.BufferedWriter(receiver, _BLOCK)
     try:
         cursor.copy_expert(_COPY + text + _COPY_ENDS[lane], buffered)
@@ -241,66 +239,3 @@ def _execute(cursor: driver.cursor, prefix: bytes, text: bytes, suffix: bytes) -
 def _columns(cursor: driver.cursor) -> list[Column]:
     description: Sequence[Any] = cursor.description or ()
     return [Column(column.name, _KINDS.get(column.type_code, Kind.TEXT)) for column in description]
-
-
-class _Receiver(io.RawIOBase):
-    """Where COPY writes: cuts what comes into blocks of whole lines for the sink.
-
-    The csv lane's first line is the header, by which the sink learns the columns.
-    """
-
-    def __init__(self, sink: Sink, lane: Lane, leave: Callable[[], object]) -> None:
-        self._sink = sink
-        self._lane = lane
-        self._leave = leave
-        self._rest = b""
-        self._stopped = False
-        self.columns: Sequence[Column] | None = None
-        """What the sink is told of at the first row, or at the end: before, COPY may still be refused."""
-        self.has_begun = False
-        self.refusal: BaseException | None = None
-        """What the sink raised: it takes nothing more, and COPY goes on to its end, which may be near."""
-
-    def _begin(self) -> None:
-        if not self.has_begun:
-            self.has_begun = True
-            columns = self.columns or ()
-            self._sink.begin(columns)
-            self._sink = spell_bytes_as_hex(self._sink, columns)
-
-    def finish(self) -> None:
-        """Begin a result that had no row."""
-        self._begin()
-
-    def stop(self) -> None:
-        """Take nothing more, not even what the buffer in front flushes when it is collected."""
-        self._stopped = True
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        if not self._stopped:
-            try:
-                self._take(bytes(data))
-            except BaseException as refusal:  # raised again once COPY has ended
-                self.refusal = refusal
-                self.stop()
-                self._leave()
-        return len(data)
-
-    def _take(self, data: bytes) -> None:
-        block = self._rest + data
-        if self.columns is None:
-            header = _HEADER.match(block)
-            if header is None:
-                self._rest = block
-                return
-            names = next(csv.reader(io.StringIO(header.group().decode(), newline=""), strict=True), [])
-            self.columns = [Column(name) for name in names]
-            block = block[header.end() :]
-        self._begin()
-        cut = block.rfind(b"\n") + 1
-        self._rest = block[cut:]
-        if cut:
-            self._sink.write_block(self._lane, block[:cut])

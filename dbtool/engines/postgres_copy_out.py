@@ -1,0 +1,79 @@
+"""The rows that a COPY ... TO STDOUT sends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dbtool.engines.postgres_bytes import spell_bytes_as_hex
+from dbtool.result import Column, Lane, Sink
+
+_HEADER = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')
+
+
+class CopyReceiver(io.RawIOBase):
+    """Where COPY writes: cuts what comes into blocks of whole lines for the sink.
+
+    The csv lane's first line is the header, by which the sink learns the columns.
+    """
+
+    def __init__(self, sink: Sink, lane: Lane, leave: Callable[[], object]) -> None:
+        self._sink = sink
+        self._lane = lane
+        self._leave = leave
+        self._rest = b""
+        self._stopped = False
+        self.columns: Sequence[Column] | None = None
+        """What the sink is told of at the first row, or at the end: before, COPY may still be refused."""
+        self.has_begun = False
+        self.refusal: BaseException | None = None
+        """What the sink raised: it takes nothing more, and COPY goes on to its end, which may be near."""
+
+    def _begin(self) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            columns = self.columns or ()
+            self._sink.begin(columns)
+            self._sink = spell_bytes_as_hex(self._sink, columns)
+
+    def finish(self) -> None:
+        """Begin a result that had no row."""
+        self._begin()
+
+    def stop(self) -> None:
+        """Take nothing more, not even what the buffer in front flushes when it is collected."""
+        self._stopped = True
+
+    def writable(self) -> bool:
+        """Be a file that is written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take what COPY sends; raises where a statement that nobody reads cannot be cancelled."""
+        if not self._stopped:
+            try:
+                self._take(bytes(data))
+            except BaseException as refusal:  # raised again once COPY has ended
+                self.refusal = refusal
+                self.stop()
+                self._leave()
+        return len(data)
+
+    def _take(self, data: bytes) -> None:
+        block = self._rest + data
+        if self.columns is None:
+            header = _HEADER.match(block)
+            if header is None:
+                self._rest = block
+                return
+            names = next(csv.reader(io.StringIO(header.group().decode(), newline=""), strict=True), [])
+            self.columns = [Column(name) for name in names]
+            block = block[header.end() :]
+        self._begin()
+        cut = block.rfind(b"\n") + 1
+        self._rest = block[cut:]
+        if cut:
+            self._sink.write_block(self._lane, block[:cut])
