@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-_CALLS = {opcode for name, opcode in dis.opmap.items() if name.startswith("CALL")}
+_CALLS = {dis.opmap[name] for name in ("CALL", "CALL_KW", "CALL_FUNCTION_EX") if name in dis.opmap}
 _LOOPS = {opcode for name, opcode in dis.opmap.items() if name.startswith("JUMP_BACKWARD")}
 
 
@@ -65,3 +65,12 @@ def interrupting(interrupter: Interrupter) -> Iterator[None]:
     finally:
         sys.settrace(before)
         interrupter.forget_frames()
+
+
+def rehearse(module: ModuleType, act: Callable[[], object]) -> None:
+    """Trace an action without interrupting it, before each time that it is to be interrupted.
+
+    Python 3.12 and later tells a tracer of instructions only if one has asked for them before.
+    """
+    with interrupting(Interrupter(module, sys.maxsize)):
+        act()

@@ -12,7 +12,7 @@ import pytest
 import dbtool.switching
 from dbtool.switching.once import Once
 from tests.pool.children import fork, wait_for_child
-from tests.pool.interrupting import Interrupter, interrupting
+from tests.pool.interrupting import Interrupter, interrupting, rehearse
 from tests.pool.stub import Call
 
 
@@ -54,6 +54,7 @@ def test_no_moment_of_an_interrupt_leaves_others_waiting() -> None:
     while interrupted:
         moment += 1
         made: Once[str, int] = Once()
+        rehearse(dbtool.switching, lambda: Once[str, int]().get("a", lambda: 1))
         interrupter = Interrupter(dbtool.switching, moment)
         with interrupting(interrupter):
             made.get("a", lambda: 1)
