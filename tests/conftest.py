@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ from tests.servers.processes import ServerError
 # A server that cannot be started is an error in every test that asked for it, never a skip.
 
 _MARKED_FIXTURES = {"postgres": "postgres", "pgbouncer": "postgres", "mariadb": "mysql"}
+
+
+def pytest_configure() -> None:
+    """Take signals as programs in the foreground do, also where a shell or nohup has them ignored."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
