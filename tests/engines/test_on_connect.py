@@ -11,6 +11,7 @@ from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.on_connect import conceal
 from dbtool.errors import ConnectionFailedError
+from dbtool.profiles.model import PoolSettings
 from dbtool.run.session import open_session
 from tests.engines.rendering import target_of
 from tests.servers.database import DatabaseAddress
@@ -49,6 +50,7 @@ def test_neither_the_error_nor_its_traceback_shows_what_the_statement_quotes(
 
 def test_a_programs_error_shows_nothing_of_it_either(any_database: DatabaseAddress | Path) -> None:
     target = target_of(any_database, on_connect=(f"select login_as('{TOKEN}')",))
+    target = target.replaced(pool=PoolSettings(timeout=0.0))
     pool = load_engine(target.engine).build_database(target, SessionSettings(), None)
     with pytest.raises(Exception, match="login_as") as caught:
         pool.connect()
