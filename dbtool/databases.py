@@ -20,6 +20,12 @@ def build_database(target: Target, settings: SessionSettings, *, events: PoolEve
     return load_engine(target.engine).build_database(target, settings, events)
 
 
+def unwrap(error: BaseException) -> BaseException:
+    """Return the driver's exception that peewee has wrapped, or the exception itself."""
+    wrapped = getattr(error, "orig", None)
+    return wrapped if isinstance(wrapped, BaseException) else error
+
+
 @contextmanager
 def open_pool(
     environment: Environment,

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from dbtool.bench.histogram import Histogram
-from dbtool.databases import build_database
+from dbtool.databases import build_database, unwrap
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError
@@ -70,10 +70,7 @@ def connect_beside(target: Target, settings: SessionSettings) -> Any:
     except DbtoolError:
         raise
     except Exception as error:
-        # peewee's error holds the driver's.
-        wrapped = error.args[0] if error.args else None
-        cause = wrapped if isinstance(wrapped, BaseException) else error
-        raise load_engine(target.engine).translate_connect_error(cause, target) from error
+        raise load_engine(target.engine).translate_connect_error(unwrap(error), target) from error
 
 
 class Opener:

@@ -108,7 +108,7 @@ class Ledger:
     def place(self, lease: Lease, now: float, *, is_checked: bool) -> None:
         """Hand a connection to whoever has waited longest, or put it aside."""
         lease.is_orphaned = False
-        waiter = self.waiters.find_first()
+        waiter = self.waiters.find_first() if self.waiters else None
         if waiter is None:
             lease.unfit_at = min(lease.expires_at, now + lease.idle_limit)
             # No call in between, and so no interrupt: it has a holder, or it is idle.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dbtool.databases import build_database
+from dbtool.databases import build_database, unwrap
 from dbtool.engines import Engine, load_engine
 from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.errors import ConnectionFailedError
@@ -44,19 +44,13 @@ def open_session(target: Target, settings: SessionSettings) -> Session:
         connection = engine.adopt(database.connection(), target, settings)
     except Exception as error:
         database.shutdown(0.0)
-        raise engine.translate_connect_error(_driver_error(error), target) from error
+        raise engine.translate_connect_error(unwrap(error), target) from error
     return Session(target, engine, connection, database)
 
 
 def _for_one(target: Target) -> Target:
     """Return the target with a pool of one connection, which reports a failed attempt at once."""
     return target.replaced(pool=PoolSettings(max_connections=1, timeout=0.0))
-
-
-def _driver_error(error: BaseException) -> BaseException:
-    """Return the driver's exception that peewee has wrapped, or the exception itself."""
-    wrapped = getattr(error, "orig", None)
-    return wrapped if isinstance(wrapped, BaseException) else error
 
 
 def open_with_patience(
