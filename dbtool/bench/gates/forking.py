@@ -12,6 +12,7 @@ from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.messages import Parent
 from dbtool.bench.processes import ChildError, call_in_child
+from dbtool.bench.recipe import BenchPool
 from dbtool.bench.scene import Scene
 
 _PATIENCE = 3.0
@@ -64,10 +65,10 @@ def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
     return "the child got a connection of the parent's" if text in {str(session) for session in known} else None
 
 
-def _answer(scene: Scene, pool: object, writer: int) -> None:
+def _answer(scene: Scene, pool: BenchPool, writer: int) -> None:
     """Be the child: write the session that it got, and end without running anything of the parent's."""
     try:
-        with pool.connection() as connection:  # type: ignore[attr-defined]
+        with pool.connection() as connection:
             answer = f"session {scene.probe.identify(connection)}"
     except BaseException as error:
         answer = f"error {type(error).__name__}: {error}"
