@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from tests.cli.profile_shell import Shell
 from tests.cli.watching import MariaDbSessions, PostgresSessions, Sessions
 
 
@@ -53,3 +55,9 @@ def running(request: pytest.FixtureRequest) -> Running:
     address = request.getfixturevalue(f"{request.param}_database")
     sessions = PostgresSessions(server) if request.param == "postgres" else MariaDbSessions(server)
     return Running(url=address.url, sessions=sessions, mark=f"mark_{uuid4().hex}")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A directory of its own, to run commands in."""
+    return Shell(home=tmp_path)
