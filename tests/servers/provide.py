@@ -115,7 +115,8 @@ def write_starters(root: Path, home: Path) -> None:
     library_path = ":".join(str(home / path.relative_to(root)) for path in libraries)
     starters = root / CACHED_PROGRAMS
     starters.mkdir()
-    for program in (*root.glob("usr/*bin/*"), *root.glob("usr/lib/postgresql/*/bin/*")):
+    # Some packages still hold /bin itself, which is a link to /usr/bin on every machine of today.
+    for program in (*root.glob("*bin/*"), *root.glob("usr/*bin/*"), *root.glob("usr/lib/postgresql/*/bin/*")):
         place = shlex.quote(str(home / program.relative_to(root)))
         starter = starters / program.name
         starter.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={shlex.quote(library_path)} exec {place} "$@"\n')

@@ -100,10 +100,11 @@ def test_providing_fails_where_nothing_can_be_fetched(
     assert capsys.readouterr().out.startswith("Imaginary: missing: install it (Debian: mariadb-server-core")
 
 
-def test_what_is_fetched_runs_with_its_own_libraries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("directory", ["bin", "usr/sbin", "usr/lib/postgresql/15/bin"])
+def test_what_is_fetched_runs_with_its_own_libraries(tmp_path: Path, directory: str) -> None:
     root, home = tmp_path / "root", tmp_path / "home"
-    write_programs(root / "usr" / "sbin", "imaginaryd")
-    (root / "usr" / "sbin" / "imaginaryd").write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH" "$@"\n')
+    write_programs(root / directory, "imaginaryd")
+    (root / directory / "imaginaryd").write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH" "$@"\n')
     library = root / "usr" / "lib" / "x86_64-linux-gnu" / "libimaginary.so.1"
     library.parent.mkdir(parents=True)
     library.touch()
