@@ -97,10 +97,10 @@ class DriverConnection(Protocol):
         cancelled on the server.
         """
 
-    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None] | None:
+    def guard(self, statement: Statement) -> AbstractContextManager[None] | None:
         """Return what to run a statement inside, so that it stays read-only and within its timeout; None for nothing.
 
-        `words` are the statement's leading words.
+        Raises GuardError for a statement that may not be sent at all.
         """
 
     def begin(self) -> None:

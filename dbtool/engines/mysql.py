@@ -214,7 +214,7 @@ class MySQLConnection:
         except pymysql.MySQLError as error:
             raise translate(error) from error
 
-    def guard(self, words: tuple[str, ...]) -> None:
+    def guard(self, statement: Statement) -> None:
         """Need nothing: the session was made read-only when it was set up."""
 
     def begin(self) -> None:

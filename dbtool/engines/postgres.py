@@ -164,9 +164,9 @@ class PostgresConnection:
         except ValueError as error:  # psycopg2's answer to a NUL character, which no PostgreSQL text can hold
             raise UsageError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
 
-    def guard(self, words: tuple[str, ...]) -> AbstractContextManager[None] | None:
+    def guard(self, statement: Statement) -> AbstractContextManager[None] | None:
         """Return a transaction with `SET LOCAL` to run in, so that nothing stays on the session."""
-        return self._guard(words) if self._prologue else None
+        return self._guard(statement.words) if self._prologue else None
 
     @contextmanager
     def _guard(self, words: tuple[str, ...]) -> Iterator[None]:

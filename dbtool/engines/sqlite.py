@@ -164,7 +164,7 @@ class SqliteConnection:
             )
         return QueryError(text, code=code, place=place)
 
-    def guard(self, words: tuple[str, ...]) -> None:
+    def guard(self, statement: Statement) -> None:
         """Need nothing: the file was opened read-only."""
 
     def begin(self) -> None:

@@ -168,7 +168,7 @@ class Runner:
     def _send(self, request: Request) -> Outcome:
         self._in_flight = True
         try:
-            guard = self.connection.guard(request.statement.words)
+            guard = self.connection.guard(request.statement)
             if guard is None:
                 return self.connection.run(request, self.results)
             with guard:

@@ -18,6 +18,7 @@ from dbtool.run.runner import Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, from_arguments, from_stream
 from dbtool.run.worker import StopRequest
+from dbtool.statements import Statement
 from tests.engines.rendering import Memory, Witness, make_runner, open_on, render
 
 MEMORY = Path(":memory:")
@@ -122,7 +123,7 @@ class FakeConnection:
         return Outcome()
 
     @contextmanager
-    def guard(self, words: tuple[str, ...]) -> Iterator[None]:
+    def guard(self, statement: Statement) -> Iterator[None]:
         yield
 
     def begin(self) -> None:
