@@ -20,7 +20,7 @@ from dbtool.profiles.scope import Scope
 from dbtool.profiles.secrets import Context, Deadline, fetch_secret
 from dbtool.profiles.service import read_service
 from dbtool.profiles.urls import parse_url
-from dbtool.profiles.values import convert
+from dbtool.profiles.values import check_host, convert
 
 NO_PASSFILE = f"{os.devnull}/none"
 """A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""
@@ -70,6 +70,7 @@ class _Resolution:
             self._fill_defaults()
         if "service" in self.dialect.keys:
             self._fill_libpq()
+        self._check_places()
         self._take_password()
         return self._build()
 
@@ -151,6 +152,17 @@ class _Resolution:
         own = variables.get("PGPASSFILE")
         passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
         self.values.setdefault("passfile", str(passfile))
+
+    def _check_places(self) -> None:
+        """Refuse a socket among hosts and a host among sockets: variables and other tools' files have spoken by now."""
+        try:
+            if "host" in self.values:
+                check_host(self.values["host"])
+        except ValueError as error:
+            raise self._blame("host", str(error)) from None
+        # libpq cuts this at commas as well, and the directory of a profile's file may hold one.
+        if "service" in self.dialect.keys and "," in self.values.get("socket", ""):
+            raise self._blame("socket", "has a comma in its path, where the client library begins another host")
 
     def _take_password(self) -> None:
         if self.secret is None:

@@ -79,9 +79,25 @@ def _check_characters(key: Key, value: str) -> str:
 
 
 def _convert_host(key: Key, value: Any) -> str:
+    return check_host(_convert_text(key, value))
+
+
+def check_host(text: str) -> str:
+    """Return a host, or several with commas between them. Raises ValueError where libpq would take one for a socket."""
+    hosts = [host.strip() for host in text.split(",")]
+    if any(host.startswith("@") for host in hosts):
+        raise ValueError("holds an abstract socket, which dbtool does not connect to")
+    if any(host.startswith("/") for host in hosts):
+        raise ValueError("is a socket: write it as socket" if len(hosts) == 1 else "holds a socket beside hosts")
+    if not all(hosts):
+        raise ValueError("is empty" if len(hosts) == 1 else "has nothing between two commas, or at an end")
+    return text
+
+
+def _convert_path(key: Key, value: Any) -> str:
     text = _convert_text(key, value)
-    if text.startswith(("/", "@")):
-        raise ValueError("is a socket: write it as socket")
+    if key.name == "socket" and text.startswith("@"):
+        raise ValueError(f"is an abstract socket, which dbtool does not connect to; for a file write ./{text}")
     return text
 
 
@@ -182,7 +198,7 @@ _SECRETS: Mapping[str, Callable[[Any], Secret]] = {
 _CONVERTERS: Mapping[Kind, Callable[[Key, Any], Any]] = {
     Kind.TEXT: _convert_text,
     Kind.HOST: _convert_host,
-    Kind.PATH: _convert_text,
+    Kind.PATH: _convert_path,
     Kind.NAME: _convert_name,
     Kind.CHOICE: _convert_choice,
     Kind.INTEGER: _convert_integer,
