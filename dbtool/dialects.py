@@ -59,6 +59,10 @@ class Dialect(Record):
     title: str
     family: str
     """The name of the module in `engines/` that drives it."""
+    driver: str
+    """The Python module of its driver."""
+    unneeded: frozenset[str] = frozenset()
+    """What the driver imports for cases that are rare, or brings in by itself when it meets them."""
     lexical: Lexical
     url_schemes: tuple[str, ...]
     default_port: int | None = None
@@ -179,6 +183,7 @@ _SQLITE = Dialect(
     name="sqlite",
     title="SQLite",
     family="sqlite",
+    driver="sqlite3",
     lexical=Lexical(
         backtick_names=True,
         bracket_names=True,
@@ -199,6 +204,8 @@ _POSTGRESQL = Dialect(
     name="postgresql",
     title="PostgreSQL",
     family="postgres",
+    driver="psycopg2",
+    unneeded=frozenset({"ssl"}),
     lexical=Lexical(
         escape_strings=True,
         dollar_quotes=True,
@@ -221,6 +228,8 @@ _MYSQL = Dialect(
     name="mysql",
     title="MySQL",
     family="mysql",
+    driver="pymysql",
+    unneeded=frozenset({"cryptography"}),
     lexical=Lexical(
         backslash_escapes=True,
         hash_comments=True,

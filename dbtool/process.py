@@ -1,15 +1,13 @@
-"""This process: read once as an `Environment`, and prepared for the engines that a command will use.
+"""This process: read once as an `Environment`, and prepared for the connections that a command will open.
 
 The command line alone prepares its process; a library user's is never touched.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from dbtool.environment import Environment
@@ -18,13 +16,9 @@ from dbtool.errors import UsageError
 TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, BinaryIO, Literal, TextIO
+    from typing import BinaryIO, Literal, TextIO
 
 APPLICATION = "dbtool"
-
-_DRIVER_OF = {"postgresql": "psycopg2", "mysql": "pymysql", "mariadb": "pymysql"}
-_UNUSED = ("psycopg", "psycopg2cffi", "pysqlite3", "MySQLdb")
-_CRYPTOGRAPHY = "cryptography"
 
 
 def process_environment() -> Environment:
@@ -97,10 +91,15 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def prepare_process(engines: Collection[str]) -> None:
-    """Get the command line's own process ready to open connections of `engines`, an `Environment` having been made."""
+def prepare_process() -> None:
+    """Get the command line's own process ready to open connections, an `Environment` having been made.
+
+    May be called again; which engines will be opened need not be known.
+    """
+    from dbtool.engines.drivers import import_peewee_alone  # commands that open nothing do without
+
     _forget_libpq_variables()
-    _import_drivers(engines)
+    import_peewee_alone()
     _silence_driver()
 
 
@@ -126,44 +125,3 @@ def _silence_driver() -> None:
             sys.__excepthook__(kind, error, trace)
 
     sys.excepthook = show
-
-
-def _import_drivers(engines: Collection[str]) -> None:
-    """Import peewee with the drivers of `engines` and no other.
-
-    peewee imports every driver that it finds, PyMySQL all of `cryptography`, and psycopg2 `ssl`, for
-    the locks that OpenSSL wanted before 1.1: together they cost more time and memory than the rest of a query.
-    """
-    wanted = {_DRIVER_OF[engine] for engine in engines if engine in _DRIVER_OF}
-    unwanted = {*_UNUSED, *_DRIVER_OF.values()} - wanted
-    if "pymysql" not in wanted:
-        unwanted.add("ssl")
-    with _hidden({*unwanted, _CRYPTOGRAPHY}):
-        importlib.import_module("peewee")
-    if "pymysql" in wanted:
-        _bring_cryptography_when_needed()
-
-
-@contextmanager
-def _hidden(names: Collection[str]) -> Iterator[None]:
-    """Make `import name` fail for modules that nobody has imported yet."""
-    hidden = [name for name in names if name not in sys.modules]
-    # None in sys.modules is Python's own mark for a module that must not be imported.
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-
-
-def _bring_cryptography_when_needed() -> None:
-    """Let PyMySQL have `cryptography` once a server asks for RSA (caching_sha2_password without TLS)."""
-    module: Any = importlib.import_module("pymysql._auth")
-
-    def encrypt(*arguments: Any) -> Any:
-        importlib.reload(module)
-        return module.sha2_rsa_encrypt(*arguments)
-
-    if not module._have_cryptography:  # noqa: SLF001 - what PyMySQL found when it was imported
-        module.sha2_rsa_encrypt = encrypt

@@ -66,7 +66,7 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
         choose_listing_format(request.format_name, _COLUMNS)
     console = Console(environment)
     candidates = _list_candidates(environment, console, request)
-    prepare_process({candidate.engine for candidate in candidates if isinstance(candidate, Profile)})
+    prepare_process()
     findings = [_check_apart(environment, console, limits, candidate) for candidate in candidates]
     if request.format_name == _JUNIT:
         _print_junit(environment, findings)

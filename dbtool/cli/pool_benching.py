@@ -82,7 +82,7 @@ class _Bench:
 
     def run(self, profile: Profile, request: BenchRequest, *, read_only: bool) -> tuple[Report, ...]:
         """Run it and return a report for each pool."""
-        prepare_process({profile.engine})
+        prepare_process()
         try:
             with self._worker.signals():
                 order = self._within_limits(lambda: self._make_order(profile, request, read_only=read_only))

@@ -123,7 +123,7 @@ class Query:
             self._worker.call(output.discard, deadline=self._limits.deadline, late=self._limits.late)
 
     def _open_session(self, choice: Choice, limits: Limits, *, read_only: bool) -> Session:
-        prepare_process({choice.profile.engine})
+        prepare_process()
         settings = SessionSettings(read_only=read_only, statement_timeout=self._limit_statements(choice.profile))
         connector = Connector(self._environment, self._console, self._worker, limits)
         return connector.open(choice.profile, settings)

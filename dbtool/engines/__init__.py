@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from dbtool.dialects import DIALECTS
+from dbtool.engines.drivers import unneeded
 from dbtool.engines.engine import Engine
 from dbtool.errors import ProfileError
 
@@ -18,6 +19,8 @@ def load_engine(name: str) -> Engine:
     """
     dialect = DIALECTS[name]
     try:
+        with unneeded(dialect.unneeded):
+            import_module(dialect.driver)
         module = import_module(f"dbtool.engines.{dialect.family}")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("dbtool"):

@@ -24,7 +24,7 @@ from dbtool.engines.engine import (
 )
 from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
 from dbtool.engines.mysql_cancel import kill_query
-from dbtool.engines.mysql_connecting import build_database, tls_version
+from dbtool.engines.mysql_connecting import build_database, give_driver, tls_version
 from dbtool.engines.mysql_errors import translate, translate_connect_error
 from dbtool.engines.mysql_packets import Ok
 from dbtool.engines.mysql_rows import drain, query, send_result
@@ -282,7 +282,8 @@ class MySQLConnection:
 
 
 def build_engine(dialect: Dialect) -> Engine:
-    """Return the record of MySQL or MariaDB."""
+    """Return the record of MySQL or MariaDB, peewee having been given its driver."""
+    give_driver()
     return Engine(
         dialect=dialect,
         build_database=build_database,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import ssl
 from typing import Any
 
+import peewee
 import pymysql
+from pymysql import _auth
 
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql_errors import retell
@@ -96,6 +99,20 @@ def _timeout_setting(raw: Any, seconds: float) -> str:
     if "MariaDB" in raw.get_server_info():
         return f"SET SESSION max_statement_time = {seconds:f}"
     return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
+
+
+def give_driver() -> None:
+    """Give PyMySQL to a peewee, and `cryptography` to a PyMySQL, that were imported without it."""
+    if vars(peewee)["mysql"] is None:
+        vars(peewee)["mysql"] = pymysql
+    if not vars(_auth)["_have_cryptography"]:
+        vars(_auth)["sha2_rsa_encrypt"] = _encrypt_with_rsa
+
+
+def _encrypt_with_rsa(*arguments: Any) -> Any:
+    """Encrypt a password as caching_sha2_password wants it without TLS: now `cryptography` is needed."""
+    importlib.reload(_auth)
+    return _auth.sha2_rsa_encrypt(*arguments)
 
 
 class _Database(PooledMySQLDatabase):

@@ -27,7 +27,7 @@ from dbtool.engines.engine import (
 from dbtool.engines.leaving import may_be_cut_short
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.postgres_cancel import request_cancel
-from dbtool.engines.postgres_connecting import RawConnection, build_database, local_settings
+from dbtool.engines.postgres_connecting import RawConnection, build_database, give_driver, local_settings
 from dbtool.engines.postgres_copy_in import CopyFeed
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
 from dbtool.engines.postgres_notices import FirstNotices, heard_to_the_end
@@ -255,7 +255,8 @@ def _may_be_copied(request: Request) -> bool:
 
 
 def build_engine(dialect: Dialect) -> Engine:
-    """Return PostgreSQL's record."""
+    """Return PostgreSQL's record, peewee having been given its driver."""
+    give_driver()
     return Engine(
         dialect=dialect,
         build_database=build_database,

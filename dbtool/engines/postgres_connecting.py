@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import peewee
 import psycopg2
 import psycopg2.extensions as driver
+from psycopg2 import extras
 
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.on_connect import run_on_connect
@@ -115,6 +117,20 @@ def local_settings(raw: RawConnection, settings: SessionSettings) -> str:
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
+
+
+def give_driver() -> None:
+    """Do for a peewee that was imported without psycopg2 what it does itself when it finds it."""
+    if vars(peewee)["psycopg2"] is not None:
+        return
+    extras.register_uuid()  # type: ignore[no-untyped-call]
+    vars(peewee).update(
+        psycopg2=psycopg2, pg_extensions=driver, pg_register_uuid=extras.register_uuid, Json_pg2=extras.Json
+    )
+    adapter = peewee.Psycopg2Adapter
+    adapter.txn_idle = driver.TRANSACTION_STATUS_IDLE
+    adapter.txn_inerror = driver.TRANSACTION_STATUS_INERROR
+    adapter.txn_unknown = driver.TRANSACTION_STATUS_UNKNOWN
 
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
