@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 from dbtool.cli.committing import note_trust
 from dbtool.cli.console import Console
+from dbtool.cli.drafts import Draft, sweep_drafts
 from dbtool.cli.questions import Questions, can_ask
 from dbtool.cli.wording import count
 from dbtool.environment import Environment
@@ -30,31 +28,26 @@ def edit(environment: Environment, name: str | None, where: Where) -> None:
         source = choose_file(environment, catalog, where, readable=False)
     else:
         source = find_holder(environment, catalog, name, where)
-    # Not beside the file: there, other commands would take an unfinished copy for profiles.
-    directory = Path(tempfile.mkdtemp(prefix="dbtool-edit-"))
-    draft = directory / source.path.name
-    draft.write_bytes(source.content)
-    draft.chmod(0o600)
+    for left in sweep_drafts():
+        console.note(f"removed {left}: a `profile edit` that was killed had left it")
+    draft = Draft(source.path.name, source.content)
     try:
         _edit_until_right(environment, console, catalog, source, draft)
     except ProfileError as error:
-        raise ProfileError(f"{error}; your text is in {draft}") from error
+        draft.keep()
+        raise ProfileError(f"{error}; your text is in {draft.path}") from error
     except UsageError:
-        _discard(draft)
+        draft.discard()
         raise
     except KeyboardInterrupt:
-        console.note(f"your text is in {draft}")
+        draft.keep()
+        console.note(f"your text is in {draft.path}")
         raise
-    _discard(draft)
-
-
-def _discard(draft: Path) -> None:
-    """Remove a draft with what an editor left beside it; what cannot be removed must not fail an edit that is saved."""
-    shutil.rmtree(draft.parent, ignore_errors=True)
+    draft.discard()
 
 
 def _edit_until_right(
-    environment: Environment, console: Console, catalog: Catalog, source: Source, draft: Path
+    environment: Environment, console: Console, catalog: Catalog, source: Source, draft: Draft
 ) -> None:
     while True:
         content = _run_editor(environment, draft)
@@ -81,7 +74,7 @@ def _list_problems(environment: Environment, catalog: Catalog, source: Source, c
     return [str(problem) for problem in find_problems(environment, change, whole_file=True)]
 
 
-def _run_editor(environment: Environment, path: Path) -> bytes:
+def _run_editor(environment: Environment, draft: Draft) -> bytes:
     """Run $VISUAL or $EDITOR on a file, to its end, and return what the file then holds.
 
     Raises UsageError where that fails.
@@ -90,13 +83,16 @@ def _run_editor(environment: Environment, path: Path) -> bytes:
     written = variables.get("VISUAL") or variables.get("EDITOR") or _EDITOR
     try:
         command = shlex.split(written)
-        status = subprocess.run([*command, str(path)], check=False, env=dict(variables)).returncode
+        # The editor has the lock too: it may go on when dbtool is killed.
+        status = subprocess.run(
+            [*command, str(draft.path)], check=False, env=dict(variables), pass_fds=draft.descriptors
+        ).returncode
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"the editor {written!r} cannot be run: {reason}: set VISUAL or EDITOR") from None
     if status:
         raise UsageError(f"the editor {written!r} ended with status {status}: nothing was changed")
     try:
-        return path.read_bytes()
+        return draft.path.read_bytes()
     except OSError as error:
         raise UsageError(f"the editor {written!r} has left no file to read: nothing was changed") from error

@@ -113,13 +113,14 @@ def _lock(descriptor: int, directory: Path) -> None:
     import time  # readers never get here
 
     deadline = time.monotonic() + _LOCK_WAIT
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() >= deadline:
             raise ProfileError(f"another process has held the lock in {directory} for {_LOCK_WAIT:.0f}s")
         time.sleep(0.01)
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock a file until every copy of the descriptor is closed; say False where another process has it."""
     try:
         if os.name == "nt":
             import msvcrt  # exists on this platform only

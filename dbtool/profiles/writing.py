@@ -12,7 +12,7 @@ from dbtool.errors import ProfileError
 
 
 def replace_file(path: Path, *, before: bytes | None, after: bytes) -> None:
-    """Replace what a file held when it was read (None for no file) by new content, its mode kept; 0600 for a new one.
+    """Replace what a file held when it was read (None for no file); permissions stay, 0600 for a new one.
 
     Raises ProfileError where somebody else has changed it since, or it cannot be written.
     """
@@ -36,7 +36,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o600
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     draft = Path(name)
     try:

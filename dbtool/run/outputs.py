@@ -142,7 +142,7 @@ class FileOutput:
         self._stream.flush()
 
     def commit(self) -> None:
-        """Put the file in its place; its mode is that of the one before it, or the usual one."""
+        """Put the file in its place; its permissions are those of the one before it, or the usual ones."""
         try:
             self._stream.flush()
             os.fchmod(self._file.fileno(), self._mode())
@@ -158,7 +158,8 @@ class FileOutput:
 
     def _mode(self) -> int:
         try:
-            return stat.S_IMODE(self._path.stat().st_mode)
+            # Not set-user-ID and its like, which somebody gave to a program and not to these rows.
+            return self._path.stat().st_mode & 0o777
         except FileNotFoundError:
             mask = os.umask(0o077)
             os.umask(mask)
