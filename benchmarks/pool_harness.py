@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 import psycopg2
 
-from dbtool.bench.load import Load
-from dbtool.bench.load_run import LoadRun
-from dbtool.bench.opening import ConnectMeter
-from dbtool.bench.recipe import Recipe
-from dbtool.bench.subjects import SUBJECTS
-from dbtool.bench.work import Work
+from dbtool.bench.load.plan import Load
+from dbtool.bench.load.run import LoadRun
+from dbtool.bench.load.work import Work
+from dbtool.bench.pools.opening import ConnectMeter
+from dbtool.bench.pools.recipe import Recipe
+from dbtool.bench.pools.subjects import SUBJECTS
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import Origin, Scope, Target
 from tests.servers.postgres import PostgresServer

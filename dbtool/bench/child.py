@@ -9,7 +9,7 @@ import threading
 from importlib import import_module
 
 from dbtool.bench.messages import Done, Failed, Job, Parent
-from dbtool.bench.scene import Stop
+from dbtool.bench.trials.scene import Stop
 from dbtool.errors import InterruptedByUserError, UsageError, one_line
 
 _SIGTERM = 15

@@ -6,7 +6,7 @@ import pickle
 from threading import Event, Lock
 from typing import IO, Any
 
-from dbtool.bench.scene import Plan
+from dbtool.bench.trials.scene import Plan
 from dbtool.records import Record
 
 

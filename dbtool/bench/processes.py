@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
-from dbtool.bench.load import Load, Sample, Status
+from dbtool.bench.load.plan import Load, Sample, Status
 from dbtool.bench.messages import Done, Failed, Job, Parent, Ready
-from dbtool.bench.scene import Plan, Scene, Stop
+from dbtool.bench.trials.scene import Plan, Scene, Stop
 from dbtool.errors import DbtoolError, UsageError
 
 _T = TypeVar("_T")

@@ -24,7 +24,7 @@ _COMMANDS: Mapping[str, Builder] = {
     "switch": partial(build_from, "dbtool.cli.switch"),
     "current": partial(build_from, "dbtool.cli.switch", "current_app"),
     "profile": partial(build_from, "dbtool.cli.profile"),
-    "pool-bench": partial(build_from, "dbtool.cli.pool_bench"),
+    "pool-bench": partial(build_from, "dbtool.cli.pool_bench.command"),
     "completions": partial(build_from, "dbtool.cli.completions"),
 }
 """The commands, in the order in which help lists them; each is imported once it is named."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dbtool.bench.histogram import Histogram
-from dbtool.bench.report import (
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.reports.report import (
     PHASES,
     Bleed,
     ChaosResult,

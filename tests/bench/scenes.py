@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbtool.bench.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.gates import check_starvation, run_gates
 from dbtool.bench.gates.verdict import Finding
-from dbtool.bench.load import Load
-from dbtool.bench.recipe import Subject
-from dbtool.bench.report import FAIL, Report
-from dbtool.bench.scene import Scene, Stop
+from dbtool.bench.load.plan import Load
+from dbtool.bench.load.tally import judge_fairness
+from dbtool.bench.load.work import Work
+from dbtool.bench.pools.recipe import Subject
+from dbtool.bench.pools.subjects import find_subject
+from dbtool.bench.reports.report import FAIL, Report
 from dbtool.bench.servers import load_probe
-from dbtool.bench.subjects import find_subject
-from dbtool.bench.tally import judge_fairness
-from dbtool.bench.trial import Extras
-from dbtool.bench.work import Work
+from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
+from dbtool.bench.trials.scene import Scene, Stop
+from dbtool.bench.trials.trial import Extras
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import PoolSettings, Target
 from tests.engines.rendering import target_of

@@ -7,7 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from dbtool.bench.sizing import SIZES, SweepPoint
+from dbtool.bench.measures.sizing import SIZES, SweepPoint
 
 Throughput = Callable[[int], float]
 

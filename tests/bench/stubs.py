@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dbtool.bench.load import Load
-from dbtool.bench.work import Use, Work
+from dbtool.bench.load.plan import Load
+from dbtool.bench.load.work import Use, Work
 
 
 def do_nothing() -> None:

@@ -13,10 +13,10 @@ from dbtool.bench.gates.bleed import check_bleed
 from dbtool.bench.gates.expiry import check_expiry
 from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.soundness import check_soundness
-from dbtool.bench.nesting import try_nesting
-from dbtool.bench.recipe import Recipe, Subject
-from dbtool.bench.report import PASS, SKIPPED
-from dbtool.bench.storm import measure_storm
+from dbtool.bench.measures.nesting import try_nesting
+from dbtool.bench.measures.storm import measure_storm
+from dbtool.bench.pools.recipe import Recipe, Subject
+from dbtool.bench.reports.report import PASS, SKIPPED
 from dbtool.profiles.model import Reset
 from tests.bench import broken
 from tests.bench.scenes import find_failures, list_failures, make_order, make_scene, own, run_checks, run_order

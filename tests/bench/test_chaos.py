@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import chaos
-from dbtool.bench.chaos import parse_faults, require_faults, run_fault
-from dbtool.bench.report import ChaosResult
-from dbtool.bench.scene import Scene
-from dbtool.bench.work import Work
+from dbtool.bench.faults import chaos
+from dbtool.bench.faults.chaos import parse_faults, require_faults, run_fault
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import ChaosResult
+from dbtool.bench.trials.scene import Scene
 from dbtool.errors import InterruptedByUserError, UsageError
 from dbtool.profiles.model import TlsLevel
 from tests.bench.peers import served

@@ -13,18 +13,18 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from dbtool.bench import comparison
-from dbtool.bench.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.gates import run_gates
 from dbtool.bench.gates.bleed import check_bleed
 from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.soundness import check_soundness
-from dbtool.bench.load import Load, Status
-from dbtool.bench.report import FAIL, PASS, SKIPPED
-from dbtool.bench.scene import Stop
+from dbtool.bench.load.plan import Load, Status
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import FAIL, PASS, SKIPPED
 from dbtool.bench.servers.probe import ask
-from dbtool.bench.trial import Extras
-from dbtool.bench.work import Work
+from dbtool.bench.trials import comparison
+from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
+from dbtool.bench.trials.scene import Stop
+from dbtool.bench.trials.trial import Extras
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,

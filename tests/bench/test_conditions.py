@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.conditions import (
+from dbtool.bench.reports.conditions import (
     MEASURES,
     Condition,
     Judgement,
@@ -18,7 +18,7 @@ from dbtool.bench.conditions import (
     parse_condition,
     require_baseline,
 )
-from dbtool.bench.report import Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
+from dbtool.bench.reports.report import Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
 from dbtool.errors import UsageError
 from tests.bench.reports import REPORT, change_measures
 

@@ -9,11 +9,11 @@ from typing import NoReturn
 
 import pytest
 
-from dbtool.bench import load_run
-from dbtool.bench.borrowers import borrow_once
-from dbtool.bench.load_run import LoadRun
-from dbtool.bench.recipe import Subject
-from dbtool.bench.report import FAIL, SKIPPED
+from dbtool.bench.load import run as load_run
+from dbtool.bench.load.borrowers import borrow_once
+from dbtool.bench.load.run import LoadRun
+from dbtool.bench.pools.recipe import Subject
+from dbtool.bench.reports.report import FAIL, SKIPPED
 from tests.bench.scenes import list_failures, make_order, run_order
 from tests.bench.stubs import StubPool, load_of
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.histogram import Histogram
+from dbtool.bench.load.histogram import Histogram
 from dbtool.errors import UsageError
 from tests.bench.reports import count
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import load_run
-from dbtool.bench.control import Control
-from dbtool.bench.load import Load, Sample, Status, thin
-from dbtool.bench.load_run import LoadRun
-from dbtool.bench.recipe import BenchPool
-from dbtool.bench.report import Instant
+from dbtool.bench.load import run as load_run
+from dbtool.bench.load.control import Control
+from dbtool.bench.load.plan import Load, Sample, Status, thin
+from dbtool.bench.load.run import LoadRun
+from dbtool.bench.pools.recipe import BenchPool
+from dbtool.bench.reports.report import Instant
 from tests.bench.stubs import Bottleneck, NullWork, Stall, StubPool, load_of
 from tests.servers.processes import wait_until
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench.merging import merge_reports
-from dbtool.bench.reading import read_report
-from dbtool.bench.report import Bleed, Gate, Instant, Report
+from dbtool.bench.reports.merging import merge_reports
+from dbtool.bench.reports.reading import read_report
+from dbtool.bench.reports.report import Bleed, Gate, Instant, Report
 from dbtool.errors import UsageError
 from tests.bench.reports import REPORT, change_load, write
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.merging_measures import merge_histograms, merge_measures
-from dbtool.bench.report import Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
+from dbtool.bench.reports.merging_measures import merge_histograms, merge_measures
+from dbtool.bench.reports.report import Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
 from tests.bench.reports import REPORT, change_load, change_measures, count
 
 

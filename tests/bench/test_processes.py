@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from dbtool.bench import processes
-from dbtool.bench.load import Status
+from dbtool.bench.load.plan import Status
 from dbtool.bench.messages import Parent
 from dbtool.bench.processes import ChildError, call_in_child, run_load_in_processes
-from dbtool.bench.scene import Scene, Stop
+from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.errors import InterruptedByUserError, UsageError
 from tests.bench.scenes import CHECKOUT, make_order, make_scene, own, run_order
 from tests.servers.processes import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.bench.peers import (
     FOREVER,
     connected,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.reading import read_report
-from dbtool.bench.report import Latency, Storm
+from dbtool.bench.reports.reading import read_report
+from dbtool.bench.reports.report import Latency, Storm
 from dbtool.errors import UsageError
 from tests.bench.reports import GOLDEN, REPORT, change_load, change_measures, write
 

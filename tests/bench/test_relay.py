@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.bench.peers import (
     FOREVER,
     answer_lines,

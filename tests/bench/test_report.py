@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench.histogram import Histogram
-from dbtool.bench.report import PHASES, Latency
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.reports.report import PHASES, Latency
 from tests.bench.reports import GOLDEN, REPORT, count, write
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import chaos
-from dbtool.bench.chaos import require_faults, run_fault
-from dbtool.bench.scene import Scene, Stop
+from dbtool.bench.faults import chaos
+from dbtool.bench.faults.chaos import require_faults, run_fault
+from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.errors import InterruptedByUserError, UsageError
 from tests.bench.scenes import make_scene
 from tests.servers.processes import wait_until

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.scaling import Fit, fit, fit_throughputs
-from dbtool.bench.sizing import SIZES
+from dbtool.bench.measures.scaling import Fit, fit, fit_throughputs
+from dbtool.bench.measures.sizing import SIZES
 from tests.bench.simulated_servers import scaling_law, sweep_exactly
 
 _GAMMAS = st.floats(0.01, 1e6)

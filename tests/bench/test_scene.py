@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.control import Control
-from dbtool.bench.recipe import Recipe, Subject
-from dbtool.bench.scene import Stop
+from dbtool.bench.load.control import Control
+from dbtool.bench.pools.recipe import Recipe, Subject
 from dbtool.bench.servers.probe import ask_value
+from dbtool.bench.trials.scene import Stop
 from dbtool.errors import InterruptedByUserError
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import StubPool, load_of

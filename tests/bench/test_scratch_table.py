@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.work import scratch_table
+from dbtool.bench.load.work import scratch_table
 from dbtool.errors import ConnectionFailedError
 
 

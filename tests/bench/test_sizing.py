@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbtool.bench.estimates import estimate
-from dbtool.bench.sizing import SIZES, Recommendation, SweepPoint, fit, parse_sizes, recommend
+from dbtool.bench.measures.estimates import estimate
+from dbtool.bench.measures.sizing import SIZES, Recommendation, SweepPoint, fit, parse_sizes, recommend
 from dbtool.errors import UsageError
 from tests.bench.simulated_servers import (
     QueueingServer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbtool.bench.gates.soundness import check_soundness
-from dbtool.bench.report import PASS, SKIPPED
+from dbtool.bench.reports.report import PASS, SKIPPED
 from tests.bench.scenes import make_scene
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.opening import ConnectMeter
-from dbtool.bench.recipe import Recipe, Subject
+from dbtool.bench.pools.opening import ConnectMeter
+from dbtool.bench.pools.recipe import Recipe, Subject
+from dbtool.bench.pools.subjects import SUBJECTS, find_subject
 from dbtool.bench.servers.probe import ask_value
-from dbtool.bench.subjects import SUBJECTS, find_subject
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import UsageError
 from tests.bench.scenes import CHECKOUT, aim, make_scene, own

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench import load_run
-from dbtool.bench.harness import measure_harness
-from dbtool.bench.load_run import LoadRun
-from dbtool.bench.summary import Run, list_notes, measure
+from dbtool.bench.load import run as load_run
+from dbtool.bench.load.run import LoadRun
+from dbtool.bench.measures.harness import measure_harness
+from dbtool.bench.measures.summary import Run, list_notes, measure
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import NullWork, StubPool, load_of
 

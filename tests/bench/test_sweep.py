@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench import sweep as sweep_module
-from dbtool.bench.recipe import BenchPool, Recipe
-from dbtool.bench.report import Harness
-from dbtool.bench.subjects import find_subject
-from dbtool.bench.sweep import SweepPlan, require_sizes, run_sweep
-from dbtool.bench.trial import Extras
+from dbtool.bench.measures import sweep as sweep_module
+from dbtool.bench.measures.sweep import SweepPlan, require_sizes, run_sweep
+from dbtool.bench.pools.recipe import BenchPool, Recipe
+from dbtool.bench.pools.subjects import find_subject
+from dbtool.bench.reports.report import Harness
+from dbtool.bench.trials.trial import Extras
 from dbtool.errors import UsageError
 from tests.bench.scenes import CHECKOUT, make_order, make_scene, own, run_order
 from tests.bench.simulated_pool import throughput

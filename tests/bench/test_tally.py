@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dbtool.bench.gates.starvation import check_starvation
-from dbtool.bench.report import FAIL, PASS, SKIPPED, Fairness
-from dbtool.bench.tally import Tally, find_jain, is_starved, judge_fairness, merge_tallies
-from dbtool.bench.work import Work
+from dbtool.bench.load.tally import Tally, find_jain, is_starved, judge_fairness, merge_tallies
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import FAIL, PASS, SKIPPED, Fairness
 from tests.bench.scenes import make_scene
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbtool.bench.report import Report
-from dbtool.cli.pool_drawing import draw_details
+from dbtool.bench.reports.report import Report
+from dbtool.cli.pool_bench.drawing import draw_details
 from tests.cli.pool_samples import (
     make_empty,
     make_environment,

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-from dbtool.bench.histogram import Histogram
-from dbtool.bench.report import (
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.reports.report import (
     Bleed,
     ChaosResult,
     Fairness,

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.running import run_dbtool
 from tests.cli.watching import (

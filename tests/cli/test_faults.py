@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.running import run_dbtool
 from tests.cli.watching import eventually, finish, started

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dbtool.bench.report import PHASES
+from dbtool.bench.reports.report import PHASES
 from tests.cli.running import Completed, run_dbtool
 from tests.cli.watching import eventually, finish, started
 from tests.servers.database import DatabaseAddress

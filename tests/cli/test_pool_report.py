@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.bench.histogram import Histogram
-from dbtool.bench.report import Report
-from dbtool.cli.pool_figures import SERIES, Plot, plot_course, plot_latencies, plot_sweep, trace_percentiles
-from dbtool.cli.pool_report import make_page, require_plotting, write_html
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.reports.report import Report
+from dbtool.cli.pool_bench.figures import SERIES, Plot, plot_course, plot_latencies, plot_sweep, trace_percentiles
+from dbtool.cli.pool_bench.page import make_page, require_plotting, write_html
 from dbtool.errors import UsageError
 from dbtool.run.outputs import StreamOutput, open_file_output
 from tests.cli.pool_samples import (
@@ -146,7 +146,7 @@ def test_both_colour_schemes_have_every_colour_and_no_figure_has_one_of_its_own(
 
 
 def _read_schemes() -> tuple[dict[str, str], dict[str, str]]:
-    style = files("dbtool.cli").joinpath("pool_report.css").read_text(encoding="utf-8")
+    style = files("dbtool.cli.pool_bench").joinpath("page.css").read_text(encoding="utf-8")
     light, dark = style.split("@media (prefers-color-scheme: dark)")
     return dict(_COLORS.findall(light)), dict(_COLORS.findall(dark))
 
@@ -317,7 +317,10 @@ def test_without_matplotlib_the_error_says_which_extra_has_it(monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("module", "absent"),
-    [("dbtool.cli.pool_report", ["matplotlib", "numpy", "rich"]), ("dbtool.cli.pool_summary", ["matplotlib", "rich"])],
+    [
+        ("dbtool.cli.pool_bench.page", ["matplotlib", "numpy", "rich"]),
+        ("dbtool.cli.pool_bench.summary", ["matplotlib", "rich"]),
+    ],
 )
 def test_what_draws_is_loaded_when_it_draws(module: str, absent: Sequence[str]) -> None:
     code = f"import sys, {module}; sys.exit(any(name in sys.modules for name in {list(absent)}))"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.terminal import Terminal, on_terminal
 from tests.cli.watching import eventually

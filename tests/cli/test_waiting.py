@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.fakes import answering, mysql_error, postgres_error
 from tests.cli.running import Completed, run_dbtool

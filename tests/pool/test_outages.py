@@ -14,7 +14,7 @@ import psycopg2
 import pymysql
 import pytest
 
-from dbtool.bench.proxy import Proxy
+from dbtool.bench.faults.proxy import Proxy
 from dbtool.errors import ConnectionFailedError
 from dbtool.pool import MaxConnectionsExceeded, PooledMySQLDatabase, PooledPostgresqlDatabase, PoolTimeout
 from tests.pool.children import fork, wait_for_child

@@ -13,7 +13,7 @@ from dbtool.bench.gates.soundness import check_soundness
 from dbtool.bench.gates.starvation import check_starvation
 from dbtool.bench.gates.timeouts import check_timeout
 from dbtool.bench.gates.verdict import Finding, failed, skipped
-from dbtool.bench.scene import Scene
+from dbtool.bench.trials.scene import Scene
 from dbtool.errors import ConnectionFailedError, UsageError, one_line
 
 __all__ = ["Finding", "check_starvation", "give_up_on", "run_gates"]

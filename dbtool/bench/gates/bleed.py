@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtool.bench.borrowers import borrow_once
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.report import Bleed
-from dbtool.bench.scene import Scene
+from dbtool.bench.load.borrowers import borrow_once
+from dbtool.bench.reports.report import Bleed
 from dbtool.bench.servers.probe import Canary, has_leaked, tell
+from dbtool.bench.trials.scene import Scene
 from dbtool.errors import one_line
 
 _PATIENCE = 10.0

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from dbtool.bench.borrowers import borrow_once
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.scene import Opened, Scene
+from dbtool.bench.load.borrowers import borrow_once
+from dbtool.bench.trials.scene import Opened, Scene
 
 _AGE = 1
 """Seconds that a connection may last: the least that playhouse can count."""

@@ -8,12 +8,12 @@ import signal
 import time
 from collections.abc import Sequence
 
-from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
+from dbtool.bench.load.borrowers import borrowing, wait_for_all
 from dbtool.bench.messages import Parent
+from dbtool.bench.pools.recipe import BenchPool
 from dbtool.bench.processes import ChildError, call_in_child
-from dbtool.bench.recipe import BenchPool
-from dbtool.bench.scene import Scene
+from dbtool.bench.trials.scene import Scene
 
 _PATIENCE = 3.0
 """Seconds that the forked child gets to borrow a connection."""

@@ -9,13 +9,13 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from dbtool.bench.borrowers import borrowing, wait_for_all
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.load import Load
-from dbtool.bench.recipe import BenchPool
-from dbtool.bench.scene import Opened, Scene
+from dbtool.bench.load.borrowers import borrowing, wait_for_all
+from dbtool.bench.load.plan import Load
+from dbtool.bench.load.work import Use
+from dbtool.bench.pools.recipe import BenchPool
 from dbtool.bench.servers.probe import tell
-from dbtool.bench.work import Use
+from dbtool.bench.trials.scene import Opened, Scene
 
 _SECONDS = 0.2
 _TIMEOUT = 1.0

@@ -9,12 +9,12 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any
 
-from dbtool.bench.borrowers import borrow_once, borrowing, wait_for_all
 from dbtool.bench.gates.verdict import BEHIND_POOLER, OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.load import Load, Sample
-from dbtool.bench.scene import Opened, Scene
+from dbtool.bench.load.borrowers import borrow_once, borrowing, wait_for_all
+from dbtool.bench.load.plan import Load, Sample
+from dbtool.bench.load.work import Use
 from dbtool.bench.servers.probe import ask_value
-from dbtool.bench.work import Use
+from dbtool.bench.trials.scene import Opened, Scene
 from dbtool.errors import one_line
 
 _SECONDS = 0.4

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dbtool.bench.gates.verdict import UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.report import Fairness
-from dbtool.bench.scene import Scene
-from dbtool.bench.work import Work
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import Fairness
+from dbtool.bench.trials.scene import Scene
 
 _LEAST_JAIN = 0.8
 _ENOUGH = 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtool.bench.borrowers import Borrower, borrowing, release_all, wait_for_all
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.histogram import Histogram
-from dbtool.bench.report import TimeoutHonesty
-from dbtool.bench.scene import Scene
+from dbtool.bench.load.borrowers import Borrower, borrowing, release_all, wait_for_all
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.reports.report import TimeoutHonesty
+from dbtool.bench.trials.scene import Scene
 
 _TIMEOUT = 0.5
 """Seconds; short, so that the check is."""

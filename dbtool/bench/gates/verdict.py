@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtool.bench.report import FAIL, PASS, SKIPPED, Bleed, Gate, TimeoutHonesty
+from dbtool.bench.reports.report import FAIL, PASS, SKIPPED, Bleed, Gate, TimeoutHonesty
 from dbtool.records import Record
 
 

@@ -9,7 +9,7 @@ from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_
 from dbtool.profiles.model import Target
 
 if TYPE_CHECKING:
-    from dbtool.bench.proxy import Address
+    from dbtool.bench.faults.proxy import Address
 
 _LOCK = 7_164_011
 """Any number that nobody else is likely to lock."""

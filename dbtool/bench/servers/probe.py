@@ -9,7 +9,7 @@ from dbtool.profiles.model import Target
 from dbtool.records import Record
 
 if TYPE_CHECKING:
-    from dbtool.bench.proxy import Address  # brings asyncio, which only chaos needs
+    from dbtool.bench.faults.proxy import Address  # brings asyncio, which only chaos needs
 
 Rows = list[tuple[Any, ...]]
 

@@ -1,0 +1,1 @@
+"""What breaks a server or the way to it, while a load runs."""

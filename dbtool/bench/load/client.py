@@ -1,0 +1,135 @@
+"""One thread of a load, that borrows, works and returns, turn after turn."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dbtool.bench.load.arrivals import Arrivals
+from dbtool.bench.load.control import Control
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.load.plan import Load
+from dbtool.bench.load.tally import Tally
+from dbtool.bench.load.work import Use
+from dbtool.bench.pools.recipe import BenchPool
+
+_AFTER_FAILURE = 0.005
+"""Seconds that a thread pauses after a failure, as a pool that fails at once would keep it spinning."""
+_WAKE_EVERY = 0.05
+"""Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
+IDLE, WAITING, HOLDING = range(3)
+"""What a thread does just now."""
+
+
+class Client:
+    """One thread of the load."""
+
+    def __init__(self, pool: BenchPool, load: Load, control: Control, number: int) -> None:
+        self._borrow = pool.connection
+        self._use: Use = load.work.start(load.seed * 1000 + number)
+        self._load = load
+        self._control = control
+        self.tally = Tally()
+        self.state = IDLE
+        self.turns = self.failures = 0
+        self.last_success = 0.0
+        self.late = Histogram()
+
+    def run_closed(self) -> None:
+        """Begin a turn as soon as the last one is over, and thought about."""
+        control, think = self._control, self._load.think
+        while True:
+            # The state comes first: whoever pauses the run, and then looks at it, sees every turn that goes on.
+            self.state = WAITING
+            if not (control.is_free or self._wait_for_leave()):
+                return
+            self._turn(None)
+            if think:
+                control.sleep(think)
+
+    def run_open(self, arrivals: Arrivals, end: float) -> None:
+        """Begin each request when it arrives, or as soon after as this thread is free."""
+        while self._control.is_free or self._control.wait_for_leave():
+            intended = arrivals.take()
+            if intended >= end:
+                return
+            if not self._wait_until(intended):
+                return
+            self.state = WAITING
+            if not (self._control.is_free or self._wait_for_leave()):
+                return
+            self._turn(intended)
+
+    def _wait_for_leave(self) -> bool:
+        """Wait while the run is paused; say whether it goes on, and a turn may begin."""
+        control = self._control
+        while not control.is_free:
+            self.state = IDLE
+            if not control.wait_for_leave():
+                return False
+            self.state = WAITING
+        return True
+
+    def _wait_until(self, moment: float) -> bool:
+        ahead = moment - time.perf_counter()
+        if ahead <= 0:
+            return True
+        while ahead > _WAKE_EVERY:
+            if self._control.is_finished:
+                return False
+            time.sleep(_WAKE_EVERY)
+            ahead = moment - time.perf_counter()
+        if ahead > 0:
+            time.sleep(ahead)
+        self.late.record(time.perf_counter() - moment)
+        return True
+
+    def _turn(self, intended: float | None) -> None:
+        # The harness's own cost lies here: no call that is not needed.
+        clock = time.perf_counter
+        asked = clock()
+        started = asked if intended is None else intended
+        try:
+            block = self._borrow()
+            connection = block.__enter__()
+        except (Exception, SystemExit) as error:
+            self._fail(error, clock() - started)
+            return
+        acquired = clock()
+        self.state = HOLDING
+        try:
+            self._use(connection)
+            used = clock()
+            is_whole = not self._load.hold or self._control.sleep(self._load.hold)
+        except (Exception, SystemExit) as error:
+            self._leave(block, error)
+            self._fail(error, clock() - started)
+            return
+        held = clock()
+        try:
+            block.__exit__(None, None, None)
+        except (Exception, SystemExit) as error:
+            self._fail(error, clock() - started)
+            return
+        done = clock()
+        self.state = IDLE
+        if not is_whole:
+            # The run ended while it held its connection: counted, it would be a turn that took no time.
+            return
+        self.turns += 1
+        self.last_success = done
+        self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)
+
+    @staticmethod
+    def _leave(block: Any, error: BaseException) -> None:
+        """Give the connection back after a failure, as a `with` statement would."""
+        try:
+            block.__exit__(type(error), error, error.__traceback__)
+        except (Exception, SystemExit):  # the failure that is counted is the first one
+            return
+
+    def _fail(self, error: BaseException, total: float) -> None:
+        self.state = IDLE
+        self.failures += 1
+        self.tally.fail(error, total)
+        self._control.sleep(_AFTER_FAILURE)

@@ -1,0 +1,99 @@
+"""What a load is, and what it has seen, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.load.tally import Tally
+from dbtool.bench.load.work import Workload
+from dbtool.bench.reports.report import Instant
+from dbtool.records import Record
+
+LONGEST_SERIES = 600
+"""Instants beyond which a series is kept at half its resolution."""
+
+
+class Load(Record):
+    """How a pool is loaded; times in seconds."""
+
+    threads: int
+    work: Workload
+    duration: float
+    warm_up: float = 0.0
+    hold: float = 0.0
+    think: float = 0.0
+    rate: float | None = None
+    """Requests per second that arrive by themselves (open loop); None: each thread asks when it is done."""
+    is_poisson: bool = True
+    tick: float = 0.1
+    """How often the run is looked at."""
+    keeps_windows: bool = False
+    """Keep each tick's own latencies."""
+    seed: int = 1
+
+
+class Status(Record):
+    """The run at this moment, for those who watch it."""
+
+    at: float
+    fraction: float
+    """How much of its time is over, 0 to 1."""
+    throughput: float
+    in_use: int
+    waiting: int
+    failures: int
+
+
+class Window(Record):
+    """What happened within one tick."""
+
+    start: float
+    """Since the measuring began."""
+    end: float
+    tally: Tally
+
+
+class Sample(Record):
+    """What a load has seen, its warm-up left out."""
+
+    whole: Tally
+    turns: tuple[int, ...]
+    """Of each thread."""
+    warm_turns: int = 0
+    """Turns of the warm-up, which opened most of the connections."""
+    elapsed: float
+    cpu_share: float
+    """How much of one core this process kept busy."""
+    late: Histogram
+    """By how much the generator itself began open-loop requests too late."""
+    series: tuple[Instant, ...] = ()
+    windows: tuple[Window, ...] = ()
+    connects: Histogram | None = None
+    """Of the pool that a process apart had for itself."""
+    stuck: int = 0
+    """Threads that did not come back."""
+    unserved: int = 0
+    """Requests that were due, and that no thread had begun when the time to end was over as well."""
+
+    @property
+    def throughput(self) -> float:
+        """Turns per second."""
+        return self.whole.turns / self.elapsed if self.elapsed else 0.0
+
+
+def thin(series: Sequence[Instant]) -> list[Instant]:
+    """Return the series at half its resolution; a pair becomes one instant, and so no failure is lost."""
+    pairs = zip(series[::2], series[1::2], strict=False)
+    thinned = [
+        Instant(
+            at=later.at,
+            throughput=(earlier.throughput + later.throughput) / 2,
+            in_use=max(earlier.in_use, later.in_use),
+            waiting=max(earlier.waiting, later.waiting),
+            idle=later.idle,
+            failures=earlier.failures + later.failures,
+        )
+        for earlier, later in pairs
+    ]
+    return [*thinned, *series[len(thinned) * 2 :]]

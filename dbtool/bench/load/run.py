@@ -1,0 +1,196 @@
+"""Running a load: clients on threads of their own, and what is seen of them meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from dbtool.bench.load.arrivals import Arrivals
+from dbtool.bench.load.client import HOLDING, IDLE, WAITING, Client
+from dbtool.bench.load.control import Control
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.load.plan import LONGEST_SERIES, Load, Sample, Status, Window, thin
+from dbtool.bench.load.tally import Tally, merge_tallies
+from dbtool.bench.pools.recipe import BenchPool
+from dbtool.bench.reports.report import Instant
+
+_GRACE = 15.0
+"""Seconds that the threads get to end their last turns."""
+_STOPPED_GRACE = 2.0
+"""The same where somebody wants the run to end now."""
+
+
+class LoadRun:
+    """One run of a load on one pool; `run` belongs to one thread, the rest to any."""
+
+    def __init__(self, pool: BenchPool, load: Load, *, control: Control | None = None) -> None:
+        self.control = control or Control()
+        self._pool = pool
+        self._load = load
+        self._clients = [Client(pool, load, self.control, number) for number in range(load.threads)]
+        self._series: list[Instant] = []
+        self._windows: list[Window] = []
+        self._taken: tuple[float, float, list[Tally]] | None = None
+        """The start, the end and the figures of the last tick, which a thread may be writing to just now."""
+        self._count_unserved: Callable[[], int] = lambda: 0
+        self.started_at = 0.0
+        """When the measuring began, on `time.perf_counter`."""
+
+    def run(self, watch: Callable[[Status], object] = lambda _status: None) -> Sample:
+        """Run it to its end, or until the control ends it; `watch` is told how it goes at each tick."""
+        load = self._load
+        barrier = threading.Barrier(load.threads + 1)
+        threads = self._start_threads(barrier)
+        barrier.wait()
+        try:
+            before, elapsed, cpu_share = self._observe_all(watch)
+        except BaseException:
+            # Whoever watches has failed: the threads must not go on for nobody.
+            self.control.finish()
+            self._join(threads)
+            raise
+        stuck = self._join(threads)
+        # What was under way at the end, or had arrived in time, is counted, and so is the time that it took.
+        elapsed = max(elapsed, max(client.last_success for client in self._clients) - self.started_at)
+        turns = tuple(client.turns - warm for client, warm in zip(self._clients, before, strict=True))
+        return self._sum_up(turns, sum(before), elapsed, cpu_share, stuck)
+
+    def _observe_all(self, watch: Callable[[Status], object]) -> tuple[list[int], float, float]:
+        """Return the turns of each thread's warm-up, the seconds of the rest, and the share of a core it took."""
+        self._observe(self._load.warm_up, watch, is_measured=False)
+        self.started_at = time.perf_counter()
+        before = [self._begin_measuring(client) for client in self._clients]
+        cpu = time.process_time()
+        self._observe(self._load.duration, watch, is_measured=True)
+        elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
+        return before, elapsed, cpu / elapsed if elapsed else 0.0
+
+    def first_success_after(self, moment: float) -> float | None:
+        """Return when some thread's latest turn ended well after a moment; None if none did yet."""
+        later = [client.last_success for client in self._clients if client.last_success > moment]
+        return min(later, default=None)
+
+    @property
+    def holding(self) -> int:
+        """How many threads have a connection."""
+        return sum(client.state == HOLDING for client in self._clients)
+
+    @property
+    def busy(self) -> int:
+        """How many threads are within a turn."""
+        return sum(client.state != IDLE for client in self._clients)
+
+    def _start_threads(self, barrier: threading.Barrier) -> list[threading.Thread]:
+        load, threads = self._load, []
+        start = time.perf_counter()
+        end = start + load.warm_up + load.duration
+        arrivals = None
+        if load.rate is not None:
+            arrivals = Arrivals(load.rate, is_poisson=load.is_poisson, start=start, seed=load.seed)
+            self._count_unserved = lambda: arrivals.count_before(end)
+
+        def work(client: Client) -> None:
+            barrier.wait()
+            if arrivals is None:
+                client.run_closed()
+            else:
+                client.run_open(arrivals, end)
+
+        for client in self._clients:
+            thread = threading.Thread(target=work, args=(client,), name="bench-load", daemon=True)
+            thread.start()
+            threads.append(thread)
+        return threads
+
+    @classmethod
+    def _begin_measuring(cls, client: Client) -> int:
+        """Forget what the warm-up has counted; return how many turns it took."""
+        cls._take_tally(client)
+        return client.turns
+
+    @staticmethod
+    def _take_tally(client: Client) -> Tally:
+        """Give a client a new tally; a turn that is under way will count in that one."""
+        taken, client.tally = client.tally, Tally()
+        return taken
+
+    def _observe(self, seconds: float, watch: Callable[[Status], object], *, is_measured: bool) -> None:
+        started = last = time.perf_counter()
+        turns = sum(client.turns for client in self._clients)
+        failures = sum(client.failures for client in self._clients)
+        while not self.control.is_finished and (left := started + seconds - time.perf_counter()) > 0:
+            self.control.sleep(min(self._load.tick, left))
+            now = time.perf_counter()
+            turns_now = sum(client.turns for client in self._clients)
+            failures_now = sum(client.failures for client in self._clients)
+            status = Status(
+                at=now - started,
+                fraction=min(1.0, (now - started) / seconds) if seconds else 1.0,
+                throughput=(turns_now - turns) / (now - last) if now > last else 0.0,
+                in_use=self.holding,
+                waiting=sum(client.state == WAITING for client in self._clients),
+                failures=failures_now - failures,
+            )
+            if is_measured:
+                self._keep(status, last - started, failures_now - failures)
+            watch(status)
+            turns, failures, last = turns_now, failures_now, now
+
+    def _keep(self, status: Status, start: float, failures: int) -> None:
+        ask_idle = getattr(self._pool, "idle", None)
+        self._series.append(
+            Instant(
+                at=status.at,
+                throughput=status.throughput,
+                in_use=status.in_use,
+                waiting=status.waiting,
+                idle=None if ask_idle is None else ask_idle(),
+                failures=failures,
+            )
+        )
+        if len(self._series) > LONGEST_SERIES:
+            self._series = thin(self._series)
+        if self._load.keeps_windows:
+            self._close_window()
+            self._taken = start, status.at, [self._take_tally(client) for client in self._clients]
+
+    def _close_window(self) -> None:
+        """Merge what was taken at the last tick: since then the threads have other tallies."""
+        if self._taken is not None:
+            start, end, tallies = self._taken
+            self._windows.append(Window(start=start, end=end, tally=merge_tallies(tallies)))
+            self._taken = None
+
+    def _join(self, threads: Sequence[threading.Thread]) -> int:
+        """End the run; in an open loop those who arrived in time are still served. Return who did not come back."""
+        give_up = time.perf_counter() + (_STOPPED_GRACE if self.control.is_finished else _GRACE)
+        if self._load.rate is None:
+            self.control.finish()
+        self._wait_for(threads, give_up)
+        if not self.control.is_finished:
+            # The backlog does not end; those who serve it do, after their turns.
+            self.control.finish()
+            self._wait_for(threads, time.perf_counter() + _STOPPED_GRACE)
+        return sum(thread.is_alive() for thread in threads)
+
+    @staticmethod
+    def _wait_for(threads: Sequence[threading.Thread], give_up: float) -> None:
+        for thread in threads:
+            thread.join(max(0.0, give_up - time.perf_counter()))
+
+    def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
+        self._close_window()
+        whole = merge_tallies([*(client.tally for client in self._clients), *(w.tally for w in self._windows)])
+        return Sample(
+            whole=whole,
+            turns=turns,
+            warm_turns=warm_turns,
+            elapsed=elapsed,
+            cpu_share=cpu_share,
+            late=Histogram.merged(client.late for client in self._clients),
+            series=tuple(self._series),
+            windows=tuple(self._windows),
+            stuck=stuck,
+            unserved=self._count_unserved(),
+        )

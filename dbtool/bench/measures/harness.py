@@ -1,0 +1,78 @@
+"""What the generator itself costs, and whether it was the limit of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbtool.bench.load.plan import Load, Sample
+from dbtool.bench.load.run import LoadRun
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import Harness
+from dbtool.bench.trials.scene import Scene
+
+_SECONDS = 0.1
+_SATURATED = 0.9
+"""The share of one core beyond which a process of CPython threads has nothing left."""
+_NEAR_ITS_OWN_LIMIT = 0.5
+"""A run this near to one without pool and driver has measured the generator."""
+_LATE = 0.01
+"""Seconds by which the generator may begin a request too late, at the 99th percentile."""
+
+
+class _NullCursor:
+    description = None
+
+    def execute(self, sql: str) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class _NullConnection:
+    def cursor(self) -> _NullCursor:
+        return _NullCursor()
+
+
+class _NullBlock:
+    __slots__ = ()
+
+    def __enter__(self) -> _NullConnection:
+        return _CONNECTION
+
+    def __exit__(self, *_: object) -> None:
+        """Keep nothing."""
+
+
+_CONNECTION = _NullConnection()
+_BLOCK = _NullBlock()
+
+
+class _NullPool:
+    """Lends a connection that does nothing, to everybody."""
+
+    def connection(self) -> Any:
+        return _BLOCK
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def measure_harness(scene: Scene) -> Harness:
+    """Run the load's own code without a pool and a driver."""
+    load = Load(threads=1, work=Work(sql="SELECT 1"), duration=_SECONDS)
+    alone = LoadRun(_NullPool(), load).run()
+    together = LoadRun(_NullPool(), load.replaced(threads=scene.threads)).run()
+    return Harness(cost=1 / alone.throughput if alone.throughput else 0.0, rate=together.throughput)
+
+
+def is_client_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> bool:
+    """Say whether the generator was the limit, rather than the pool or the server.
+
+    Where the database runs in this process (SQLite), a busy process says nothing about the generator.
+    """
+    if load.rate is not None and sample.late.percentile(0.99) > _LATE:
+        return True
+    if scene.probe.is_remote and sample.cpu_share > _SATURATED:
+        return True
+    return bool(harness.rate) and sample.throughput > harness.rate * _NEAR_ITS_OWN_LIMIT

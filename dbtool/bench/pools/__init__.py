@@ -1,0 +1,1 @@
+"""The pools that can be tested."""

@@ -1,0 +1,64 @@
+"""What a pool under test is, what it is made from, and what its kind claims to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from dbtool.bench.pools.opening import ConnectMeter, Opener
+from dbtool.engines.engine import SessionSettings
+from dbtool.profiles.model import PoolSettings, Target
+from dbtool.records import Record
+
+
+class BenchPool(Protocol):
+    """A pool under test; `connection` may be called from any thread."""
+
+    def connection(self) -> AbstractContextManager[Any]:
+        """Return a block that has a DB-API connection."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class Recipe(Record):
+    """What a pool is made from; times in seconds."""
+
+    target: Target
+    settings: SessionSettings
+    meter: ConnectMeter
+    working_directory: Path
+    """Where the user's own module is looked for."""
+
+    @property
+    def pool(self) -> PoolSettings:
+        """The limits that the pool has to keep."""
+        return self.target.pool
+
+    @property
+    def open(self) -> Opener:
+        """What opens one connection of the profile."""
+        return Opener(self.target, self.settings, self.meter)
+
+
+class Subject(Record):
+    """One kind of pool, and what it claims to do."""
+
+    name: str
+    make: Callable[[Recipe], BenchPool]
+    library: str | None = None
+    """The module that has to be installed."""
+    distribution: str | None = None
+    """What its version is found by."""
+    families: frozenset[str] = frozenset({"sqlite", "postgres", "mysql"})
+    is_pool: bool = True
+    """False where a thread has a connection of its own: nothing is limited, and nobody waits."""
+    has_timeout: bool = True
+    ages: bool = True
+    """It ends connections that are older than its setting says."""
+    idles: bool = False
+    """It ends connections that were unused for longer than its setting says, whatever else it keeps them for."""
+    takes_limits: bool = True
+    """Its limits can be set from outside."""

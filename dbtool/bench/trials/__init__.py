@@ -1,0 +1,1 @@
+"""A pool's trial from its first connection to its report."""

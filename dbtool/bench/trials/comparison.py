@@ -1,0 +1,224 @@
+"""Several pools on one profile, in turn and in slices, so that a machine that drifts is fair to all."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dbtool.bench.faults.chaos import require_faults
+from dbtool.bench.load.plan import Load, Status
+from dbtool.bench.load.work import Work, scratch_table, try_work
+from dbtool.bench.measures.sweep import require_sizes
+from dbtool.bench.pools.opening import connect_beside
+from dbtool.bench.pools.recipe import Subject
+from dbtool.bench.reports.report import Report
+from dbtool.bench.servers import load_probe
+from dbtool.bench.trials.scene import Scene, Stop
+from dbtool.bench.trials.trial import Extras, Trial
+from dbtool.engines import load_engine
+from dbtool.engines.engine import SessionSettings
+from dbtool.errors import GuardError, UsageError
+from dbtool.profiles.model import Reset, Target
+from dbtool.records import Record
+
+_SLICE = 2.0
+"""Seconds of load after which it is the next pool's turn."""
+_SLICE_WARM_UP = 0.2
+"""Seconds of warm-up for each slice but the first, which has the warm-up that was asked for."""
+
+
+class Order(Record):
+    """What to test, and how; times in seconds."""
+
+    target: Target
+    subjects: tuple[Subject, ...]
+    """The first one decides the status."""
+    load: Load
+    """Its threads and its rate: of each process, and of all of them."""
+    processes: int = 1
+    connections: int
+    """The most that may be open at once, over all processes."""
+    isolates_session: bool | None = None
+    """None: as the profile's `reset` says."""
+    read_only: bool = False
+    extras: Extras = Extras()
+    working_directory: Path
+
+
+class Observer(Record):
+    """Who is told how it goes. Both are called from any thread."""
+
+    announce: Callable[[str, str], object]
+    """Which pool, and which phase begins."""
+    watch: Callable[[str, str, Status], object]
+    """Which pool, which phase, and its figures."""
+
+
+class Facts(Record):
+    """What one connection told about the server."""
+
+    server: str
+    driver: str
+    is_direct: bool
+    free: int | None
+
+
+class Setting(Record):
+    """What all the pools of a comparison share."""
+
+    order: Order
+    facts: Facts
+    settings: SessionSettings
+    observer: Observer
+    stop: Stop
+
+
+def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> tuple[Report, ...]:
+    """Test each pool and return its report, in the order that was asked for.
+
+    Raises UsageError, GuardError, and QueryError for SQL that fails, before anything is loaded, and what
+    `stop` was given. Nothing stays open, and nothing stays behind on the server.
+    """
+    _require_room(order, facts)
+    setting = Setting(order=order, facts=facts, settings=_make_settings(order), observer=observer, stop=stop)
+    with _prepare_work(setting) as load:
+        trials = [_make_trial(setting, load, subject) for subject in order.subjects]
+        _try_work(setting, load)
+        _run_load(trials, load, observer)
+        return tuple(_finish(setting, trial) for trial in trials)
+
+
+def _make_settings(order: Order) -> SessionSettings:
+    return SessionSettings(
+        read_only=order.read_only,
+        keeps_session=True,
+        statement_timeout=order.target.statement_limit,
+        application_name=f"dbtool-bench-{secrets.token_hex(4)}",
+    )
+
+
+def ask_server(order: Order) -> Facts:
+    """Connect once, before anything else; raises ConnectionFailedError and ProfileError."""
+    settings = _make_settings(order)
+    target, engine, probe = order.target, load_engine(order.target.engine), load_probe(order.target.engine)
+    monitor = settings.replaced(application_name=f"{settings.application_name}-monitor")
+    raw = connect_beside(target, monitor)
+    try:
+        is_direct, free = probe.is_direct(raw), probe.count_free(raw)
+        server = engine.adopt(raw, target, monitor).facts().version
+        return Facts(server=server, driver=_describe_driver(probe.drivers), is_direct=is_direct, free=free)
+    finally:
+        raw.close()
+
+
+def _describe_driver(names: Sequence[str]) -> str:
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    return names[0] if names else "sqlite3 of Python"
+
+
+def _require_room(order: Order, facts: Facts) -> None:
+    """Refuse to open more connections than the profile has, unless the server has room for them."""
+    if order.connections // order.processes < 1:
+        raise UsageError(
+            f"{order.processes} processes cannot share {order.connections} connections: give more with --connections"
+        )
+    allowed = order.target.pool.max_connections
+    if order.connections > allowed and facts.free is not None and order.connections > facts.free:
+        raise GuardError(
+            f"--connections {order.connections}: profile {order.target.name!r} has max_connections = {allowed}, "
+            f"and the server has room for {facts.free} more"
+        )
+
+
+@contextmanager
+def _prepare_work(setting: Setting) -> Iterator[Load]:
+    """Make the scratch table for a mix of reads and writes, and drop it at the end."""
+    order, settings = setting.order, setting.settings
+    work = order.load.work
+    if not isinstance(work, Work) or work.write_share is None:
+        yield order.load
+        return
+    if order.read_only:
+        raise GuardError(f"profile {order.target.name!r} is read-only here: --writes needs to write")
+    if order.target.path == ":memory:":
+        raise UsageError("--writes needs a table that every pool can see: a database in memory has none")
+    with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name) as table:
+        yield order.load.replaced(work=work.replaced(table=table))
+
+
+def _try_work(setting: Setting, load: Load) -> None:
+    """Try the load's SQL before it fails in every turn; how long it takes is no matter of the connect's limit."""
+    with closing(connect_beside(setting.order.target, setting.settings)) as connection:
+        try_work(load.work, connection)
+
+
+def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:
+    order = setting.order
+    pool = order.target.pool.replaced(max_connections=order.connections // order.processes)
+    isolates = order.isolates_session
+    scene = Scene(
+        subject=subject,
+        target=order.target.replaced(pool=pool),
+        settings=setting.settings,
+        working_directory=order.working_directory,
+        probe=load_probe(order.target.engine),
+        load=load,
+        isolates_session=pool.reset is Reset.SESSION if isolates is None else isolates,
+        is_direct=setting.facts.is_direct,
+        stop=setting.stop,
+        watch=lambda phase, status: setting.observer.watch(subject.name, phase, status),
+    )
+    require_faults(scene, order.extras.faults)
+    if order.extras.sweep is not None:
+        require_sizes(scene)
+    return Trial(scene, processes=order.processes)
+
+
+def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> None:
+    """Let the pools take turns, each for a slice, until every one has had its time."""
+    slices = max(1, round(load.duration / _SLICE)) if len(trials) > 1 else 1
+    for number in range(slices):
+        for trial in trials:
+            observer.announce(trial.scene.subject.name, "load")
+            warm_up = load.warm_up if number == 0 else min(_SLICE_WARM_UP, load.warm_up)
+            trial.run_slice(load.duration / slices, warm_up)
+
+
+def _finish(setting: Setting, trial: Trial) -> Report:
+    subject, extras = trial.scene.subject, setting.order.extras
+    if extras.sweep is not None:
+        extras = extras.replaced(sweep=extras.sweep.replaced(limit=setting.facts.free))
+    return trial.finish(
+        extras,
+        _describe_environment(setting.facts, subject),
+        lambda phase: setting.observer.announce(subject.name, phase),
+    )
+
+
+def _describe_environment(facts: Facts, subject: Subject) -> Mapping[str, Any]:
+    known: dict[str, Any] = {
+        "dbtool": _find_version("dbtool"),
+        "python": platform.python_version(),
+        "driver": facts.driver,
+        "server": facts.server,
+        "cpus": os.cpu_count(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+    if subject.distribution is not None:
+        known["library"] = f"{subject.distribution} {_find_version(subject.distribution)}"
+    return known
+
+
+def _find_version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "of an unknown version"

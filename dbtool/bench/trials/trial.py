@@ -1,0 +1,128 @@
+"""One pool's trial: its load in slices, its gates, its measures, and the report of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from dbtool.bench.faults.chaos import run_fault
+from dbtool.bench.gates import check_starvation, give_up_on, run_gates
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.load.plan import Load, Sample
+from dbtool.bench.measures.harness import is_client_bound, measure_harness
+from dbtool.bench.measures.nesting import try_nesting
+from dbtool.bench.measures.storm import measure_storm
+from dbtool.bench.measures.summary import Run, describe_load, join_series, list_notes, measure, time_phases
+from dbtool.bench.measures.sweep import SweepPlan, run_sweep
+from dbtool.bench.measures.warm import count_round_trips, time_validation
+from dbtool.bench.processes import run_load_in_processes
+from dbtool.bench.reports.report import FAIL, PASS, ChaosResult, Latency, Measures, Report
+from dbtool.bench.trials.scene import Scene
+from dbtool.records import Record
+
+_T = TypeVar("_T")
+
+Announce = Callable[[str], object]
+"""Is told what begins."""
+
+
+class Extras(Record):
+    """What a trial does beside its load and its gates."""
+
+    faults: tuple[str, ...] = ()
+    sweep: SweepPlan | None = None
+
+
+class Trial:
+    """One pool under test. Belongs to one thread; `run_slice` may be called often, `finish` once, after it."""
+
+    def __init__(self, scene: Scene, *, processes: int) -> None:
+        self.scene = scene
+        self._processes = processes
+        self._samples: list[Sample] = []
+        self._is_client_bound = False
+        self._harness = measure_harness(scene)
+
+    def run_slice(self, seconds: float, warm_up: float) -> None:
+        """Run a part of the load, on a pool (and in processes) of its own."""
+        scene, number = self.scene, self._processes
+        rate = scene.load.rate
+        load = scene.load.replaced(
+            threads=scene.threads, duration=seconds, warm_up=warm_up, rate=None if rate is None else rate / number
+        )
+        samples = run_load_in_processes(scene, load, number, "load") if number > 1 else [self._run_here(load)]
+        self._samples += samples
+        self._is_client_bound |= any(is_client_bound(scene, load, sample, self._harness) for sample in samples)
+
+    def _run_here(self, load: Load) -> Sample:
+        with self.scene.open_pool() as opened:
+            return self.scene.run_load(opened, load, "load").replaced(connects=opened.meter.times)
+
+    def finish(self, extras: Extras, environment: Mapping[str, Any], announce: Announce) -> Report:
+        """Check the gates, take the measures, strike the faults and sweep, and return the report."""
+        scene = self.scene
+        run = Run(
+            scene=scene,
+            processes=self._processes,
+            samples=tuple(self._samples),
+            harness=self._harness,
+            is_client_bound=self._is_client_bound,
+        )
+        measures, histograms = measure(run), time_phases(run, Histogram())
+        chaos: tuple[ChaosResult, ...] = ()
+        sweep = None
+        if run.is_dead:
+            findings = [*give_up_on(scene)]
+        else:
+            findings = [*run_gates(scene, lambda name: announce(f"gates: {name}"))]
+            findings.append(check_starvation(scene, measures.fairness))
+            announce("measures")
+            histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
+            measures = self._complete(measures, histograms)
+            chaos = tuple(self._strike(name, announce) for name in extras.faults)
+            sweep = None if extras.sweep is None else run_sweep(scene, extras.sweep, self._harness)
+        honesty = next((finding.timeout for finding in findings if finding.timeout is not None), None)
+        gates = tuple(finding.gate for finding in findings)
+        return Report(
+            pool=scene.subject.name,
+            profile=scene.target.name,
+            engine=scene.target.engine,
+            # A pool that served nobody has shown nothing.
+            verdict=PASS if measures.requests and all(gate.status != FAIL for gate in gates) else FAIL,
+            environment=environment,
+            load=describe_load(run),
+            gates=gates,
+            measures=replace(measures, timeout=honesty),
+            bleed=tuple(bleed for finding in findings for bleed in finding.bleed),
+            histograms={name: histogram for name, histogram in histograms.items() if histogram.count},
+            series=join_series(run),
+            sweep=() if sweep is None else sweep.results,
+            recommendation=None if sweep is None else sweep.recommended,
+            chaos=chaos,
+            notes=list_notes(run) + (() if sweep is None else sweep.notes),
+        )
+
+    def _complete(self, measures: Measures, histograms: Mapping[str, Histogram]) -> Measures:
+        """Add the latencies, and what is measured apart from the load."""
+        scene = self.scene
+        latencies: dict[str, Any] = {name: Latency.of(histogram) for name, histogram in histograms.items()}
+        return replace(
+            measures,
+            **latencies,
+            storm=measure_storm(scene),
+            nested=try_nesting(scene),
+            round_trips=self._attempt(lambda: count_round_trips(scene)),
+        )
+
+    def _attempt(self, take: Callable[[], _T]) -> _T | None:
+        """Take a measure on this thread; None where the pool does not let it be taken."""
+        try:
+            return take()
+        except (Exception, SystemExit):  # a pool may raise anything, and the load and the gates have told of it
+            self.scene.check()
+            return None
+
+    def _strike(self, name: str, announce: Announce) -> ChaosResult:
+        announce(f"chaos: {name}")
+        return run_fault(self.scene, name)

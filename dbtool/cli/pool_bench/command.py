@@ -1,0 +1,289 @@
+"""`dbtool pool-bench`: its options, as Typer reads them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from dbtool.cli import options
+from dbtool.cli.lazy import LazyGroup
+from dbtool.cli.options import CHECKS, CONNECTING, OUTPUT, SAFETY
+from dbtool.errors import UsageError
+
+LOAD = "Load"
+POOLS = "Pools"
+MORE = "Faults and sizes"
+
+EPILOG = """Examples:
+
+  dbtool pool-bench
+
+  dbtool pool-bench --compare dbtool,peewee,none --threads 8 --connections 4
+
+  dbtool pool-bench --threads 32 --hold 2ms --rate 500
+
+  dbtool pool-bench --sweep 1..64 --connections 64
+
+  dbtool pool-bench --chaos kill-idle,kill-busy,blackhole
+
+  dbtool pool-bench --pool myapp.db:make_pool
+
+  dbtool pool-bench --json new.json --baseline main.json --fail-if 'acquire.p99 > 5ms' --fail-if 'throughput < -10%'
+
+  dbtool pool-bench merge host-a.json host-b.json
+"""
+
+Html: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a report with figures, in HTML.", rich_help_panel=OUTPUT),
+]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Write the rows and no details.", rich_help_panel=options.COMMON),
+]
+
+app = typer.Typer(cls=LazyGroup, add_completion=False, invoke_without_command=True)
+
+
+@app.callback(epilog=EPILOG)
+def pool_bench(
+    context: typer.Context,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            "--pool",
+            metavar="dbtool|peewee|none|connect|sqlalchemy|psycopg|dbutils|MODULE:FACTORY",
+            help="Pool to test; none is a connection for each thread, connect one for each request.",
+            rich_help_panel=POOLS,
+        ),
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="A,B,...",
+            help="Test several pools in turn; the first one decides the status.",
+            rich_help_panel=POOLS,
+        ),
+    ] = None,
+    connections: Annotated[
+        int | None,
+        typer.Option(
+            "--connections",
+            metavar="N",
+            min=1,
+            help="Open at most so many at once; without it, the profile's max_connections.",
+            rich_help_panel=POOLS,
+        ),
+    ] = None,
+    isolation: Annotated[
+        str | None,
+        typer.Option(
+            "--isolation",
+            metavar="transaction|session",
+            help="What must not reach the next borrower; without it, as the profile's reset says.",
+            rich_help_panel=POOLS,
+        ),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", metavar="N", min=1, help="Threads of each process.", rich_help_panel=LOAD)
+    ] = 16,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="Processes, each with a pool of its own; they share the connections.",
+            rich_help_panel=LOAD,
+        ),
+    ] = 1,
+    duration: Annotated[
+        float,
+        options.seconds("--duration", "How long each pool is loaded.", panel=LOAD, shown="10s"),
+    ] = 10.0,
+    warm_up: Annotated[
+        float,
+        options.seconds("--warm-up", "Load before that, which counts for nothing.", panel=LOAD, shown="500ms"),
+    ] = 0.5,
+    hold: Annotated[
+        float,
+        options.seconds("--hold", "Keep each connection so much longer than its query takes.", panel=LOAD, shown="0s"),
+    ] = 0.0,
+    think: Annotated[
+        float,
+        options.seconds("--think", "Pause of a thread between two requests (closed loop).", panel=LOAD, shown="0s"),
+    ] = 0.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            metavar="N",
+            help="Requests a second that arrive whether or not others are done (open loop).",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option(
+            "--arrivals",
+            metavar="poisson|constant",
+            help="How they arrive, with --rate.",
+            show_default="poisson",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", metavar="SQL", help="What each request runs.", rich_help_panel=LOAD)
+    ] = None,
+    writes: Annotated[
+        str | None,
+        typer.Option(
+            "--writes",
+            metavar="PERCENT",
+            help="Mix reads and so many writes, on a scratch table that is dropped at the end.",
+            rich_help_panel=LOAD,
+        ),
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep",
+            metavar="1..64",
+            help="Load pools of these sizes, and recommend one; a list as 1,2,4 will do.",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    sweep_time: Annotated[
+        float | None,
+        options.seconds("--sweep-time", "How long each size is loaded.", panel=MORE, shown="3s"),
+    ] = None,
+    slo: Annotated[
+        float | None,
+        options.seconds(
+            "--slo", "The longest wait for a connection (99th percentile) of a size that is recommended.", panel=MORE
+        ),
+    ] = None,
+    chaos: Annotated[
+        str | None,
+        typer.Option(
+            "--chaos",
+            metavar="kill-idle|kill-busy|restart|blackhole|latency",
+            help="Break something under load; several with commas between them.",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the whole report as JSON.", rich_help_panel=OUTPUT),
+    ] = None,
+    html: Html = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="The JSON of an earlier run, to compare with.", rich_help_panel=CHECKS
+        ),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if",
+            metavar="EXPR",
+            help="Fail (5) if 'acquire.p99 > 5ms', or 'throughput < -10%' of the baseline; repeatable.",
+            rich_help_panel=CHECKS,
+        ),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Allow the test on a protected profile.", rich_help_panel=SAFETY)
+    ] = False,
+    confirm: options.Confirm = None,
+    profile: options.Profile = None,
+    config: options.Config = None,
+    wait: options.Wait = None,
+    timeout: Annotated[
+        float | None,
+        options.seconds("--timeout", "One deadline for everything.", panel=CONNECTING),
+    ] = None,
+    format_name: options.ListingFormat = None,
+    quiet: Quiet = False,
+    _debug: options.Debug = False,
+) -> None:
+    """Test a connection pool under load: correct or not, fair or not, how fast, and how large it should be.
+
+    Ten gates check correctness; if one fails, so does the run (status 5).
+
+    One row for each pool goes to stdout, the details to stderr.
+    """
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
+    from dbtool.cli.connecting import Limits
+    from dbtool.cli.guarding import WriteRequest
+    from dbtool.cli.pool_bench.bench import run_bench
+    from dbtool.cli.pool_bench.request import BenchRequest, OutputRequest
+    from dbtool.process import process_environment
+
+    request = BenchRequest(
+        profile=profile,
+        config=config,
+        pool=pool,
+        compare=compare,
+        connections=connections,
+        isolation=isolation,
+        threads=threads,
+        processes=processes,
+        duration=duration,
+        warm_up=warm_up,
+        hold=hold,
+        think=think,
+        rate=rate,
+        arrivals=arrivals,
+        query=query,
+        writes=writes,
+        sweep=sweep,
+        sweep_time=sweep_time,
+        slo=slo,
+        chaos=chaos,
+        writing=WriteRequest(write=write, confirm=confirm),
+        output=OutputRequest(
+            json=json, html=html, baseline=baseline, fail_if=tuple(fail_if or ()), format_name=format_name, quiet=quiet
+        ),
+    )
+    run_bench(process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()))
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Refuse options before a subcommand, which would count for nothing."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name != "_debug":
+            raise UsageError(
+                f"{parameter.opts[0]} before {context.invoked_subcommand} counts for nothing: options of "
+                f"{context.invoked_subcommand} stand behind it"
+            )
+
+
+@app.command(epilog="Example:  dbtool pool-bench merge host-a.json host-b.json --json both.json")
+def merge(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Reports of the same test, written by --json.")
+    ],
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the merged report as JSON.", rich_help_panel=OUTPUT),
+    ] = None,
+    html: Html = None,
+    format_name: options.ListingFormat = None,
+    quiet: Quiet = False,
+    _debug: options.Debug = False,
+) -> None:
+    """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""
+    from dbtool.cli.pool_bench.bench import merge_files
+    from dbtool.cli.pool_bench.request import OutputRequest
+    from dbtool.process import process_environment
+
+    output = OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet)
+    merge_files(process_environment(), files, output)

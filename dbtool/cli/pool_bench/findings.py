@@ -1,0 +1,179 @@
+"""What a report of pool-bench says in sentences: the same ones on a terminal and on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dbtool.bench.reports.report import (
+    FAIL,
+    PASS,
+    Fairness,
+    LoadFacts,
+    Measures,
+    Recommended,
+    Report,
+    Storm,
+    TimeoutHonesty,
+)
+from dbtool.cli.wording import count
+from dbtool.durations import format_duration
+from dbtool.profiles.discover import PROFILE_NAME
+
+_VIRTUES = {"starvation": "fair", "capacity": "bounded", "bleed": "clean"}
+"""What a pool is called that passed the gate."""
+_SERIAL = 2.0
+"""Times one connect from which on a cold storm counts as connecting one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing worth saying about a pool."""
+
+    topic: str
+    text: str
+    is_warning: bool = False
+
+
+def describe_duration(seconds: float) -> str:
+    """Write seconds with three digits; a negative duration keeps its sign, and what is no number is a dash."""
+    if not math.isfinite(seconds):
+        return "-"
+    rounded = float(f"{abs(seconds):.3g}")
+    return f"{'-' if seconds < 0 and rounded else ''}{format_duration(rounded) if rounded else '0s'}"
+
+
+def describe_rate(number: float) -> str:
+    """Write a number of requests per second."""
+    return f"{number:,.0f}/s" if number >= 100 else f"{number:.3g}/s"
+
+
+def describe_verdict(report: Report) -> str:
+    """Return the verdict and its reasons."""
+    passed = {gate.name for gate in report.gates if gate.status == PASS}
+    failed = [gate for gate in report.gates if gate.status == FAIL]
+    reasons = [f"{gate.name}: {gate.detail}" if gate.detail else gate.name for gate in failed]
+    if report.verdict == PASS:
+        virtues = [virtue for gate, virtue in _VIRTUES.items() if gate in passed]
+        return " - ".join(filter(None, ["pass", ", ".join(virtues)]))
+    return " - ".join(filter(None, ["FAIL", "; ".join(reasons)]))
+
+
+def describe_load(load: LoadFacts) -> str:
+    """Return how the pool was loaded."""
+    workers = count(load.threads, "thread")
+    if load.processes > 1:
+        workers += f" in {load.processes} processes"
+    pauses = [
+        f"{name} {describe_duration(time)}" for name, time in (("hold", load.hold), ("think", load.think)) if time
+    ]
+    loop = "closed loop"
+    if load.rate is not None:
+        loop = f"open loop, {describe_rate(load.rate)} {load.arrivals or ''}".rstrip()
+    limit = f"at most {count(load.connections, 'connection')}"
+    return "; ".join([workers, limit, loop, describe_duration(load.duration), load.work, *pauses])
+
+
+def describe_environment(report: Report) -> str:
+    """Return what the pool ran on."""
+    facts = [f"{name} {value}" for name, value in report.environment.items() if value is not None]
+    return "; ".join([f"profile {report.profile}", report.engine, *facts])
+
+
+def list_findings(report: Report) -> list[Finding]:
+    """Return what is worth saying, warnings where a reader thinks of them."""
+    measures, failed = report.measures, {gate.name for gate in report.gates if gate.status == FAIL}
+    findings = [_describe_requests(measures), _describe_loop(report.load), *_describe_harness(report)]
+    if measures.acquire.count:
+        findings += _describe_fairness(measures.fairness, has_failed="starvation" in failed)
+    if measures.storm:
+        findings.append(_describe_storm(measures.storm))
+    if measures.timeout:
+        findings.append(_describe_timeout(measures.timeout, has_failed="timeout" in failed))
+    if measures.nested:
+        findings.append(Finding(topic="nested checkout", text=measures.nested))
+    return findings
+
+
+def _describe_requests(measures: Measures) -> Finding:
+    parts = [
+        f"{describe_rate(measures.throughput)}; {count(measures.requests, 'request')}, {measures.failures:,} failed"
+    ]
+    if measures.first_failure:
+        parts[0] += f" (the first: {measures.first_failure})"
+    parts.append(f"{measures.reuse_ratio:.2%} on a connection that was open before")
+    if measures.round_trips is not None:
+        parts.append(f"round trips a checkout: {measures.round_trips:.3g}")
+    return Finding(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
+
+
+def _describe_loop(load: LoadFacts) -> Finding:
+    if load.rate is None:
+        return Finding(topic="closed loop", text="latency does not include requests that were never sent; see --rate")
+    return Finding(topic="open loop", text="latency counts from the moment at which a request was due")
+
+
+def _describe_harness(report: Report) -> Iterator[Finding]:
+    harness = report.measures.harness
+    if report.load.client_bound:
+        limit = "the generator was the limit, and not the pool or the server: they can do at least this"
+        yield Finding(topic="client-bound", text=limit, is_warning=True)
+    if harness.rate:
+        cost = f"{describe_duration(harness.cost)} a request, {describe_rate(harness.rate)} at most"
+        busy = f"{harness.cpu_share:.0%} of a core busy in each process"
+        yield Finding(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
+
+
+def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Finding]:
+    turns = f"{fairness.min_turns:,} to {count(fairness.max_turns, 'turn')} for a thread"
+    text = f"Jain index {fairness.jain:.4f} (1 is even); {turns}; {count(fairness.starved, 'thread')} starved"
+    if fairness.max_to_median_wait:
+        text += f"; the longest wait was {fairness.max_to_median_wait:,.3g} times the median"
+    yield Finding(topic="fairness", text=text, is_warning=has_failed or fairness.starved > 0)
+    if fairness.one_second_waits:
+        text = f"{count(fairness.one_second_waits, 'wait')} of about 1.0 s: the pool polls, or loses wake-ups"
+        yield Finding(topic="waits of 1 s", text=text, is_warning=True)
+
+
+def _describe_storm(storm: Storm) -> Finding:
+    one = describe_duration(storm.single_connect)
+    added = f", {describe_duration(storm.delay)} of it added" if storm.delay else ""
+    text = (
+        f"filled in {describe_duration(storm.fill)}, {storm.serialisation:.3g} times one connect ({one}{added}); "
+        f"at most {count(storm.peak_connects, 'connect')} at a time"
+    )
+    return Finding(topic="cold storm", text=text, is_warning=storm.serialisation >= _SERIAL)
+
+
+def _describe_timeout(timeout: TimeoutHonesty, *, has_failed: bool) -> Finding:
+    if timeout.configured is None:
+        return Finding(topic="timeout", text="this pool has none: who waits, waits for ever", is_warning=has_failed)
+    when = "early" if timeout.earliest < 0 else "late"
+    text = (
+        f"configured {describe_duration(timeout.configured)}; let go {describe_duration(timeout.overrun_p99)} late "
+        f"at p99, the earliest {describe_duration(abs(timeout.earliest))} {when}"
+    )
+    return Finding(topic="timeout", text=text, is_warning=has_failed)
+
+
+def describe_size(recommended: Recommended) -> Finding:
+    """Return how large the pool should be, or why that is not known."""
+    number, reason = recommended.max_connections, recommended.reason
+    if number is None:
+        return Finding(topic="recommended size", text=f"none: {reason}", is_warning=True)
+    interval = "" if recommended.low is None or recommended.high is None else describe_interval(recommended)
+    return Finding(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
+
+
+def describe_interval(recommended: Recommended) -> str:
+    """Return the interval in brackets."""
+    return f" (interval {recommended.low} to {recommended.high})"
+
+
+def write_profile_lines(profile: str, max_connections: int) -> str:
+    """Return the lines that give a profile this size of pool; a URL or a file has none, and is to get a name."""
+    if not PROFILE_NAME.fullmatch(profile):
+        profile = "NAME"
+    key = profile if profile.isascii() else f'"{profile}"'
+    return f"[profiles.{key}.pool]\nmax_connections = {max_connections}"
