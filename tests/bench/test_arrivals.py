@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from dbtool.bench.load.arrivals import Arrivals
+from dbtool.bench.load.plan import Arrivals
 
 
 def test_constant_arrivals_are_evenly_spaced_from_the_start() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.gates.starvation import check_starvation
+from dbtool.bench.gates.waiting import check_starvation
 from dbtool.bench.load.tally import Tally, find_jain, is_starved, judge_fairness, merge_tallies
 from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import FAIL, PASS, SKIPPED, Fairness

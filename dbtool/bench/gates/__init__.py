@@ -10,9 +10,8 @@ from dbtool.bench.gates.expiry import check_expiry
 from dbtool.bench.gates.forking import check_fork
 from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.soundness import check_soundness
-from dbtool.bench.gates.starvation import check_starvation
-from dbtool.bench.gates.timeouts import check_timeout
 from dbtool.bench.gates.verdict import Finding, failed, skipped
+from dbtool.bench.gates.waiting import check_starvation, check_timeout
 from dbtool.bench.trials.scene import Scene
 from dbtool.errors import ConnectionFailedError, UsageError, one_line
 

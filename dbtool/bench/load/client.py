@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dbtool.bench.load.arrivals import Arrivals
 from dbtool.bench.load.control import Control
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.load.plan import Load
+from dbtool.bench.load.plan import Arrivals, Load
 from dbtool.bench.load.tally import Tally
 from dbtool.bench.load.work import Use
 from dbtool.bench.pools.recipe import BenchPool

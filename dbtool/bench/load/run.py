@@ -6,11 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dbtool.bench.load.arrivals import Arrivals
 from dbtool.bench.load.client import HOLDING, IDLE, WAITING, Client
 from dbtool.bench.load.control import Control
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.load.plan import LONGEST_SERIES, Load, Sample, Status, Window, thin
+from dbtool.bench.load.plan import LONGEST_SERIES, Arrivals, Load, Sample, Status, Window, thin
 from dbtool.bench.load.tally import Tally, merge_tallies
 from dbtool.bench.pools.recipe import BenchPool
 from dbtool.bench.reports.report import Instant

@@ -1,4 +1,6 @@
-"""Conditions on which a run fails: `--fail-if 'acquire.p99 > 5ms'`, `--fail-if 'throughput < -10%'`.
+"""What has changed since an earlier run, and the conditions on which a run fails.
+
+`--fail-if 'acquire.p99 > 5ms'`, `--fail-if 'throughput < -10%'`.
 
 A percentage is the change against the baseline, in percent of what the baseline has: -10% is a tenth
 less, and +20% and 20% are both a fifth more. A condition that cannot be judged fails the run, so that
@@ -219,3 +221,30 @@ def show_measure(measure: str, value: float) -> str:
     if _is_duration(measure):
         return f"{'-' if value < 0 else ''}{format_duration(abs(value))}"
     return str(value) if isinstance(value, int) else f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+_MAIN = ("throughput", "acquire.p50", "acquire.p99")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One measure of two runs; a duration is in seconds."""
+
+    measure: str
+    before: float
+    value: float
+
+    @property
+    def percent(self) -> float | None:
+        """The change in percent of what was before, None where that is nothing."""
+        return (self.value - self.before) / abs(self.before) * 100 if self.before else None
+
+
+def list_changes(report: Report, baseline: Report) -> tuple[Change, ...]:
+    """Return the changes of the main figures, without those that one of the two runs did not take."""
+    found = ((name, find_measure(baseline.measures, name), find_measure(report.measures, name)) for name in _MAIN)
+    return tuple(
+        Change(measure=name, before=before, value=value)
+        for name, before, value in found
+        if before is not None and value is not None
+    )

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dbtool.bench.reports.changes import Change, list_changes
 from dbtool.bench.reports.conditions import (
+    Change,
     Condition,
     find_baseline,
     judge_all,
+    list_changes,
     parse_condition,
     require_baseline,
     show_measure,

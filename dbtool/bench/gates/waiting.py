@@ -1,4 +1,4 @@
-"""Whether those whom the pool has nothing to give are let go at their deadline, and not before."""
+"""Whether those who wait have their turn, or are let go at their deadline and not before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.load.borrowers import Borrower, borrowing, release_all, wait_for_all
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.reports.report import TimeoutHonesty
+from dbtool.bench.load.work import Work
+from dbtool.bench.reports.report import Fairness, TimeoutHonesty
 from dbtool.bench.trials.scene import Scene
 
 _TIMEOUT = 0.5
@@ -17,6 +18,9 @@ _LATEST = 1.0
 """Seconds past its deadline after which a waiter that is let go has been held too long."""
 _EARLIEST = -0.001
 """Clocks are read a little apart."""
+_LEAST_JAIN = 0.8
+_ENOUGH = 20
+"""Turns of the busiest thread, below which nothing can be said."""
 
 
 def check_timeout(scene: Scene) -> Sequence[Finding]:
@@ -61,3 +65,17 @@ def _judge(waiters: Sequence[Borrower]) -> Finding:
     else:
         finding = passed("timeout", f"{len(waiters)} waiters let go at most {late * 1e3:.0f} ms past {_TIMEOUT} s")
     return finding.replaced(timeout=honesty)
+
+
+def check_starvation(scene: Scene, fairness: Fairness) -> Finding:
+    """Judge by Jain's index and by threads that had no turn while others had twenty."""
+    if not scene.subject.is_pool:
+        return skipped("starvation", UNLIMITED)
+    if not scene.probe.is_remote and isinstance(scene.load.work, Work) and scene.load.work.write_share:
+        return skipped("starvation", "here writers wait for one another in no order, whatever the pool does")
+    if fairness.max_turns < _ENOUGH:
+        return skipped("starvation", f"no thread had {_ENOUGH} turns: let it run longer, see --duration")
+    spread = f"{fairness.min_turns:,} to {fairness.max_turns:,} turns a thread, Jain index {fairness.jain:.3f}"
+    if fairness.jain < _LEAST_JAIN or fairness.min_turns == 0:
+        return failed("starvation", f"{spread}; {fairness.starved} starved")
+    return passed("starvation", spread)
