@@ -12,6 +12,7 @@ from dbtool.cli.context import choose_profile
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.cli.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
 from dbtool.cli.rows import RowsRequest, open_output
+from dbtool.cli.signals import stopping_on_signals
 from dbtool.durations import format_duration
 from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
@@ -111,7 +112,7 @@ def _check_apart(environment: Environment, console: Console, limits: Limits, can
     """Check one profile with a worker of its own, which a server that hangs may keep."""
     worker = Worker()
     try:
-        with worker.signals():
+        with stopping_on_signals(worker):
             return _check(Connector(environment, console, worker, limits), candidate)
     finally:
         worker.close()

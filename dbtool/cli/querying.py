@@ -13,6 +13,7 @@ from dbtool.cli.guarding import WriteRequest, decide_read_only
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, choose_format, watch_output
 from dbtool.cli.runs import Runs
+from dbtool.cli.signals import stopping_on_signals
 from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
@@ -65,7 +66,7 @@ class Query:
         chosen = choose_profile(self._environment, self._console, flag=request.profile, config=request.config)
         read_only = decide_read_only(self._environment, chosen.choice, request.writing)
         try:
-            with self._worker.signals(self._tidy):
+            with stopping_on_signals(self._worker, tidy=self._tidy, leaves_interrupt=self._runs.leaves_interrupt):
                 if request.sources:
                     self._run_sources(chosen.choice, read_only=read_only)
                 else:

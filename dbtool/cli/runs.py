@@ -7,7 +7,6 @@ from dbtool.cli.pager import TerminalOutput
 from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, make_results, open_output
 from dbtool.environment import Environment
-from dbtool.records import Record
 from dbtool.run.checking import RunOptions
 from dbtool.run.outputs import ResultOutput
 from dbtool.run.results import Results
@@ -16,21 +15,27 @@ from dbtool.run.session import Session
 from dbtool.run.worker import Worker
 
 
-class Runs(Record, kw_only=False):
+class Runs:
     """Puts runs together from what was asked for."""
 
-    environment: Environment
-    console: Console
-    worker: Worker
-    rows: RowsRequest
-    options: RunOptions
+    def __init__(
+        self, environment: Environment, console: Console, worker: Worker, rows: RowsRequest, options: RunOptions
+    ) -> None:
+        self.environment = environment
+        self.console = console
+        self.worker = worker
+        self.rows = rows
+        self.options = options
+        self._output: ResultOutput | None = None
 
     def open_output(self, *, spool_at_once: bool) -> ResultOutput:
-        """Open where the rows go; a pager that they go to has Ctrl-C to itself. Raises OutputError."""
-        output = open_output(self.environment, self.rows, spool_at_once=spool_at_once)
-        if isinstance(output, TerminalOutput):
-            self.worker.leaves_interrupt = output.is_paging
-        return output
+        """Open where the rows go. Raises OutputError."""
+        self._output = open_output(self.environment, self.rows, spool_at_once=spool_at_once)
+        return self._output
+
+    def leaves_interrupt(self) -> bool:
+        """Say whether Ctrl-C belongs to a pager that the rows go to."""
+        return isinstance(self._output, TerminalOutput) and self._output.is_paging()
 
     def prepare(self, session: Session, output: ResultOutput, reporter: RunReporter) -> Runner:
         """Return a runner on a session, whose results go to an output."""

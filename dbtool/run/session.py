@@ -1,15 +1,15 @@
-"""A pool and one connection out of it, opened for a run and given back at its end."""
+"""A profile's pool, and the connections that are lent out of it to runs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dbtool.databases import build_database, unwrap
 from dbtool.engines import Engine, load_engine
 from dbtool.engines.engine import DriverConnection, SessionSettings
-from dbtool.errors import ConnectionFailedError
+from dbtool.errors import ConnectionFailedError, DbtoolError
 from dbtool.profiles.model import PoolSettings, Target
 
 _T = TypeVar("_T")
@@ -19,38 +19,69 @@ _LONGEST_PAUSE = 1.0
 
 
 class Session:
-    """An open connection of a profile. Every method belongs to the thread that opened it."""
+    """A connection of a profile that is lent to a run. Every method belongs to the thread that borrowed it."""
 
-    def __init__(self, target: Target, engine: Engine, connection: DriverConnection, database: Any) -> None:
+    def __init__(
+        self, target: Target, engine: Engine, connection: DriverConnection, give_back: Callable[[], object]
+    ) -> None:
         self.target = target
         self.engine = engine
         self.connection = connection
-        self._database = database
+        self._give_back = give_back
 
     def close(self) -> None:
-        """Give the connection back, whatever state it is in, and close the pool."""
-        self._database.shutdown(0.0)
+        """Give the connection back, whatever state it is in."""
+        self._give_back()
+
+
+class ProfilePool:
+    """The pool of one profile, which outlives the runs that borrow from it; for many threads."""
+
+    def __init__(self, target: Target, settings: SessionSettings) -> None:
+        self.target = target
+        self.settings = settings
+        self.engine = load_engine(target.engine)
+        self._database = build_database(target, settings)
+
+    def lend(self) -> Session:
+        """Take a connection out of the pool, one at a time for each thread.
+
+        Raises ConnectionFailedError, PoolTimeoutError, ProfileError.
+        """
+        try:
+            self._database.connect()
+        except Exception as error:
+            raise self._translate(error) from error
+        try:
+            connection = self.engine.adopt(self._database.connection(), self.target, self.settings)
+        except BaseException as error:
+            self._database.close()
+            if isinstance(error, Exception):
+                raise self._translate(error) from error
+            raise
+        return Session(self.target, self.engine, connection, self._database.close)
+
+    def _translate(self, error: Exception) -> DbtoolError:
+        return self.engine.translate_connect_error(unwrap(error), self.target)
+
+    def close(self, patience: float = 0.0) -> None:
+        """Close every connection; those that are lent out are given so many seconds to come back."""
+        self._database.shutdown(patience)
 
 
 def open_session(target: Target, settings: SessionSettings) -> Session:
-    """Open a pool for `target` and take one connection out of it.
+    """Open a pool for one run and lend its only connection, with which the pool is closed.
 
     Raises ConnectionFailedError, ProfileError.
     """
-    engine = load_engine(target.engine)
-    database = build_database(_for_one(target), settings)
+    # A pool of one connection without a wait reports a failed attempt at once.
+    pool = ProfilePool(target.replaced(pool=PoolSettings(max_connections=1, timeout=0.0)), settings)
     try:
-        database.connect()
-        connection = engine.adopt(database.connection(), target, settings)
-    except Exception as error:
-        database.shutdown(0.0)
-        raise engine.translate_connect_error(unwrap(error), target) from error
-    return Session(target, engine, connection, database)
-
-
-def _for_one(target: Target) -> Target:
-    """Return the target with a pool of one connection, which reports a failed attempt at once."""
-    return target.replaced(pool=PoolSettings(max_connections=1, timeout=0.0))
+        lent = pool.lend()
+    except BaseException:
+        pool.close()
+        raise
+    return Session(lent.target, lent.engine, lent.connection, pool.close)
 
 
 def open_with_patience(

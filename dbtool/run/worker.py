@@ -1,32 +1,26 @@
-"""One thread that does the work, so that the main thread stays free to stop it.
+"""One thread that does one run's work, so that the thread that waits for it stays free to stop it.
 
-No driver here gives way to a signal while it waits for its server. The main thread therefore only
-waits; on a signal or at a deadline it asks the server to cancel, and as a last resort closes the
-socket under the driver.
+No driver here gives way to a signal while it waits for its server. The caller therefore only waits; when it is
+asked to stop, or at a deadline, it asks the server to cancel, and as a last resort closes the socket under the driver.
+Several workers may run side by side in a process: a request to stop is one run's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import Enum, auto
-from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
 
-from dbtool.errors import DbtoolError, InterruptedByUserError, TimedOutError
+from dbtool.errors import DbtoolError, TimedOutError
 
 _T = TypeVar("_T")
 
 CANCEL_TIMEOUT = 5.0
 """Seconds that a cancelled statement gets to end before its socket is closed."""
-_SIGNALLED = 128
-"""What a shell adds to a signal's number to make an exit status."""
 _CANCEL_AGAIN = 0.2
 """A cancel that arrives between two statements is lost: it is sent again after so many seconds."""
 _GLANCE = 0.25
@@ -44,7 +38,7 @@ class Stoppable(Protocol):
 
 
 class StopRequest:
-    """Why the work has to stop, if it has to. Set by the main thread, read by the worker."""
+    """Why the work has to stop, if it has to. Set by the calling thread, read by the worker."""
 
     def __init__(self) -> None:
         self._reason: DbtoolError | None = None
@@ -88,14 +82,12 @@ class _Job(Generic[_T]):
 
 
 class Worker:
-    """Runs calls one after the other on a thread of its own; `call` belongs to the main thread."""
+    """Runs calls one after the other on a thread of its own; `call` belongs to the thread that made it."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._wake = threading.Event()
-        self._signal: int | None = None
-        self.leaves_interrupt: Callable[[], bool] = lambda: False
-        """Says whether SIGINT belongs to another program just now: a pager on the same terminal."""
+        self._asked: DbtoolError | None = None
         self._start()
 
     def _start(self) -> None:
@@ -130,28 +122,16 @@ class Worker:
         if not self.is_stuck:
             self._thread.join()
 
-    @contextmanager
-    def signals(self, tidy: Callable[[], object] = lambda: None) -> Iterator[None]:
-        """Turn SIGINT, SIGTERM and SIGHUP into requests to stop; a second one calls `tidy` and ends the process.
+    def ask_to_stop(self, reason: DbtoolError) -> bool:
+        """Stop the call that runs, or else the next one, with `reason`; any thread may ask, and a signal's handler.
 
-        A SIGHUP that is ignored already (nohup) stays so.
+        False where an earlier reason has not been raised yet, which then stays the one.
         """
-
-        def handle(number: int, _frame: FrameType | None) -> None:
-            if number == signal.SIGINT and self.leaves_interrupt():
-                return
-            if self._signal is not None:
-                tidy()
-                os._exit(_SIGNALLED + number)
-            self._signal = number
-            self._wake.set()
-
-        previous = {number: signal.signal(number, handle) for number in _stopping_signals()}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        if self._asked is not None:
+            return False
+        self._asked = reason
+        self._wake.set()
+        return True
 
     def call(  # noqa: PLR0913 - one work, and each way in which it may be ended
         self,
@@ -165,16 +145,16 @@ class Worker:
     ) -> _T:
         """Run `work` on the worker and return what it returns.
 
-        At `deadline` (on the worker's clock), on a signal, or when `glance`, which is called every
+        At `deadline` (on the worker's clock), when `ask_to_stop` is called, or when `glance`, which is called every
         now and then, returns a reason, the work is stopped and the reason raised. `running` gives
-        what to cancel. A signal since the call before, or a deadline that has passed, stops this one
+        what to cancel. A request since the call before, or a deadline that has passed, stops this one
         before it starts. Work that ends well although it was to stop counts as stopped, unless
         `keeps_result` says that what it did stands. Raises what `work` raised.
         """
         self.stop.clear()
         reason = self._reason(deadline, late)
         if reason is not None:
-            self._signal = None
+            self._asked = None
             self.state = State.STOPPED
             raise reason
         job = _Job(work)
@@ -196,8 +176,8 @@ class Worker:
         return _GLANCE if deadline is None else max(0.0, min(_GLANCE, deadline - self._clock()))
 
     def _reason(self, deadline: float | None, late: Callable[[], DbtoolError] | None) -> DbtoolError | None:
-        if self._signal is not None:
-            return _word_signal(self._signal)
+        if self._asked is not None:
+            return self._asked
         if deadline is not None and self._clock() >= deadline:
             return late() if late is not None else TimedOutError("timed out")
         return None
@@ -235,20 +215,9 @@ class Worker:
         """Return the result or raise; a request to stop explains any failure that came after it."""
         reason = self.stop.reason
         if reason is not None:
-            self._signal = None
+            self._asked = None
         if reason is not None and (job.failure is not None or not job.done.is_set() or not keeps_result):
             raise reason from job.failure
         if job.failure is not None:
             raise job.failure
         return job.result  # type: ignore[return-value] # set, as the job is done and has not failed
-
-
-def _stopping_signals() -> list[signal.Signals]:
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    return numbers
-
-
-def _word_signal(number: int) -> InterruptedByUserError:
-    return InterruptedByUserError(f"stopped by {signal.Signals(number).name}", signal_number=number)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from dbtool.cli.signals import stopping_on_signals
 from dbtool.errors import InterruptedByUserError, QueryError, ReaderGoneError, TimedOutError
 from dbtool.run import worker as worker_module
 from dbtool.run.worker import State, Worker
@@ -75,7 +76,7 @@ def test_a_call_raises_what_the_work_raised(worker: Worker) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_cancels_and_is_the_reason_that_is_raised(worker: Worker, number: signal.Signals) -> None:
     statement = _Statement()
-    with worker.signals():
+    with stopping_on_signals(worker):
         _raise_when(statement.begun, number)
         with pytest.raises(InterruptedByUserError, match=f"stopped by {number.name}") as caught:
             worker.call(statement.run, running=lambda: statement)
@@ -86,7 +87,7 @@ def test_a_signal_cancels_and_is_the_reason_that_is_raised(worker: Worker, numbe
 
 def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
     statement = _Statement()
-    with worker.signals():
+    with stopping_on_signals(worker):
         _raise_when(statement.begun, signal.SIGINT)
         with pytest.raises(InterruptedByUserError):
             worker.call(statement.run, running=lambda: statement)
@@ -97,7 +98,7 @@ def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
 def test_a_signal_between_two_calls_stops_the_next_one(worker: Worker) -> None:
     """Between connecting and running lie imports that take long enough to be hit."""
     done: list[str] = []
-    with worker.signals():
+    with stopping_on_signals(worker):
         worker.call(lambda: None)
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(InterruptedByUserError):
@@ -107,7 +108,7 @@ def test_a_signal_between_two_calls_stops_the_next_one(worker: Worker) -> None:
 
 def test_the_handlers_are_put_back(worker: Worker) -> None:
     before = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
-    with worker.signals():
+    with stopping_on_signals(worker):
         assert signal.getsignal(signal.SIGINT) is not before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
@@ -199,7 +200,7 @@ def test_work_whose_result_stands_has_ended_well_in_spite_of_a_request_to_stop(w
         begun.set()
         return "committed" if _stopped(worker) else "not asked"
 
-    with worker.signals():
+    with stopping_on_signals(worker):
         _raise_when(begun, signal.SIGINT)
         assert worker.call(run, keeps_result=True) == "committed"
 
@@ -220,7 +221,7 @@ def test_a_signal_in_work_that_ends_well_still_stops_what_would_follow(worker: W
         begun.set()
         return _stopped(worker)
 
-    with worker.signals():
+    with stopping_on_signals(worker):
         _raise_when(begun, signal.SIGINT)
         with pytest.raises(InterruptedByUserError):
             worker.call(read_script)
@@ -233,3 +234,39 @@ def test_nothing_starts_once_the_deadline_has_passed() -> None:
         worker.call(lambda: ran.append(1), deadline=9.0)
     assert not ran
     worker.close()
+
+
+def test_a_request_to_stop_is_one_runs_own() -> None:
+    """Two runs side by side in one process: one is cancelled by its own stop, and the other goes on to its end."""
+    workers = [Worker(), Worker()]
+    statements = [_Statement(), _Statement()]
+    ends: dict[int, object] = {}
+
+    def run(number: int) -> None:
+        try:
+            ends[number] = workers[number].call(statements[number].run, running=lambda: statements[number])
+        except (QueryError, TimedOutError) as error:
+            ends[number] = error
+
+    callers = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for caller in callers:
+        caller.start()
+    assert all(statement.begun.wait(20) for statement in statements)
+    assert workers[0].ask_to_stop(TimedOutError("this one alone"))
+    callers[0].join(20)
+    assert str(ends.pop(0)) == "this one alone"
+    assert (ends, statements[1].cancels, workers[1].stop.reason) == ({}, 0, None)
+    statements[1].cancel(1.0)
+    callers[1].join(20)
+    assert isinstance(ends[1], QueryError)
+    for worker in workers:
+        worker.close()
+
+
+def test_a_second_request_is_refused_until_the_first_has_been_raised(worker: Worker) -> None:
+    first, second = TimedOutError("first"), TimedOutError("second")
+    assert worker.ask_to_stop(first)
+    assert not worker.ask_to_stop(second)
+    with pytest.raises(TimedOutError, match="first"):
+        worker.call(lambda: None)
+    assert worker.ask_to_stop(second)

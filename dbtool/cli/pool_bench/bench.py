@@ -31,6 +31,7 @@ from dbtool.cli.pool_bench.request import (
     find_subjects,
     make_load,
 )
+from dbtool.cli.signals import stopping_on_signals
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, UsageError
 from dbtool.process import prepare_process
@@ -91,7 +92,7 @@ class _Bench:
         """Run it and return a report for each pool."""
         prepare_process()
         try:
-            with self._worker.signals():
+            with stopping_on_signals(self._worker):
                 order = self._within_limits(lambda: self._make_order(profile, request, read_only=read_only))
                 facts = connect_in_time(self._worker, self._limits, order.target, lambda: ask_server(order))
                 return self._compare(order, facts)
