@@ -42,8 +42,9 @@ servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for
 	@$(BIN)/python -m tests.servers.provide
 	@$(BIN)/python -m tests.completions.shells
 
-completions: $(VENV)/.tools ## write the completion scripts anew
+completions: $(VENV)/.tools ## write the completion scripts, and the quick way's table, anew
 	@$(BIN)/python -m tests.completions.generate
+	@$(BIN)/python -m tests.cli.generate_quick_table
 
 soak: $(VENV)/.tools ## run the pool against its model for over a minute
 	$(BIN)/python -m tests.pool.soak

@@ -32,25 +32,9 @@ def _run() -> int:
         from dbtool.process_title import hide_passwords  # a URL in an argument is rare
 
         hide_passwords()
-    status = _answer_lightly()
-    if status is None:
-        from dbtool.cli.app import run  # after what answers without Typer
+    from dbtool.cli.fast_path import run  # nothing before it may be slow: `dbtool current` stands in prompts
 
-        status = run(sys.argv[1:])
-    return status
-
-
-def _answer_lightly() -> int | None:
-    """Answer what is asked at every prompt without Typer, and return the status; None where the app has to."""
-    if sys.argv[1:2] not in (["current"], ["switch"], ["__complete"]):
-        return None
-    from dbtool.cli.light import answer
-    from dbtool.process import process_environment
-
-    try:
-        return answer(process_environment(), sys.argv[1:])
-    except Exception:
-        return None
+    return run(sys.argv[1:])
 
 
 def _flush(stream: TextIO) -> None:

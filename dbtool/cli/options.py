@@ -7,8 +7,6 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from dbtool.durations import parse_duration
-from dbtool.errors import UsageError
-from dbtool.formats.writer import JsonNumbers
 
 CONNECTING = "Connecting"
 SQL = "SQL"
@@ -85,11 +83,3 @@ Confirm: TypeAlias = Annotated[
     str | None,
     typer.Option("--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY),
 ]
-
-
-def parse_json_numbers(text: str) -> JsonNumbers:
-    """Read `--json-numbers`; raises UsageError."""
-    try:
-        return JsonNumbers(text)
-    except ValueError as error:
-        raise UsageError(f"--json-numbers {text!r}: write digits or string") from error

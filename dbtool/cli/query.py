@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -131,45 +130,36 @@ def query(
     Rows go to stdout, everything else to stderr.
     """
     # Imported here, as every command's work is: `--help` and the other commands need none of it.
-    from dbtool.cli.connecting import Limits
-    from dbtool.cli.guarding import WriteRequest
-    from dbtool.cli.querying import Query, QueryRequest
-    from dbtool.cli.rows import RowsRequest
-    from dbtool.formats import FormatOptions
+    from dbtool.cli.query_request import QueryOptions, run_query
     from dbtool.process import process_environment
-    from dbtool.run.binding import parse_parameters
-    from dbtool.run.checking import RunOptions
-    from dbtool.run.expectations import parse_rows_expectation
-    from dbtool.run.results import Wanted, parse_selection
-    from dbtool.run.sources import choose_sources
 
-    environment = process_environment()
-    request = QueryRequest(
+    asked = QueryOptions(
+        sql=sql,
+        file=file,
+        param=param,
+        single_transaction=single_transaction,
+        keep_going=keep_going,
+        dry_run=dry_run,
+        write=write,
+        confirm=confirm,
         profile=profile,
         config=config,
-        sources=choose_sources(environment, sql or [], file or []),
-        run=RunOptions(
-            parameters=parse_parameters(param or [], environment.working_directory),
-            single_transaction=single_transaction,
-            dry_run=dry_run,
-            keep_going=keep_going,
-            expect_rows=None if expect_rows is None else parse_rows_expectation(expect_rows),
-            expect_value=expect_value,
-        ),
-        writing=WriteRequest(write=write, confirm=confirm),
-        rows=RowsRequest(
-            format_name=format_name,
-            options=FormatOptions(
-                header=not no_header, null=null, json_numbers=options.parse_json_numbers(json_numbers)
-            ),
-            path=output,
-            wanted=Wanted(selection=parse_selection(result), limit=limit, keep_value=expect_value is not None),
-        ),
+        wait=wait,
+        timeout=timeout,
         statement_timeout=statement_timeout,
+        format_name=format_name,
+        output=output,
+        limit=limit,
+        result=result,
+        no_header=no_header,
+        null=null,
+        json_numbers=json_numbers,
+        expect_rows=expect_rows,
+        expect_value=expect_value,
         stats=stats,
         quiet=quiet,
     )
-    Query(environment, request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())).run()
+    run_query(process_environment(), asked)
 
 
 app = typer.Typer(add_completion=False)

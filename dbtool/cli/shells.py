@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.problems import suggest
+from dbtool.records import Record
 
 DETECT = "detect"
 """Stands for the shell that SHELL names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Record):
     """One variable that a shell is to set: to a text, to another variable's value, or to nothing at all."""
 
     variable: str
@@ -24,8 +23,7 @@ class Assignment:
     copied: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class Shell(Record):
     """How a shell spells an assignment, and how a person has it read."""
 
     spell: Callable[[Assignment], str]

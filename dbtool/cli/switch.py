@@ -8,7 +8,6 @@ import typer
 from typer.core import TyperCommand
 
 from dbtool.cli import options
-from dbtool.errors import UsageError
 
 SWITCH_EPILOG = """Examples:
 
@@ -92,22 +91,11 @@ def current(
     _debug: options.Debug = False,
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
-    from dbtool.cli.light import print_current, print_segment
+    from dbtool.cli.current import CurrentRequest, run_current
     from dbtool.process import process_environment
 
-    if explain and prompt is not None:
-        raise UsageError("give --explain or --prompt, not both")
-    if format_name is not None and not explain:
-        raise UsageError("--format goes with --explain: without it, the name alone is printed")
-    environment = process_environment()
-    if explain:
-        from dbtool.cli.explaining import explain_current  # reads every profile
-
-        explain_current(environment, flag=profile, config=config, format_name=format_name)
-    elif prompt is not None:
-        raise typer.Exit(print_segment(environment, prompt, flag=profile, config=config))
-    else:
-        print_current(environment, flag=profile, config=config)
+    request = CurrentRequest(explain=explain, prompt=prompt, profile=profile, config=config, format_name=format_name)
+    raise typer.Exit(run_current(process_environment(), request))
 
 
 app = typer.Typer(add_completion=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from dbtool.cli.clock import spell_time
 from dbtool.cli.console import Console
@@ -21,6 +20,7 @@ from dbtool.profiles.shell import (
     SHELL_UNTIL,
     read_shell_switch,
 )
+from dbtool.records import Record
 
 _BACK = "-"
 _LONGEST = 365 * 86400.0
@@ -28,8 +28,7 @@ _NOTHING = "-"
 """What DBTOOL_PROFILE_PREVIOUS says where the shell had no profile of its own: no profile is called that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchRequest:
+class SwitchRequest(Record):
     """What was asked for; `seconds` is how long the switch lasts, None for good."""
 
     name: str | None = None
@@ -89,7 +88,7 @@ class Switcher:
 
         request = self._request
         if can_pick(self._environment, captured=request.shell is not None) and request.format_name is None:
-            self._request = replace(request, name=pick(self._environment, self._catalog(), self._state))
+            self._request = request.replaced(name=pick(self._environment, self._catalog(), self._state))
             return True
         if request.shell is not None or request.seconds is not None:
             raise UsageError("name a profile to switch to")

@@ -1,0 +1,81 @@
+"""What `dbtool current` does, and what completion asks: it stands in prompts and behind the Tab key."""
+
+from __future__ import annotations
+
+from dbtool.cli.lines import write_text
+from dbtool.environment import Environment
+from dbtool.errors import DbtoolError, ProfileError, UsageError
+from dbtool.records import Record
+
+_USAGE = 2
+
+
+class CurrentRequest(Record):
+    """What was asked for."""
+
+    explain: bool = False
+    prompt: str | None = None
+    profile: str | None = None
+    config: str | None = None
+    format_name: str | None = None
+
+
+def run_current(environment: Environment, request: CurrentRequest) -> int:
+    """Print the active profile's name, or what decides it, and return the exit status; raises DbtoolError."""
+    if request.explain and request.prompt is not None:
+        raise UsageError("give --explain or --prompt, not both")
+    if request.format_name is not None and not request.explain:
+        raise UsageError("--format goes with --explain: without it, the name alone is printed")
+    flag, config = request.profile, request.config
+    if request.explain:
+        from dbtool.cli.explaining import explain_current  # reads every profile
+
+        explain_current(environment, flag=flag, config=config, format_name=request.format_name)
+        return 0
+    if request.prompt is not None:
+        return _print_segment(environment, request.prompt, flag=flag, config=config)
+    _print_name(environment, flag=flag, config=config)
+    return 0
+
+
+def _print_name(environment: Environment, *, flag: str | None, config: str | None) -> None:
+    """Print the active profile's name; raises ProfileError when there is none."""
+    from dbtool.profiles.active import Surroundings, find_current
+
+    surroundings = Surroundings(environment=environment, config=config)
+    try:
+        write_text(environment, f"{find_current(surroundings, flag=flag)}\n")
+    finally:
+        if surroundings.warning:
+            from dbtool.cli.console import Console
+
+            Console(environment).warn(surroundings.warning)
+
+
+def _print_segment(environment: Environment, shell: str, *, flag: str | None, config: str | None) -> int:
+    """Print a piece of a prompt, and nothing where no profile is active: a prompt is no place to say why."""
+    from dbtool.cli.segment import find_marks, render_segment
+    from dbtool.profiles.active import Surroundings, find_current
+    from dbtool.profiles.look import find_look
+
+    marks = find_marks(shell)
+    surroundings = Surroundings(environment=environment, config=config)
+    try:
+        name = find_current(surroundings, flag=flag)
+        look = find_look(surroundings.sources, name)
+    except ProfileError:
+        return _USAGE
+    write_text(environment, render_segment(name, look, marks))
+    return 0
+
+
+def list_names(environment: Environment) -> int:
+    """Print the names that completion offers; whatever is wrong, nothing is said into a line being typed."""
+    from dbtool.profiles.discover import PROFILE_NAME, list_names
+
+    try:
+        names = [name for name in list_names(environment) if PROFILE_NAME.fullmatch(name)]
+        write_text(environment, "".join(f"{name}\n" for name in names))
+    except DbtoolError:
+        return _USAGE
+    return 0
