@@ -1,15 +1,15 @@
-# Needs make, and Python 3.11 or later with venv. Another interpreter: make test PYTHON=python3.13
+# Needs make, and Python 3.11 or later with venv. Another interpreter, in a .venv of its own: make test PYTHON=python3.13
 PYTHON ?= python3
-VENV := .venv
+VENV := .venv$(if $(filter-out file,$(origin PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check servers completions soak bench bench-peers clean
+.PHONY: help demo test check wheel release-check servers completions soak bench bench-peers clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 # The demo is about the profiles in this checkout, whatever is set around it.
 unexport DBTOOL_CONFIG DBTOOL_PROFILE DBTOOL_FORMAT
@@ -38,6 +38,12 @@ check: $(VENV)/.tools ## the quick part: style, types, imports between the floor
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+wheel: $(VENV)/.created ## build the wheel, install it by itself, and try it from outside the checkout
+	@$(BIN)/python -m tests.packaging.wheel
+
+release-check: test wheel ## all that has to hold before a release
+	@$(BIN)/python -m tests.packaging.release
+
 servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for the tests, or fetch them into .cache
 	@$(BIN)/python -m tests.servers.provide
 	@$(BIN)/python -m tests.completions.shells
@@ -57,7 +63,7 @@ bench-peers: $(VENV)/.created ## fetch the tools that bench measures beside into
 	@$(BIN)/python -m benchmarks.peers
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .venv-peers .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-* .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	rm -f profiles/demo.db
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,1 @@
+"""What is in the wheel, tried from outside the checkout."""
