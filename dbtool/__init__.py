@@ -3,8 +3,7 @@
 The names below load on first use, so that importing dbtool imports neither peewee nor a driver.
 """
 
-from __future__ import annotations
-
+# Nothing is imported here that `python -m` has not: the working directory is still first on the module path.
 from importlib import import_module
 
 TYPE_CHECKING = False  # every command pays for what is imported here
@@ -42,8 +41,8 @@ def open_pool(
     *,
     config: str | None = None,
     write: bool = False,
-    events: PoolEvents | None = None,
-) -> AbstractContextManager[Any]:
+    events: "PoolEvents | None" = None,
+) -> "AbstractContextManager[Any]":
     """Open a profile's connection pool for a `with` block, which gets a peewee database.
 
     `profile` is a name, a URL or an SQLite file's path; without one the active profile counts.
@@ -58,7 +57,7 @@ def open_pool(
     return open_chosen(process_environment(), profile, config=config, write=write, events=events)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "dbtool.library" if name == "Databases" else "dbtool.errors"

@@ -1,7 +1,6 @@
 """Run the command line: `python -m dbtool` and the `dbtool` script."""
 
-from __future__ import annotations
-
+# Nothing else is imported before the working directory is off the module path.
 import os
 import sys
 
@@ -28,6 +27,7 @@ def main() -> None:
 
 
 def _run() -> int:
+    _forget_working_directory()
     if any("://" in argument for argument in sys.argv):
         from dbtool.process_title import hide_passwords  # a URL in an argument is rare
 
@@ -37,7 +37,29 @@ def _run() -> int:
     return run(sys.argv[1:])
 
 
-def _flush(stream: TextIO) -> None:
+def _forget_working_directory() -> None:
+    """Take the working directory off the module path: a stranger's `peewee.py` may lie there.
+
+    `python -m` puts it first, and an empty part of PYTHONPATH means it.
+    """
+    sys.path[:] = [entry for entry in sys.path if _is_pythons_own(entry) or not _is_here(entry)]
+
+
+def _is_here(entry: str) -> bool:
+    try:
+        return entry in {"", "."} or os.path.samefile(entry, ".")  # noqa: PTH121 - pathlib is not imported yet
+    except OSError:
+        return False
+
+
+def _is_pythons_own(entry: str) -> bool:
+    """Say whether Python itself looks in a directory, even while somebody stands in it."""
+    site = sys.modules.get("site")
+    packages = [*site.getsitepackages(), site.getusersitepackages()] if site else []
+    return entry in {os.path.dirname(os.__file__), *packages}  # noqa: PTH120 - as above
+
+
+def _flush(stream: "TextIO") -> None:
     try:
         stream.flush()
     except (OSError, ValueError):

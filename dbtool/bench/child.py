@@ -1,4 +1,4 @@
-"""A process of a bench: `python -m dbtool.bench.child`, started by `processes` and by nobody else."""
+"""A process of a bench: `processes` starts it, and nobody else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,3 @@ def _listen(parent: Parent, stop: Stop) -> None:
         parent.begun.set()
     stop.set(InterruptedByUserError("the bench has ended", signal_number=_SIGTERM))
     parent.begun.set()
-
-
-if __name__ == "__main__":
-    main()

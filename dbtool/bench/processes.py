@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from dbtool.bench.load.plan import Load, Sample, Status
@@ -24,6 +25,11 @@ from dbtool.bench.trials.scene import Plan, Scene, Stop
 from dbtool.errors import DbtoolError, UsageError
 
 _T = TypeVar("_T")
+
+# Not `-m`, which would look for it in the working directory first: a stranger's module would be handed the plan. The
+# parent's own path is what it gets, and dbtool's place for when that was found in another way.
+_CODE = "import sys; sys.path[:] = sys.argv[1:]; from dbtool.bench.child import main; main()"
+_HOME = str(Path(__file__).parents[2])
 
 _LOOK_EVERY = 0.1
 _START_PATIENCE = 60.0
@@ -41,7 +47,7 @@ class Child:
     def __init__(self, function: Callable[..., Any], plan: Plan) -> None:
         # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the others.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dbtool.bench.child"],
+            [sys.executable, "-P", "-E", "-c", _CODE, *filter(os.path.isabs, sys.path), _HOME],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

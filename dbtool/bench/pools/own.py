@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Any
 
 from dbtool.bench.pools.recipe import BenchPool, Recipe, Subject
@@ -16,10 +19,8 @@ from dbtool.errors import UsageError, one_line
 def find_own_pool(name: str, working_directory: Path) -> Subject:
     """Return the subject that `module:factory` names, imported from a directory; raises UsageError."""
     module_name, _, factory_name = name.partition(":")
-    if str(working_directory) not in sys.path:
-        sys.path.insert(0, str(working_directory))
     try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
+        factory = getattr(_import_from(working_directory, module_name), factory_name)
     except (Exception, SystemExit) as error:  # a script that was not meant to be imported
         raise UsageError(f"--pool {name}: {type(error).__name__}: {one_line(str(error))}") from error
     takes_limits = _takes_limits(name, factory)
@@ -30,6 +31,46 @@ def find_own_pool(name: str, working_directory: Path) -> Subject:
         ages=False,
         takes_limits=takes_limits,
     )
+
+
+def _import_from(directory: Path, name: str) -> ModuleType:
+    """Import the module that the user has named: an installed one, or else the one in a directory."""
+    sys.meta_path.append(_OwnModules(directory, name.partition(".")[0]))
+    return importlib.import_module(name)
+
+
+class _OwnModules(MetaPathFinder):
+    """Finds the module that was named, and what modules from there import, in a directory off the module path.
+
+    Asked last, and for nothing else: dbtool and the libraries try imports that may fail, and what lies
+    there under such a name must not run.
+    """
+
+    def __init__(self, directory: Path, named: str) -> None:
+        self._path = [str(directory)]
+        self._named = named
+        self._found: set[str] = set()
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, _target: object = None, /) -> ModuleSpec | None:
+        """Return the place of a module that is wanted from there."""
+        # What lies in a package is found by the package's own path.
+        if path is not None or not (fullname == self._named or _name_importer() in self._found):
+            return None
+        spec = PathFinder.find_spec(fullname, self._path)
+        if spec is not None:
+            self._found.add(fullname)
+        return spec
+
+
+def _name_importer() -> str:
+    """Return the top package of the module whose import statement is being run."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - Python has no other way to tell who imports
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if frame.f_globals is not globals() and name != "importlib":
+            return name
+        frame = frame.f_back
+    return ""
 
 
 def _takes_limits(name: str, factory: Any) -> bool:
