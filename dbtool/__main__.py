@@ -42,7 +42,7 @@ def _forget_working_directory() -> None:
 
     `python -m` puts it first, and an empty part of PYTHONPATH means it.
     """
-    sys.path[:] = [entry for entry in sys.path if _is_pythons_own(entry) or not _is_here(entry)]
+    sys.path[:] = [entry for entry in sys.path if not _is_here(entry) or _is_pythons_own(entry)]
 
 
 def _is_here(entry: str) -> bool:
