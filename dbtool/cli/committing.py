@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dbtool.cli.console import Console
 from dbtool.cli.passwords import PasswordPlan
-from dbtool.cli.wording import count
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import load_catalog
@@ -13,6 +12,7 @@ from dbtool.profiles.editing import Change, find_problems, save
 from dbtool.profiles.files import Source
 from dbtool.profiles.locate import locate
 from dbtool.profiles.scope import Scope
+from dbtool.text import count
 
 
 def require_valid(environment: Environment, console: Console, change: Change) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from dbtool.cli.clock import spell_time
 from dbtool.cli.console import Console
 from dbtool.cli.listing import print_listing, text_columns
 from dbtool.environment import Environment
@@ -13,6 +12,7 @@ from dbtool.profiles import Catalog, Rule, RuleReport, State, explain, load_cata
 from dbtool.profiles.active import is_path, is_url, say_how_to_begin
 from dbtool.profiles.shell import read_shell_switch
 from dbtool.result import Row
+from dbtool.text import spell_time
 
 
 def explain_current(environment: Environment, *, flag: str | None, config: str | None, format_name: str | None) -> None:

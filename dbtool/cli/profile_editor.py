@@ -9,13 +9,13 @@ from dbtool.cli.committing import note_trust
 from dbtool.cli.console import Console
 from dbtool.cli.drafts import Draft, sweep_drafts
 from dbtool.cli.questions import Questions, can_ask
-from dbtool.cli.wording import count
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.destinations import Where, choose_file, find_holder, open_catalog
 from dbtool.profiles.editing import Change, find_problems, save
 from dbtool.profiles.files import Source
+from dbtool.text import count
 
 _EDITOR = "vi"
 

@@ -9,7 +9,6 @@ from typing import Any
 from dbtool.cli.console import Console
 from dbtool.cli.lines import write_text
 from dbtool.cli.listing import print_listing, text_columns
-from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.environment import Environment
@@ -27,6 +26,7 @@ from dbtool.profiles.model import (
 )
 from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.result import Row
+from dbtool.text import count
 
 _MASK = "********"
 _SECONDS = frozenset(

@@ -14,7 +14,6 @@ from dbtool.cli.reporting import RunReporter
 from dbtool.cli.rows import RowsRequest, choose_format, watch_output
 from dbtool.cli.runs import Runs
 from dbtool.cli.signals import stopping_on_signals
-from dbtool.cli.wording import count
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.engines.engine import SessionSettings
@@ -31,6 +30,7 @@ from dbtool.run.runner import Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, look_into
 from dbtool.run.worker import State, Worker
+from dbtool.text import count
 
 
 class QueryRequest(Record):

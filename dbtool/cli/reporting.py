@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 from dbtool.cli.console import Console
-from dbtool.cli.wording import count
 from dbtool.durations import format_duration
 from dbtool.engines.engine import Outcome
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, one_line
 from dbtool.statements import Statement
+from dbtool.text import count
 
 _SHOW_AFTER = 1.0
 """Seconds of silence before progress is shown."""

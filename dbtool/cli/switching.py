@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dbtool.cli.clock import spell_time
 from dbtool.cli.console import Console
 from dbtool.cli.lines import write_text
 from dbtool.cli.shells import Assignment, Shell, find_shell, render_script
@@ -21,6 +20,7 @@ from dbtool.profiles.shell import (
     read_shell_switch,
 )
 from dbtool.records import Record
+from dbtool.text import spell_time
 
 _BACK = "-"
 _LONGEST = 365 * 86400.0

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from dbtool.errors import ConnectionFailedError
 
+CANCEL_PATIENCE = 5.0
+"""Seconds for the cancel of a statement whose reader has gone, and for each read of what it had already sent."""
+
 
 def call_within(timeout: float, call: Callable[[], object]) -> None:
     """Run `call` on a daemon thread and wait at most `timeout` seconds for it.

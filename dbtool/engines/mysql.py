@@ -12,7 +12,7 @@ import pymysql
 from pymysql.constants import SERVER_STATUS
 
 from dbtool.dialects import Dialect
-from dbtool.engines.bounded import call_within
+from dbtool.engines.bounded import CANCEL_PATIENCE, call_within
 from dbtool.engines.engine import (
     Engine,
     Outcome,
@@ -22,7 +22,6 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.leaving import CANCEL_PATIENCE, may_be_cut_short
 from dbtool.engines.mysql_cancel import kill_query
 from dbtool.engines.mysql_connecting import build_database, give_driver, tls_version
 from dbtool.engines.mysql_errors import translate, translate_connect_error
@@ -36,6 +35,7 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
+from dbtool.statements.classify import may_be_cut_short
 
 _NOT_ROLLED_BACK = 1196
 """Some non-transactional changed tables couldn't be rolled back."""

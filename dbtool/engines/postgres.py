@@ -24,7 +24,6 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.leaving import may_be_cut_short
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_connecting import RawConnection, build_database, give_driver, local_settings
@@ -39,6 +38,7 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
+from dbtool.statements.classify import may_be_cut_short
 
 _STATES = {
     driver.TRANSACTION_STATUS_IDLE: TransactionState.NONE,

@@ -14,9 +14,8 @@ import psycopg2
 import psycopg2.extensions as driver
 
 from dbtool.engines.batches import BatchSize
-from dbtool.engines.bounded import call_within
+from dbtool.engines.bounded import CANCEL_PATIENCE, call_within
 from dbtool.engines.engine import Outcome
-from dbtool.engines.leaving import CANCEL_PATIENCE
 from dbtool.engines.postgres_bytes import spell_bytes_as_hex
 from dbtool.engines.postgres_cancel import request_cancel
 from dbtool.engines.postgres_copy_out import CopyReceiver

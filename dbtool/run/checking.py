@@ -10,10 +10,10 @@ from dbtool.engines.engine import Parameters
 from dbtool.errors import GuardError, UsageError
 from dbtool.records import Record
 from dbtool.run.binding import Usage
-from dbtool.run.classify import is_query
 from dbtool.run.expectations import RowsExpectation
 from dbtool.run.sources import Source
 from dbtool.statements import Statement, split
+from dbtool.statements.classify import is_query
 from dbtool.statements.stream import Stream
 
 

@@ -21,12 +21,12 @@ from dbtool.errors import (
 )
 from dbtool.run.binding import Usage
 from dbtool.run.checking import RunOptions, refuse_transaction_control
-from dbtool.run.classify import is_housekeeping
 from dbtool.run.expectations import check_value
 from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
+from dbtool.statements.classify import is_housekeeping
 from dbtool.statements.stream import Stream
 
 _MOST_NOTICES = 100

@@ -17,9 +17,9 @@ from dbtool.bench.reports.report import (
     Storm,
     TimeoutHonesty,
 )
-from dbtool.cli.wording import count
 from dbtool.durations import format_duration
 from dbtool.profiles.discover import PROFILE_NAME
+from dbtool.text import count
 
 _VIRTUES = {"starvation": "fair", "capacity": "bounded", "bleed": "clean"}
 """What a pool is called that passed the gate."""

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbtool.run.classify import is_housekeeping, is_query
 from dbtool.statements import Statement
+from dbtool.statements.classify import is_housekeeping, is_query
 from tests.statements.feeding import split_all
 
 

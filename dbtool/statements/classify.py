@@ -1,10 +1,10 @@
-"""What can be said of a statement before it runs: is it a query, or a dump's housekeeping."""
+"""What can be said of a statement before it runs: is it a query, a dump's housekeeping, there for its rows alone."""
 
 from __future__ import annotations
 
 import re
 
-from dbtool.statements import Statement
+from dbtool.statements.statement import Statement
 
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})
 _WRITES = re.compile(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
@@ -27,3 +27,10 @@ def is_query(statement: Statement) -> bool:
     if first not in _QUERIES or is_housekeeping(statement):
         return False
     return first in {"SHOW", "EXPLAIN", "DESCRIBE", "DESC"} or not _WRITES.search(statement.text)
+
+
+def may_be_cut_short(statement: Statement) -> bool:
+    """Say whether a statement is there for its rows alone; what writes is to run to its end, its rows unread."""
+    first = statement.words[0] if statement.words else ""
+    # EXPLAIN ANALYZE runs what it explains, whatever that is.
+    return first in _QUERIES - {"EXPLAIN"} and not _WRITES.search(statement.text)

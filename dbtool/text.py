@@ -1,8 +1,13 @@
-"""Points in time as people read them."""
+"""How numbers of things, and points in time, are written for people."""
 
 from __future__ import annotations
 
 import time
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def spell_time(epoch: float) -> str:
