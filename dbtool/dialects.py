@@ -24,6 +24,8 @@ class Lexical(Record):
     hash_comments: bool = False
     dash_comment_needs_blank: bool = False
     """`--` opens a comment only before white space or a control character."""
+    return_ends_comment: bool = False
+    """A `--` comment ends at a carriage return as well, and what follows on the screen's line is code."""
     executable_comments: tuple[bytes, ...] = ()
     """What opens a comment that holds SQL."""
     backtick_names: bool = False
@@ -210,6 +212,7 @@ _POSTGRESQL = Dialect(
         escape_strings=True,
         dollar_quotes=True,
         nested_comments=True,
+        return_ends_comment=True,
         backslash_commands=True,
         copy_data=True,
         atomic_bodies=True,

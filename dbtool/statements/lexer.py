@@ -16,7 +16,9 @@ Found: TypeAlias = Token | int | None
 """What stands at an offset: a token; or code up to another offset; or None, if more bytes have to tell."""
 
 _ESCAPE_PREFIX = re.compile(rb"(?<![\w$\x80-\xff])[eE]'").match
-_CONTINUATION_GAP = re.compile(rb"(?:[ \t\f\v]*+(?:--[^\n\r]*+)?[\r\n](?:[ \t\r\n\f\v]++|--[^\n]*+\n)*+)?").fullmatch
+_CONTINUATION_GAP = re.compile(
+    rb"(?:[ \t\f\v]*+(?:--[^\n\r]*+)?[\r\n](?:[ \t\r\n\f\v]++|--[^\n\r]*+[\r\n])*+)?"
+).fullmatch
 _DOLLAR_TAG = re.compile(rb"(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?").match
 
 _SANDBOX_MODE = rb"999999\-"
@@ -45,6 +47,7 @@ class Lexer:
         self.executable_start = 0
         self._lexical = lexical
         self._escape_end = -1
+        self._dash_comment = tokens.LINE_COMMENT_TO_RETURN if lexical.return_ends_comment else tokens.LINE_COMMENT
         self._simple_tokens = _simple_tokens(lexical)
         self._look_at = self._table_of_looks()
         self._executables = {opener: tokens.executable_start(opener) for opener in lexical.executable_comments}
@@ -141,10 +144,10 @@ class Lexer:
         if not following.startswith(b"-"):
             return position + 1 if following or ended else None
         if not self._lexical.dash_comment_needs_blank:
-            return tokens.LINE_COMMENT
+            return self._dash_comment
         if len(following) == 1:
-            return tokens.LINE_COMMENT if ended else None
-        return tokens.LINE_COMMENT if following[1] <= 0x20 or following[1] == 0x7F else position + 1
+            return self._dash_comment if ended else None
+        return self._dash_comment if following[1] <= 0x20 or following[1] == 0x7F else position + 1
 
     def _look_at_slash(self, buffer: Buffer, position: int, ended: bool) -> Found:
         rest = bytes(buffer[position : position + 16])

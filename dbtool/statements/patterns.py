@@ -95,7 +95,7 @@ def _quoted_tokens(lexical: Lexical) -> dict[bytes, list[bytes]]:
         tokens[b"["] = [rb"\[[^\]]*+\]"]
     if lexical.hash_comments:
         tokens[b"#"] = [rb"#[^\n]*+\n"]
-    tokens[b"-"] = [rb"--[^\n]*+\n"]
+    tokens[b"-"] = [rb"--[^\n\r]*+[\n\r]" if lexical.return_ends_comment else rb"--[^\n]*+\n"]
     if lexical.dash_comment_needs_blank:
         tokens[b"-"] = [rb"--(?:\n|[\x00-\x20\x7f][^\n]*+\n)"]
     return tokens

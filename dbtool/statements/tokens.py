@@ -52,6 +52,11 @@ def seek_mark(mark: bytes) -> Seek:
     return seek
 
 
+def _seek_line_break(buffer: Buffer, position: int) -> tuple[int, bool]:
+    found = _LINE_BREAK(buffer, position)
+    return (found.end(), True) if found else (len(buffer), False)
+
+
 def _seek_unescaped(quote: bytes) -> Seek:
     match_body = compile_match(rb"(?:[^%b\\]++|\\.)*+" % quote)
 
@@ -88,6 +93,7 @@ def nested_comment() -> Token:
     return Token(kind=Kind.COMMENT, length=2, seek=seek)
 
 
+_LINE_BREAK = re.compile(rb"[\n\r]").search
 _match_version = compile_match(rb"[0-9]*+")
 _COMMENT_BOUND = re.compile(rb"/\*|\*/").search
 
@@ -99,6 +105,7 @@ DOUBLE_QUOTED_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b'"'))
 BACKTICK_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b"`"))
 BRACKET_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b"]"))
 LINE_COMMENT = Token(kind=Kind.COMMENT, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
+LINE_COMMENT_TO_RETURN = Token(kind=Kind.COMMENT, length=1, seek=_seek_line_break, ends_with_input=True)
 BLOCK_COMMENT = Token(kind=Kind.COMMENT, length=2, seek=seek_mark(b"*/"))
 COMMAND = Token(kind=Kind.COMMAND, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
 EXECUTABLE_END = Token(kind=Kind.MARKER, length=2, seek=_seek_immediately)

@@ -44,6 +44,14 @@ def test_quotes_and_comments_hide_semicolons(dialect: str, statement: bytes) -> 
     assert texts(statement + b"\n; select 2;", dialect) == [statement.rstrip(), b"select 2"]
 
 
+@EVERY_DIALECT
+@pytest.mark.parametrize("before", [b"select", b"insert into t"])
+def test_a_comment_ends_at_a_carriage_return_where_the_server_ends_it_there(dialect: str, before: bytes) -> None:
+    cut = texts(before + b" 1 -- a\r; select '2'--\r\n; select 3", dialect)
+    ends = [before + b" 1 -- a", b"select '2'--"] if dialect == "postgresql" else [before + b" 1 -- a\r; select '2'--"]
+    assert cut == [*ends, b"select 3"]
+
+
 @pytest.mark.parametrize(
     ("dialect", "statement"),
     [
