@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dbtool.dialects import Dialect
-from dbtool.errors import DbtoolError
+from dbtool.errors import DbtoolError, GuardError
 from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.records import Record
@@ -97,11 +96,8 @@ class DriverConnection(Protocol):
         cancelled on the server.
         """
 
-    def guard(self, statement: Statement) -> AbstractContextManager[None] | None:
-        """Return what to run a statement inside, so that it stays read-only and within its timeout; None for nothing.
-
-        Raises GuardError for a statement that may not be sent at all.
-        """
+    def guard(self, statement: Statement) -> None:
+        """Look at a statement before it is run; raises GuardError for one that may not be sent at all."""
 
     def begin(self) -> None:
         """Open a transaction."""
@@ -130,6 +126,14 @@ class DriverConnection(Protocol):
 
     def facts(self) -> ServerFacts:
         """Ask the server about itself."""
+
+
+def guard_not_held(target: Target) -> GuardError:
+    """Return the error for a session that was made read-only, and of which the server does not say that it is."""
+    return GuardError(
+        f"profile {target.name!r} ({target.origin}): the server, or a proxy before it, does not keep the session "
+        "read-only as it was told to, and nothing is sent to it: connect to the server itself, or see --write"
+    )
 
 
 class Engine(Record):

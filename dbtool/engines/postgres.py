@@ -6,8 +6,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg2
@@ -23,16 +22,24 @@ from dbtool.engines.engine import (
     ServerFacts,
     SessionSettings,
     TransactionState,
+    guard_not_held,
 )
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.postgres_cancel import request_cancel
-from dbtool.engines.postgres_connecting import RawConnection, build_database, give_driver, local_settings
+from dbtool.engines.postgres_connecting import (
+    RawConnection,
+    build_database,
+    failed_proof,
+    give_driver,
+    local_settings,
+    proof_of_reading,
+)
 from dbtool.engines.postgres_copy_in import CopyFeed
 from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
 from dbtool.engines.postgres_notices import FirstNotices, heard_to_the_end
-from dbtool.engines.postgres_rows import copy_rows, fetch_rows, hold_rows, read_as_text
+from dbtool.engines.postgres_rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
-from dbtool.errors import DbtoolError, QueryError, UsageError
+from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
 from dbtool.pool.checks import look_at_psycopg
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
@@ -48,6 +55,10 @@ _STATES = {
     driver.TRANSACTION_STATUS_UNKNOWN: TransactionState.NONE,
 }
 _WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
+_MODES = frozenset({"TRANSACTION", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"})
+_COMMITS = frozenset({("COMMIT",), ("END",)})
+_UNLIKE_ASCII = frozenset({"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"})
+"""Client encodings in which a backslash's byte may be a part of another character."""
 
 
 class PostgresConnection:
@@ -56,11 +67,15 @@ class PostgresConnection:
     def __init__(self, raw: RawConnection, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
+        self._target = target
         self._settings = settings
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and not raw.info.ssl_in_use:
             self._warnings.append(plain_warning(target))
-        self._prologue = local_settings(raw, settings)
+        self._opening = local_settings(raw, settings)
+        self._proof = proof_of_reading(raw, settings)
+        self._has_opened = False
+        """Whether the open transaction has had its opening; without one, every statement begins one."""
         read_as_text(raw)
         self._notices = FirstNotices(raw.notices)
         raw.notices = self._notices  # type: ignore[assignment] # psycopg2 asks for no more than an append
@@ -91,48 +106,60 @@ class PostgresConnection:
         statement = request.statement
         _refuse_nul(statement)
         rendered = self._render(request)
+        query = self._put_together(rendered.text, statement.words)
         started = time.monotonic()
         try:
             if statement.copy_data is not None:
-                return self._copy_in(rendered.text, statement.copy_data)
+                return self._copy_in(query, statement.copy_data)
             if statement.words[:1] == ("COPY",) and b"stdout" in rendered.text.lower():
                 raise UsageError(
                     f"{statement.place()}: COPY ... TO STDOUT is psql's way to export: "
                     "write its query alone and choose --format csv or tsv"
                 )
-            return self._run_query(request, rendered, sink)
+            return self._run_query(request, query, sink)
         except (psycopg2.Error, DisplacedError, UnicodeDecodeError) as error:
-            raise translate(
-                error,
-                statement=statement,
-                rendered=rendered,
-                guarded=self._settings.read_only,
-                lost=self.is_lost,
-                overdue=self._is_overdue(started),
-            ) from error
+            if not query.in_transaction:
+                with contextlib.suppress(DbtoolError):
+                    self.rollback()
+            raise self._translate(error, started, statement, rendered) from error
+
+    def _translate(
+        self, error: Exception, started: float, statement: Statement | None = None, rendered: Rendered | None = None
+    ) -> DbtoolError:
+        raised = error.error if isinstance(error, DisplacedError) else error
+        proof = failed_proof(raised) if self._settings.read_only and isinstance(raised, psycopg2.Error) else None
+        if proof == "off":
+            return guard_not_held(self._target)
+        if proof == "lifted":
+            place = f"{statement.place()}: " if statement else ""
+            return GuardError(
+                f"{place}the transaction has written, or would at its commit, and was rolled back - "
+                "the session is read-only: see --write"
+            )
+        return translate(
+            error,
+            statement=statement,
+            rendered=rendered,
+            guarded=self._settings.read_only,
+            lost=self.is_lost,
+            overdue=self._is_overdue(started),
+        )
 
     def _is_overdue(self, started: float) -> bool:
         timeout = self._settings.statement_timeout
         return timeout is not None and time.monotonic() - started >= timeout
 
-    def _run_query(self, request: Request, rendered: Rendered, sink: Sink) -> Outcome:
+    def _run_query(self, request: Request, query: Query, sink: Sink) -> Outcome:
         if self._may_be_streamed(request):
-            in_transaction = self.transaction is not TransactionState.NONE
             if request.limit is None:
-                outcome = copy_rows(
-                    self._raw,
-                    rendered.text,
-                    sink,
-                    in_transaction=in_transaction,
-                    cut_short=may_be_cut_short(request.statement),
-                )
+                outcome = copy_rows(self._raw, query, sink, cut_short=may_be_cut_short(request.statement))
             else:
-                outcome = fetch_rows(self._raw, rendered.text, sink, limit=request.limit, in_transaction=in_transaction)
+                outcome = fetch_rows(self._raw, query, sink, limit=request.limit)
             if outcome is not None:
                 return outcome
         if self._cursor.closed:
             self._cursor = self._raw.cursor()
-        return hold_rows(self._cursor, rendered.text, sink)
+        return hold_rows(self._cursor, query, sink)
 
     def _may_be_streamed(self, request: Request) -> bool:
         """Say whether COPY, or a cursor, is worth trying; a failed transaction has no savepoint to try it behind."""
@@ -142,15 +169,18 @@ class PostgresConnection:
             and self._raw.get_parameter_status("client_encoding") == "UTF8"
         )
 
-    def _copy_in(self, text: bytes, data: Any) -> Outcome:
+    def _copy_in(self, query: Query, data: Any) -> Outcome:
         feed = CopyFeed(data)
         with heard_to_the_end(self._raw), self._raw.cursor() as cursor:
             try:
-                cursor.copy_expert(text, feed, 65536)
+                cursor.copy_expert(query.prefix + query.text, feed, 65536)
             except psycopg2.Error as error:
                 # The server was told why there are no more data, and repeats it as an error of its own.
-                raise feed.failure or error from error
-            return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
+                raise feed.failure or DisplacedError(error, len(query.prefix)) from error
+            outcome = Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
+            if query.closing:
+                cursor.execute(query.closing)
+            return outcome
 
     def _render(self, request: Request) -> Rendered:
         return render(request, self._dialect, self._quote)
@@ -164,48 +194,74 @@ class PostgresConnection:
         except ValueError as error:  # psycopg2's answer to a NUL character, which no PostgreSQL text can hold
             raise UsageError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
 
-    def guard(self, statement: Statement) -> AbstractContextManager[None] | None:
-        """Return a transaction with `SET LOCAL` to run in, so that nothing stays on the session."""
-        return self._guard(statement.words) if self._prologue else None
-
-    @contextmanager
-    def _guard(self, words: tuple[str, ...]) -> Iterator[None]:
-        if self._dialect.controls_transaction(words) or self.transaction is not TransactionState.NONE:
-            yield
-            if self._dialect.controls_transaction(words) and self.transaction is TransactionState.OPEN:
-                self._execute(self._prologue)
+    def guard(self, statement: Statement) -> None:
+        """Refuse what outlives the transaction, and what the server may not take for the one statement that it is."""
+        if not self._settings.read_only:
             return
-        self.begin()
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(DbtoolError):
-                self.rollback()
-            raise
-        self.commit()
+        if statement.words[:2] == ("PREPARE", "TRANSACTION"):
+            raise GuardError(
+                f"{statement.place()}: a read-only session prepares no transaction, whose locks outlive it: see --write"
+            )
+        if reason := self._reads_differently(statement.text):
+            raise GuardError(
+                f"{statement.place()}: with {reason} the server may read several statements where one stands, "
+                "and the session is read-only: see --write"
+            )
+
+    def _reads_differently(self, text: bytes) -> str:
+        """Say what the session has set that lets a quote end elsewhere than in the text that was split."""
+        if b"\\" in text and self._raw.get_parameter_status("standard_conforming_strings") != "on":
+            return "a backslash while standard_conforming_strings is off"
+        encoding = self._raw.get_parameter_status("client_encoding")
+        return f"client_encoding {encoding}" if encoding in _UNLIKE_ASCII and not text.isascii() else ""
+
+    def _put_together(self, text: bytes, words: tuple[str, ...]) -> Query:
+        state = self.transaction
+        opening = self._take_opening(words)
+        if state is TransactionState.OPEN and words[:1] in _COMMITS:
+            opening = self._proof
+        is_own = state is TransactionState.NONE and opening != b""
+        closing = self._proof + b"COMMIT" if self._proof and is_own else b""
+        return Query(text, opening, state is not TransactionState.NONE, closing)
+
+    def _take_opening(self, words: tuple[str, ...]) -> bytes:
+        """Return what has to be sent before a statement, in its message: the opening of its transaction.
+
+        The script's own BEGIN waits for the first statement behind it that does more than to choose the
+        transaction's modes, which a server takes before any query only.
+        """
+        if self._dialect.controls_transaction(words):
+            self._has_opened = False
+            return b""
+        if _chooses_modes(words):
+            return b""
+        state = self.transaction
+        if state is TransactionState.FAILED or (state is TransactionState.OPEN and self._has_opened):
+            return b""
+        self._has_opened = state is TransactionState.OPEN
+        return self._opening
 
     def begin(self) -> None:
-        """Open a transaction, with what the session must not keep set for its length."""
-        self._execute(f"BEGIN; {self._prologue}")
+        """Open a transaction."""
+        self._has_opened = False
+        self._execute("BEGIN")
 
     def commit(self) -> None:
         """Commit the open transaction."""
-        self._execute("COMMIT")
+        self._execute(self._proof + b"COMMIT")
 
     def rollback(self) -> None:
         """Roll back what is open."""
         if not self.is_lost and self.transaction is not TransactionState.NONE:
             self._execute("ROLLBACK")
 
-    def _execute(self, sql: str) -> None:
+    def _execute(self, sql: str | bytes) -> None:
         started = time.monotonic()
         try:
             with self._raw.cursor() as cursor:
                 cursor.execute(sql)
         except psycopg2.Error as error:
-            raise translate(
-                error, guarded=self._settings.read_only, lost=self.is_lost, overdue=self._is_overdue(started)
-            ) from error
+            raise self._translate(error, started) from error
 
     @property
     def has_notices(self) -> bool:
@@ -228,17 +284,24 @@ class PostgresConnection:
     def facts(self) -> ServerFacts:
         """Ask for the version, the TLS in use and whether writes are refused."""
         info = self._raw.info
+        started = time.monotonic()
         try:
             with self._raw.cursor() as cursor:
-                cursor.execute("SHOW transaction_read_only")
+                cursor.execute(self._opening + b"SHOW transaction_read_only")
                 row = cursor.fetchone()
         except psycopg2.Error as error:
-            raise translate(error, lost=self.is_lost) from error
+            raise self._translate(error, started) from error
         return ServerFacts(
             version=f"PostgreSQL {info.parameter_status('server_version')}",
             tls=info.ssl_attribute("protocol") if info.ssl_in_use else None,
-            read_only=self._settings.read_only or (row is not None and row[0] == "on"),
+            read_only=row is not None and row[0] == "on",
         )
+
+
+def _chooses_modes(words: tuple[str, ...]) -> bool:
+    """Say whether a statement sets modes of a transaction, and by the server's grammar nothing else."""
+    rest = words[2:] if words[1:2] in {("LOCAL",), ("SESSION",)} else words[1:]
+    return words[:1] == ("SET",) and rest[:1] != () and rest[0] in _MODES
 
 
 def _refuse_nul(statement: Statement) -> None:

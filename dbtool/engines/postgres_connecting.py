@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import peewee
@@ -10,7 +11,7 @@ import psycopg2
 import psycopg2.extensions as driver
 from psycopg2 import extras
 
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.on_connect import run_on_connect
 from dbtool.engines.pooling import pool_arguments
 from dbtool.engines.postgres_errors import retell
@@ -19,6 +20,20 @@ from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
+_PROOF = (
+    "SELECT pg_catalog.replace(pg_catalog.concat('transaction_read_only=', "
+    "pg_catalog.current_setting('transaction_read_only')), 'transaction_read_only=on', '1')::pg_catalog.int4"
+)
+"""Fails, and with it the message that it stands in, unless the server says that the transaction is read-only."""
+_KEEPS_READ_ONLY = 160000
+"""The version from which on RESET, in any of its spellings, cannot make a transaction read-write."""
+_NOTHING_WRITTEN = (
+    "SELECT pg_catalog.concat(CASE WHEN pg_catalog.txid_current_if_assigned() IS NULL AND NOT EXISTS "
+    "(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable AND creation_time OPERATOR(pg_catalog.>=) pg_catalog.now()) "
+    "THEN '1' ELSE 'transaction_read_only=lifted' END)::pg_catalog.int4; "
+)
+"""Fails where the transaction has written, or has a cursor whose query runs when it commits."""
+_FAILED_PROOF = re.compile('"transaction_read_only=(off|lifted)"')
 _NOTHING = "/dev/null/none"
 """A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 
@@ -90,6 +105,10 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> Non
         run_on_connect(target.on_connect, cursor.execute, psycopg2.Error, retell)
         if settings.read_only and settings.keeps_session:
             cursor.execute("SET default_transaction_read_only = on")
+            try:
+                cursor.execute(_PROOF)
+            except psycopg2.DataError as error:
+                raise guard_not_held(target) from error
 
 
 def _session_needs(target: Target, settings: SessionSettings) -> list[str]:
@@ -105,14 +124,31 @@ def _is_ours(raw: RawConnection, settings: SessionSettings) -> bool:
     return not settings.read_only and raw.is_direct
 
 
-def local_settings(raw: RawConnection, settings: SessionSettings) -> str:
-    """Return what opens each guarded transaction; empty where the session needs no guard."""
+def local_settings(raw: RawConnection, settings: SessionSettings) -> bytes:
+    """Return what goes before the first statement of each transaction, in its message; empty where nothing has to.
+
+    A server lets no transaction become read-write that has run a query: the proof is one, so that nothing in
+    what follows can undo the guard.
+    """
     parts = []
     if settings.read_only:
         parts.append("SET TRANSACTION READ ONLY")
     if settings.statement_timeout is not None and (settings.read_only or not raw.is_direct):
         parts.append(f"SET LOCAL statement_timeout = {_milliseconds(settings.statement_timeout)}")
-    return "; ".join(parts)
+    if settings.read_only:
+        parts.append(_PROOF)
+    return "".join(f"{part}; " for part in parts).encode()
+
+
+def proof_of_reading(raw: RawConnection, settings: SessionSettings) -> bytes:
+    """Return what has to go before the COMMIT of a guarded transaction on a server that lets it be lifted."""
+    return _NOTHING_WRITTEN.encode() if settings.read_only and raw.server_version < _KEEPS_READ_ONLY else b""
+
+
+def failed_proof(error: psycopg2.Error) -> str | None:
+    """Return "off" where the guard was not seen to hold, "lifted" where it was lifted, None for any other error."""
+    found = _FAILED_PROOF.search(error.diag.message_primary or "") if error.pgcode == "22P02" else None
+    return found[1] if found else None
 
 
 def _milliseconds(seconds: float) -> int:

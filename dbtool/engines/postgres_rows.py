@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 import psycopg2.extensions as driver
@@ -49,9 +49,9 @@ _BLOCK = 1 << 17
 _FIRST_BATCH, _BATCH = 20, 1000
 _BATCH_ROOM = 1 << 20
 _SAVE, _RELEASE, _GO_BACK = (
-    "SAVEPOINT dbtool_try",
-    "RELEASE SAVEPOINT dbtool_try",
-    "ROLLBACK TO SAVEPOINT dbtool_try; RELEASE SAVEPOINT dbtool_try",
+    b"SAVEPOINT dbtool_try",
+    b"RELEASE SAVEPOINT dbtool_try",
+    b"ROLLBACK TO SAVEPOINT dbtool_try; RELEASE SAVEPOINT dbtool_try",
 )
 _DECLARE = b"DECLARE dbtool_rows NO SCROLL CURSOR FOR "
 _COPY = b"COPY ("
@@ -68,9 +68,23 @@ def read_as_text(raw: driver.connection) -> None:
     driver.register_type(_AS_TEXT, raw)
 
 
-def copy_rows(
-    raw: driver.connection, text: bytes, sink: Sink, *, in_transaction: bool, cut_short: bool
-) -> Outcome | None:
+class Query(NamedTuple):
+    """A statement's text as it is sent, and where."""
+
+    text: bytes
+    opening: bytes
+    """What goes before it in its message, for the transaction that the message begins or is the first in."""
+    in_transaction: bool
+    closing: bytes = b""
+    """What ends the transaction that the message begins, where that is not left to the server."""
+
+    @property
+    def prefix(self) -> bytes:
+        """What goes before the text in its message."""
+        return b"BEGIN; " + self.opening if self.closing else self.opening
+
+
+def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bool) -> Outcome | None:
     """Stream a query's rows through COPY; None when it cannot be copied, and nothing was done.
 
     Inside a transaction a savepoint keeps a refused attempt from dooming it, and so does it where the
@@ -79,19 +93,24 @@ def copy_rows(
     to learn them.
     """
     lane = sink.lanes[0]
+    text, opening, in_transaction = query.text, query.prefix, query.in_transaction
     with heard_to_the_end(raw), raw.cursor() as cursor:
         receiver = CopyReceiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
         if in_transaction:
-            cursor.execute(_SAVE)
+            cursor.execute(opening + _SAVE)
+            opening = b""
         try:
             if lane is not Lane.COPY_CSV:
-                receiver.columns = _describe(cursor, text, in_transaction=in_transaction)
-            _receive(cursor, text, lane, receiver)
+                receiver.columns = _describe(cursor, opening, text, in_transaction=in_transaction)
+                opening = b"" if query.closing else opening
+            _receive(cursor, opening + _COPY, text, lane, receiver)
         except DisplacedError as error:
             if receiver.has_begun or not error.refuses_form:
                 raise
             if in_transaction:
                 cursor.execute(_GO_BACK)
+            elif query.closing:
+                cursor.execute("ROLLBACK")
             return None
         except psycopg2.Error:
             # Going back to the savepoint would bring a transaction to life again that the server has doomed.
@@ -102,20 +121,22 @@ def copy_rows(
         rows = max(cursor.rowcount, 0)
         if in_transaction:
             cursor.execute(_RELEASE)
+        elif query.closing:
+            cursor.execute(query.closing)
     sink.end()
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
 
-def _receive(cursor: driver.cursor, text: bytes, lane: Lane, receiver: CopyReceiver) -> None:
+def _receive(cursor: driver.cursor, prefix: bytes, text: bytes, lane: Lane, receiver: CopyReceiver) -> None:
     buffered = io.BufferedWriter(receiver, _BLOCK)
     try:
-        cursor.copy_expert(_COPY + text + _COPY_ENDS[lane], buffered)
+        cursor.copy_expert(prefix + text + _COPY_ENDS[lane], buffered)
         buffered.flush()
         receiver.finish()
     except psycopg2.Error as error:
         receiver.stop()
         if receiver.refusal is None:
-            raise DisplacedError(error, len(_COPY)) from error
+            raise DisplacedError(error, len(prefix)) from error
     except BaseException:
         # The cancel failed: what the server still sends would have to be read to its end.
         receiver.stop()
@@ -147,20 +168,21 @@ def _leave(cursor: driver.cursor, *, in_transaction: bool) -> None:
         cursor.execute(_RELEASE)
 
 
-def _describe(cursor: driver.cursor, text: bytes, *, in_transaction: bool) -> list[Column]:
+def _describe(cursor: driver.cursor, opening: bytes, text: bytes, *, in_transaction: bool) -> list[Column]:
     """Return the columns of a query without running it; outside a transaction the cursor ends with the message."""
-    _execute(cursor, _DECLARE, text, b"\n; FETCH 0 FROM dbtool_rows")
+    _execute(cursor, opening + _DECLARE, text, b"\n; FETCH 0 FROM dbtool_rows")
     columns = _columns(cursor)
     if in_transaction:
         cursor.execute("CLOSE dbtool_rows")
     return columns
 
 
-def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, in_transaction: bool) -> Outcome | None:
+def fetch_rows(raw: driver.connection, query: Query, sink: Sink, *, limit: int) -> Outcome | None:
     """Read at most `limit` rows through a cursor; None when the query has none, and nothing was done."""
+    text, opening, in_transaction = query.text, query.opening, query.in_transaction
     with raw.cursor() as cursor:
-        cursor.execute(_SAVE if in_transaction else "BEGIN")
         try:
+            cursor.execute(opening + _SAVE if in_transaction else b"BEGIN; " + opening)
             _execute(cursor, _DECLARE, text, b"")
             rows = _fetch(cursor, sink, limit)
         except DisplacedError as error:
@@ -168,7 +190,7 @@ def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, i
                 # A script's own transaction is left as failed as the statement makes it anywhere else.
                 _end_unless(cursor, in_transaction=in_transaction)
                 raise
-            cursor.execute(_GO_BACK if in_transaction else "ROLLBACK")
+            cursor.execute(_GO_BACK if in_transaction else b"ROLLBACK")
             return None
         except psycopg2.Error:
             _end_unless(cursor, in_transaction=in_transaction)
@@ -178,7 +200,7 @@ def fetch_rows(raw: driver.connection, text: bytes, sink: Sink, *, limit: int, i
                 cursor.execute("CLOSE dbtool_rows")
             _leave(cursor, in_transaction=in_transaction)
             raise
-        cursor.execute(f"CLOSE dbtool_rows; {_RELEASE if in_transaction else 'COMMIT'}")
+        cursor.execute(b"CLOSE dbtool_rows; " + (_RELEASE if in_transaction else query.closing or b"COMMIT"))
     sink.end()
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
@@ -207,13 +229,16 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
         batch.adapt(rows)
 
 
-def hold_rows(cursor: driver.cursor, text: bytes, sink: Sink) -> Outcome:
+def hold_rows(cursor: driver.cursor, query: Query, sink: Sink) -> Outcome:
     """Run a statement as it is; its rows, if any, are held by the driver until they are written.
 
     The cursor is closed with them; one that had none can be used again.
     """
-    cursor.execute(text)
+    _execute(cursor, query.prefix, query.text, b"")
     tag = (cursor.statusmessage or "").rstrip("0123456789 ")
+    if query.closing:
+        with cursor.connection.cursor() as end:
+            end.execute(query.closing)
     if cursor.description is None:
         affected = cursor.rowcount
         return Outcome(0, affected if affected >= 0 else None, 0, tag)

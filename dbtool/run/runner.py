@@ -168,11 +168,8 @@ class Runner:
     def _send(self, request: Request) -> Outcome:
         self._in_flight = True
         try:
-            guard = self.connection.guard(request.statement)
-            if guard is None:
-                return self.connection.run(request, self.results)
-            with guard:
-                return self.connection.run(request, self.results)
+            self.connection.guard(request.statement)
+            return self.connection.run(request, self.results)
         finally:
             self._in_flight = False
 
