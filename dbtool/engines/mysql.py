@@ -25,6 +25,7 @@ from dbtool.engines.engine import (
 from dbtool.engines.mysql_cancel import kill_query
 from dbtool.engines.mysql_connecting import build_database, give_driver, tls_version
 from dbtool.engines.mysql_errors import translate, translate_connect_error
+from dbtool.engines.mysql_guard import Guard
 from dbtool.engines.mysql_packets import Ok
 from dbtool.engines.mysql_rows import drain, query, send_result
 from dbtool.engines.parameters import render
@@ -60,6 +61,7 @@ class MySQLConnection:
         self._sent = b""
         self._was_cancelled = False
         self._limit: int | None = None
+        self._guard = Guard(raw, target) if settings.read_only else None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
             self._warnings.append(plain_warning(target))
@@ -91,6 +93,9 @@ class MySQLConnection:
         text = statement.text
         if request.parameters is not None:
             text = render(request, self._dialect, self._quote).text
+        if self._guard is not None:
+            # Here and not in `guard`, which does not see what the values of parameters make of a statement.
+            self._require_harmless(self._guard, text, statement)
         try:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
@@ -112,6 +117,13 @@ class MySQLConnection:
         except BaseException:
             self._leave(statement)
             raise
+
+    @staticmethod
+    def _require_harmless(guard: Guard, text: bytes, statement: Statement) -> None:
+        try:
+            guard.require_harmless(text, statement.place())
+        except pymysql.MySQLError as error:
+            raise translate(error, statement) from error
 
     def _look_at_transaction(self) -> None:
         """Have the server's flag sent: an error comes without it, and a deadlock takes the transaction along."""
@@ -194,7 +206,7 @@ class MySQLConnection:
             self._limit = limit
 
     def _quote(self, value: ParameterValue) -> bytes:
-        literal: str = self._raw.literal(value)
+        literal: str = self._raw.escape(value)
         return literal.encode("utf-8", "surrogateescape")
 
     def _ask(self, sql: str) -> Any:
@@ -215,7 +227,7 @@ class MySQLConnection:
             raise translate(error) from error
 
     def guard(self, statement: Statement) -> None:
-        """Need nothing: the session was made read-only when it was set up."""
+        """Need nothing: the session was made read-only when it was set up, and `run` looks at what it sends."""
 
     def begin(self) -> None:
         """Open a transaction."""

@@ -9,9 +9,12 @@ from typing import Any
 import peewee
 import pymysql
 from pymysql import _auth
+from pymysql.charset import charset_by_name
+from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql_errors import retell
+from dbtool.engines.mysql_errors import number_of, retell
+from dbtool.engines.mysql_guard import SessionState, make_read_only, read_only_names
 from dbtool.engines.mysql_metadata import MetadataConnection
 from dbtool.engines.mysql_packets import BlockReader
 from dbtool.engines.on_connect import run_on_connect
@@ -77,6 +80,26 @@ class _Connection(MetadataConnection):
         return given if isinstance(given, ssl.SSLContext) else _trusting_context()
 
 
+class _ReadOnlyConnection(_Connection):
+    """A connection whose session is made read-only along with its character set, by which no round trip is added."""
+
+    state: SessionState | None = None
+    """What the session has said of itself, once it was set up."""
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:
+        """Choose the character set as PyMySQL does, when it connects and when the session was reset."""
+        chosen = f"SET NAMES {charset}" + (f" COLLATE {collation}" if collation else "")
+        try:
+            self.query(f"{chosen}, @@session.{read_only_names(self)[0]} = 1")
+        except pymysql.MySQLError as error:
+            if number_of(error) != ER.UNKNOWN_SYSTEM_VARIABLE:
+                raise
+            # Under its other name the set-up sets it.
+            self.query(chosen)
+        self.charset, self.collation = charset, collation
+        self.encoding = charset_by_name(charset).encoding
+
+
 def tls_version(raw: Any) -> str | None:
     """Return the TLS version that a connection uses, None for a plain one."""
     connected = raw._sock
@@ -91,8 +114,8 @@ def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
         if settings.statement_timeout is not None:
             cursor.execute(_timeout_setting(raw, settings.statement_timeout))
         run_on_connect(target.on_connect, cursor.execute, pymysql.MySQLError, retell)
-        if settings.read_only:
-            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    if settings.read_only:
+        raw.state = make_read_only(raw, target)
 
 
 def _timeout_setting(raw: Any, seconds: float) -> str:
@@ -118,8 +141,10 @@ def _encrypt_with_rsa(*arguments: Any) -> Any:
 class _Database(PooledMySQLDatabase):
     """A pool of connections that know which columns hold JSON."""
 
+    connection_class: type[_Connection] = _Connection
+
     def _dial(self) -> Any:
-        return _Connection(database=self.database, autocommit=True, **self.connect_params)
+        return self.connection_class(database=self.database, autocommit=True, **self.connect_params)
 
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
@@ -130,6 +155,8 @@ def build_database(target: Target, settings: SessionSettings, events: PoolEvents
         **arguments,
         **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
     )
+    if settings.read_only:
+        database.connection_class = _ReadOnlyConnection
     # peewee's JSON fields are different on MariaDB, and go by what they are told.
     database.mariadb = target.engine == "mariadb"
     # peewee takes a database without a name for one that is still to be named; a server needs none.
