@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import one_line
 
+_TERMINAL = Path("/dev/tty")
 _CODES = {
     "red": "31",
     "green": "32",
@@ -27,8 +29,16 @@ def uses_color(environment: Environment, *, is_terminal: bool) -> bool:
     return is_terminal and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
 
 
+def _has_terminal() -> bool:
+    try:
+        with _TERMINAL.open("rb+", buffering=0):
+            return True
+    except OSError:
+        return False
+
+
 class Console:
-    """Writes notes, warnings and errors; colour only on a terminal."""
+    """The face of a command line: writes notes, warnings and errors, in colour only on a terminal, and asks there."""
 
     def __init__(self, environment: Environment, *, quiet: bool = False) -> None:
         self._stream = environment.stderr
@@ -48,6 +58,17 @@ class Console:
     def error(self, text: str) -> None:
         """Say what went wrong."""
         self._write(f"dbtool: error: {one_line(text)}", "red")
+
+    def can_ask(self) -> bool:
+        """Say whether there is a person at a terminal, whatever the standard input is."""
+        return self.is_terminal and _has_terminal()
+
+    def ask_name(self, name: str, purpose: str) -> str:
+        """Ask for a protected profile's name on the terminal itself: standard input may be the script."""
+        self._stream.write(f"{name} is protected. Type its name to {purpose}: ")
+        self._stream.flush()
+        with _TERMINAL.open(encoding="utf-8", errors="replace") as terminal:
+            return terminal.readline().strip()
 
     def data(self, record: Mapping[str, Any]) -> None:
         """Write a record for a program, as one line of JSON."""

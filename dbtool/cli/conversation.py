@@ -6,33 +6,52 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbtool.cli.lasting import LastingSession
+from dbtool.actions.lasting import LastingSession
+from dbtool.actions.query import Access, Query
+from dbtool.cli.console import Console
 from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.reporting import RunReporter
-from dbtool.cli.runs import Runs
+from dbtool.cli.rows import Rows
+from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
-from dbtool.profiles.model import Profile
 from dbtool.run.runner import require_no_open_transaction
 from dbtool.statements import CopyData, Splitter, Statement
 
 
+def converse(environment: Environment, query: Query, access: Access, rows: Rows, console: Console) -> None:
+    """Read statements at a prompt until Ctrl-D, each one a run of its own on the same connection.
+
+    Raises QueryError when a transaction is open at the end.
+    """
+    # --timeout was for the connection that the command begins with.
+    session = LastingSession(
+        console, query.worker, query.open_session(access), lambda: query.open_session(access, again=True)
+    )
+    try:
+        _Conversation(environment, console, rows, query, session, access).hold()
+    finally:
+        session.close()
+
+
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class _Conversation:
     """Statements at a prompt; an error is said, and the conversation goes on."""
 
-    runs: Runs
+    environment: Environment
+    console: Console
+    rows: Rows
+    query: Query
     session: LastingSession
-    profile: Profile
-    writes: bool
+    access: Access
 
     def hold(self) -> None:
-        """Read and run until Ctrl-D; raises QueryError when a transaction is open then."""
-        facts = "" if self.writes else " (read-only)"
-        self.runs.console.note(f"{self.session.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
-        prompt = LinePrompt(self.runs.environment, self.profile, writes=self.writes)
+        """Read and run until Ctrl-D."""
+        facts = " (read-only)" if self.access.read_only else ""
+        self.console.note(f"{self.session.dialect.title}{facts}: end a statement with ;, leave with Ctrl-D")
+        prompt = LinePrompt(self.environment, self.access.choice.profile, writes=not self.access.read_only)
         while not self._read_on(prompt):
             pass
-        self.runs.worker.call(lambda: require_no_open_transaction(self.session.connection, None))
+        self.query.worker.call(lambda: require_no_open_transaction(self.session.connection, None))
 
     def _read_on(self, prompt: LinePrompt) -> bool:
         """Read until the end (True), or until what was typed has to be forgotten (False)."""
@@ -46,12 +65,12 @@ class Conversation:
         except LineAbortedError:
             return False
         except LeftUnfinishedError:
-            self.runs.console.warn("the statement that was not finished with ; has not been run")
+            self.console.warn("the statement that was not finished with ; has not been run")
             return True
         except InterruptedByUserError:
             raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
-            self.runs.console.error(str(error))
+            self.console.error(str(error))
             if isinstance(error, ConnectionLostError) or self.session.connection.is_lost:
                 self.session.renew()
             return False
@@ -68,15 +87,15 @@ class Conversation:
 
     def _read_data(self, data: CopyData, prompt: LinePrompt) -> None:
         """Let the data of a COPY be typed before it is sent: Ctrl-C then forgets it, and no server waits."""
-        self.runs.console.note(r"type the rows of COPY, and \. on a line of its own, or Ctrl-D, at their end")
+        self.console.note(r"type the rows of COPY, and \. on a line of its own, or Ctrl-D, at their end")
         with prompt.reading_data():
             data.load()
 
     def _run(self, statement: Statement) -> None:
-        runs = self.runs
-        output = runs.open_output(spool_at_once=True)
-        reporter = RunReporter(runs.environment, runs.console, shows_progress=False, each_statement=True)
-        runner = runs.prepare(self.session.current, output, reporter)
+        output = self.rows.open_output(spool_at_once=True)
+        reporter = RunReporter(self.environment, self.console, shows_progress=False, each_statement=True)
+        worker = self.query.worker
+        runner = self.query.make_runner(self.session.current, self.rows.make_results(output), reporter)
 
         def run() -> None:
             try:
@@ -90,7 +109,7 @@ class Conversation:
                 runner.results.close()
 
         try:
-            runs.worker.call(run, running=runner.running, keeps_result=True)
+            worker.call(run, running=runner.running, keeps_result=True)
         except ReaderGoneError:
             # The pager was left; what came after it has been read for nothing.
             if self.session.connection.is_lost:
@@ -99,9 +118,9 @@ class Conversation:
         except InterruptedByUserError as error:
             if error.signal_number != signal.SIGINT:
                 raise
-            if self.session.connection.is_lost or runs.worker.is_stuck:
-                runs.console.error(str(error))
+            if self.session.connection.is_lost or worker.is_stuck:
+                self.console.error(str(error))
                 self.session.renew()
             else:
-                runs.console.note("cancelled")
-        runs.say_what_was_cut(runner.results)
+                self.console.note("cancelled")
+        self.rows.say_what_was_cut(self.console, runner.results)

@@ -27,7 +27,7 @@ class ExitStatus(IntEnum):
     TIMED_OUT = 4, "Out of time: `--timeout`, or the server's statement timeout."
     UNEXPECTED_RESULT = 5, "An expectation failed (`--expect-rows`, `--expect-value`), or a pool (a gate, `--fail-if`)."
     REFUSED = 6, "A guard refused: protected, read-only (also the server's own), an unconfirmed write."
-    INTERNAL = 70, "A fault in dbtool; the message says where to report it."
+    INTERNAL = 70, "A fault in dbtool; `--debug` shows where."
     OUTPUT_FAILED = 74, "The output could not be written."
     HUNG_UP = 129, "Stopped by SIGHUP (the terminal is gone); the running statement was cancelled on the server."
     INTERRUPTED = 130, "Stopped by SIGINT (Ctrl-C); the running statement was cancelled on the server."

@@ -16,7 +16,6 @@ from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 from dbtool.process import process_environment
 
-_ISSUES = "https://github.com/dbtool/dbtool/issues"
 _UNWRITABLE = frozenset({errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC})
 """What a file that is written to may fail with."""
 
@@ -55,9 +54,21 @@ def _describe(error: BaseException) -> tuple[str | None, ExitStatus]:
         return f"standard output could not be written: {error.strerror}", ExitStatus.OUTPUT_FAILED
     kind = type(error).__name__
     return (
-        f"a fault in dbtool: {kind}: {error} - run it again with --debug and report it at {_ISSUES}",
+        f"a fault in dbtool: {kind}: {error} - run it again with --debug to see where{_say_where_to_report()}",
         ExitStatus.INTERNAL,
     )
+
+
+def _say_where_to_report() -> str:
+    """Name the address for reports that the package's own metadata gives (`project.urls`), if it gives one."""
+    from importlib.metadata import PackageNotFoundError, metadata  # for a fault alone
+
+    with suppress(PackageNotFoundError):
+        for entry in metadata("dbtool").get_all("Project-URL") or ():
+            label, _, address = entry.partition(", ")
+            if label.lower() == "issues":
+                return f", and report it at {address}"
+    return ""
 
 
 def _trace(error: BaseException, environment: Environment | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbtool.cli.console import Console
-from dbtool.cli.questions import Questions, can_ask
+from dbtool.cli.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.editing import is_clear, quote_literal
@@ -91,7 +91,7 @@ def _find_reference(request: PasswordRequest) -> dict[str, Any] | None:
 
 def _read_password(environment: Environment, console: Console, name: str) -> str:
     """Ask for the password, or read one line of standard input. Raises UsageError for an empty one."""
-    if can_ask(environment):
+    if is_interactive(environment):
         text = Questions(environment, console).ask_hidden(f"password of {name}")
     else:
         text = environment.stdin.readline().decode("utf-8", "replace").rstrip("\r\n")

@@ -59,8 +59,8 @@ def check(
 
     Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
     """
+    from dbtool.actions.connect import Limits
     from dbtool.cli.checking import CheckRequest, check_profiles
-    from dbtool.cli.connecting import Limits
     from dbtool.process import process_environment
 
     request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)

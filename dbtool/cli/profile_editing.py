@@ -11,7 +11,7 @@ from dbtool.cli.committing import commit, note_rivals, note_trust, say_place
 from dbtool.cli.console import Console
 from dbtool.cli.interview import ask_password, ask_settings
 from dbtool.cli.passwords import PasswordRequest, plan_password
-from dbtool.cli.questions import Questions, can_ask
+from dbtool.cli.questions import Questions, is_interactive
 from dbtool.cli.settings import read_setting, read_settings
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
@@ -47,7 +47,7 @@ def add(environment: Environment, request: AddRequest) -> None:
     catalog = open_catalog(environment, request.where)
     source = choose_file(environment, catalog, request.where)
     values, password = _gather(request), request.password
-    questions = Questions(environment, console) if not values and can_ask(environment) else None
+    questions = Questions(environment, console) if not values and is_interactive(environment) else None
     name = request.name or (questions.ask("name") if questions else "")
     if not name:
         raise UsageError("name the new profile: dbtool profile add NAME")
@@ -222,7 +222,7 @@ def _require_no_secret(name: str, values: Mapping[str, Any], *, plain: bool) -> 
 
 def _confirm_removal(environment: Environment, console: Console, catalog: Catalog, holder: Source, name: str) -> None:
     """Ask before a profile is removed; a protected one by its name. Raises GuardError."""
-    if not can_ask(environment):
+    if not is_interactive(environment):
         raise GuardError(f"removing {name!r} was not confirmed: pass --yes")
     questions = Questions(environment, console)
     table = holder.profiles[name]

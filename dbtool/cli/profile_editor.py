@@ -8,7 +8,7 @@ import subprocess
 from dbtool.cli.committing import note_trust
 from dbtool.cli.console import Console
 from dbtool.cli.drafts import Draft, sweep_drafts
-from dbtool.cli.questions import Questions, can_ask
+from dbtool.cli.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
@@ -59,7 +59,7 @@ def _edit_until_right(
             break
         for problem in problems:
             console.error(problem)
-        if not (can_ask(environment) and Questions(environment, console).confirm("Edit again?", default=True)):
+        if not (is_interactive(environment) and Questions(environment, console).confirm("Edit again?", default=True)):
             raise ProfileError(f"{count(len(problems), 'problem')}: {source.path} is left as it was")
     save(Change(catalog=catalog, source=source, text=content.decode("utf-8-sig")))
     console.note(f"changed {source.path}")

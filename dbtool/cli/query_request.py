@@ -5,20 +5,25 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from dbtool.cli.connecting import Limits
-from dbtool.cli.guarding import WriteRequest
-from dbtool.cli.querying import Query, QueryRequest
-from dbtool.cli.rows import RowsRequest
+from dbtool.actions.access import WriteRequest
+from dbtool.actions.connect import Limits
+from dbtool.actions.query import Query, QueryRequest
+from dbtool.cli.console import Console
+from dbtool.cli.reporting import ScriptReporter
+from dbtool.cli.rows import Rows, RowsRequest
+from dbtool.cli.signals import stopping_on_signals
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions
 from dbtool.formats.writer import JsonNumbers
+from dbtool.process import prepare_process
 from dbtool.records import Record
 from dbtool.run.binding import parse_parameters
 from dbtool.run.checking import RunOptions
 from dbtool.run.expectations import parse_rows_expectation
 from dbtool.run.results import Wanted, parse_selection
 from dbtool.run.sources import choose_sources
+from dbtool.run.worker import Worker
 
 
 class QueryOptions(Record):
@@ -53,7 +58,47 @@ class QueryOptions(Record):
 def run_query(environment: Environment, asked: QueryOptions) -> None:
     """Run `dbtool query`; raises DbtoolError."""
     limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=time.monotonic())
-    Query(environment, build_request(environment, asked), limits).run()
+    console = Console(environment, quiet=asked.quiet)
+    request, asked_rows = build_request(environment, asked), describe_rows(asked)
+    rows, worker = Rows(environment, asked_rows), Worker()
+    query = Query(environment, request, limits, face=console, rows=rows, worker=worker)
+    try:
+        # Before signals become requests to the worker: a question on the terminal ends at Ctrl-C by itself.
+        access = query.find_access()
+        with stopping_on_signals(worker, tidy=query.tidy, leaves_interrupt=rows.leaves_interrupt):
+            prepare_process()
+            if request.sources:
+                shows_progress = not asked_rows.goes_to_terminal(environment)
+                stats_since = limits.started if asked.stats else None
+                query.run(
+                    access,
+                    ScriptReporter(environment, console, rows, shows_progress=shows_progress, stats_since=stats_since),
+                )
+            else:
+                from dbtool.cli.conversation import converse  # brings the line editor
+
+                refuse_what_a_prompt_cannot_keep(asked)
+                converse(environment, query, access, rows, console)
+    finally:
+        worker.close()
+
+
+def refuse_what_a_prompt_cannot_keep(asked: QueryOptions) -> None:
+    """Refuse options that speak of a run as a whole: at a prompt each statement is a run of its own."""
+    given = {
+        "--single-transaction": asked.single_transaction,
+        "--dry-run": asked.dry_run,
+        "--expect-rows": asked.expect_rows is not None,
+        "--expect-value": asked.expect_value is not None,
+        "--output": asked.output is not None,
+        "--stats": asked.stats,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option} cannot be kept at a prompt, where each statement is a run of its own: "
+                "give the SQL as an argument, or with -f"
+            )
 
 
 def build_request(environment: Environment, asked: QueryOptions) -> QueryRequest:
@@ -71,14 +116,12 @@ def build_request(environment: Environment, asked: QueryOptions) -> QueryRequest
             expect_value=asked.expect_value,
         ),
         writing=WriteRequest(write=asked.write, confirm=asked.confirm),
-        rows=_describe_rows(asked),
         statement_timeout=asked.statement_timeout,
-        stats=asked.stats,
-        quiet=asked.quiet,
     )
 
 
-def _describe_rows(asked: QueryOptions) -> RowsRequest:
+def describe_rows(asked: QueryOptions) -> RowsRequest:
+    """Read what the options say of the rows; raises UsageError."""
     return RowsRequest(
         format_name=asked.format_name,
         options=FormatOptions(

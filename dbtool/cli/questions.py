@@ -9,7 +9,7 @@ from dbtool.environment import Environment
 from dbtool.errors import GuardError
 
 
-def can_ask(environment: Environment) -> bool:
+def is_interactive(environment: Environment) -> bool:
     """Say whether somebody is there to answer."""
     return environment.stdin_is_terminal and environment.stderr_is_terminal
 

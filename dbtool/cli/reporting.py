@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 from dbtool.cli.console import Console
+from dbtool.cli.rows import Rows
 from dbtool.durations import format_duration
 from dbtool.engines.engine import Outcome
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, one_line
+from dbtool.run.runner import Runner
 from dbtool.statements import Statement
 from dbtool.text import count
 
@@ -77,6 +79,37 @@ class RunReporter:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._visible = False
+
+
+class ScriptReporter(RunReporter):
+    """Reports the run of a whole script, and sums it up at its end: for people, and with `--stats` for programs."""
+
+    def __init__(
+        self, environment: Environment, console: Console, rows: Rows, *, shows_progress: bool, stats_since: float | None
+    ) -> None:
+        super().__init__(environment, console, shows_progress=shows_progress)
+        self._rows_face = rows
+        self._stats_since = stats_since
+
+    def summarise(self, runner: Runner, *, connected: float, ended: float) -> None:
+        """Say what the run has done, also one that has failed; times on the monotonic clock."""
+        summary, results = runner.summary, runner.results
+        self._rows_face.say_what_was_cut(self._console, results)
+        if self._console.is_terminal and summary.statements:
+            done = count(results.rows, "row") if results.count else f"{count(summary.affected, 'row')} affected"
+            many = f"{count(summary.statements, 'statement')}, " if summary.statements > 1 else ""
+            self._console.note(f"{many}{done} ({format_duration(ended - connected)})")
+        if self._stats_since is not None:
+            self._console.data(
+                {
+                    "statements": summary.statements,
+                    "rows": summary.rows,
+                    "affected": summary.affected,
+                    "failures": len(summary.failures),
+                    "connect_seconds": round(connected - self._stats_since, 6),
+                    "run_seconds": round(ended - connected, 6),
+                }
+            )
 
 
 def describe(outcome: Outcome, statement: Statement) -> str:

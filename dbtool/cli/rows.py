@@ -8,14 +8,14 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from dbtool.cli.console import uses_color
+from dbtool.cli.console import Console, uses_color
 from dbtool.cli.pager import TerminalOutput
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FORMATS, Format, FormatOptions, Writer, format_for_suffix
 from dbtool.records import Record
 from dbtool.run.outputs import ResultOutput, StreamOutput, open_file_output, watch_reader
-from dbtool.run.results import Results, Wanted
+from dbtool.run.results import Results, Selection, Wanted
 from dbtool.run.spooling import SpooledStream
 
 _STANDARD_OUTPUT = "standard output"
@@ -78,25 +78,12 @@ def open_output(environment: Environment, request: RowsRequest, *, spool_at_once
     return StreamOutput(environment.stdout, _STANDARD_OUTPUT)
 
 
-def watch_output(environment: Environment, request: RowsRequest) -> Callable[[], bool]:
-    """Return a function that says whether whoever read the rows has gone."""
-    if request.path is None and _is_pipe(environment):
-        return watch_reader(environment.stdout.fileno())
-    return lambda: False
-
-
 def _is_pipe(environment: Environment) -> bool:
     try:
         mode = os.fstat(environment.stdout.fileno()).st_mode
     except (OSError, ValueError):  # the caller gave a stream that is no file
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
-def make_results(environment: Environment, request: RowsRequest, output: ResultOutput) -> Results:
-    """Return the sink for a run's result sets."""
-    options = _terminal_options(environment, request)
-    return Results(output, choose_format(environment, request), options, request.wanted)
 
 
 def make_writer(environment: Environment, request: RowsRequest, format_: Format, output: ResultOutput) -> Writer:
@@ -107,3 +94,47 @@ def make_writer(environment: Environment, request: RowsRequest, format_: Format,
 def _terminal_options(environment: Environment, request: RowsRequest) -> FormatOptions:
     on_terminal = request.goes_to_terminal(environment)
     return request.options.replaced(terminal=on_terminal, color=uses_color(environment, is_terminal=on_terminal))
+
+
+class Rows:
+    """Where the rows of one command go, be they of a whole script or of a statement at the prompt."""
+
+    def __init__(self, environment: Environment, request: RowsRequest) -> None:
+        self._environment = environment
+        self._request = request
+        self._output: ResultOutput | None = None
+        self.is_reader_gone: Callable[[], bool] = lambda: False
+        """Says whether whoever read the rows has gone."""
+
+    @property
+    def one_result(self) -> str | None:
+        """The name of the format, if it holds a single result set and all are to be printed."""
+        format_ = choose_format(self._environment, self._request)
+        takes_one = format_.holds_one_result and self._request.wanted.selection == Selection()
+        return format_.name if takes_one else None
+
+    @property
+    def tells_switched(self) -> bool:
+        """Say whether the rows go to a script, which may not know of a switch."""
+        return not self._environment.stdout_is_terminal
+
+    def open_output(self, *, spool_at_once: bool) -> ResultOutput:
+        """Open where the rows go. Raises OutputError."""
+        self._output = open_output(self._environment, self._request, spool_at_once=spool_at_once)
+        if self._request.path is None and _is_pipe(self._environment):
+            self.is_reader_gone = watch_reader(self._environment.stdout.fileno())
+        return self._output
+
+    def leaves_interrupt(self) -> bool:
+        """Say whether Ctrl-C belongs to a pager that the rows go to."""
+        return isinstance(self._output, TerminalOutput) and self._output.is_paging()
+
+    def make_results(self, output: ResultOutput) -> Results:
+        """Return the sink for a run's result sets."""
+        options = _terminal_options(self._environment, self._request)
+        return Results(output, choose_format(self._environment, self._request), options, self._request.wanted)
+
+    def say_what_was_cut(self, console: Console, results: Results) -> None:
+        """Say that a limit has cut the latest result set, if it has."""
+        if results.has_more:
+            console.note(f"there are more rows: cut at --limit {self._request.wanted.limit}")

@@ -127,20 +127,17 @@ class Switcher:
 
     def _confirm(self, name: str) -> None:
         """Ask before a protected profile becomes what every terminal uses; raises GuardError."""
-        from dbtool.cli.guarding import ask_for_name, can_ask  # only for these profiles
+        from dbtool.actions.access import confirm_name  # only for these profiles
 
-        confirm = self._request.confirm
-        if confirm is None and can_ask(self._environment):
-            confirm = ask_for_name(self._environment, name, "make it the default of every terminal")
-            if confirm != name:
-                raise GuardError(f"switching to the protected profile {name!r} was not confirmed")
-        if confirm is None:
-            raise GuardError(
-                f"profile {name!r} is protected: to make it the lasting default add --confirm {name}, "
-                "or switch for a time (--for 15m) or in one shell (--shell)"
-            )
-        if confirm != name:
-            raise GuardError(f"--confirm {confirm!r} is not the name of the profile, which is {name!r}")
+        console = self._console
+        if confirm_name(console, name, self._request.confirm, purpose="make it the default of every terminal"):
+            return
+        if console.can_ask():
+            raise GuardError(f"switching to the protected profile {name!r} was not confirmed")
+        raise GuardError(
+            f"profile {name!r} is protected: to make it the lasting default add --confirm {name}, "
+            "or switch for a time (--for 15m) or in one shell (--shell)"
+        )
 
     def _report(self, state: State, catalog: Catalog) -> None:
         """Say for how long the switch lasts, and what hides it."""

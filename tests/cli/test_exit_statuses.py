@@ -118,16 +118,18 @@ def test_a_write_that_a_guard_refuses_is_six(any_database: DatabaseAddress | Pat
     assert run_dbtool("query", "--config", config, "select 1").out != b""
 
 
-def test_a_fault_of_its_own_is_seventy_and_says_where_to_report_it(tmp_path: Path) -> None:
+def test_a_fault_of_its_own_is_seventy_and_says_how_to_see_more(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom dbtool.cli import app, querying\n"
+        "import sys\nfrom dbtool.actions import query\nfrom dbtool.cli import app\n"
         "def fail(self): raise RuntimeError('a fault\\nof two lines')\n"
-        "querying.Query.run = fail\nsys.exit(app.run(sys.argv[1:]))"
+        "query.Query.find_access = fail\nsys.exit(app.run(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", program, "query", "select 1"]
     done = subprocess.run(command, capture_output=True, env=surroundings(tmp_path), cwd=tmp_path, check=False)
     assert done.returncode == 70
-    assert b"report" in done.stderr
+    assert b"--debug" in done.stderr
+    # No address is named while the package has none.
+    assert b"://" not in done.stderr
     assert b"Traceback" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     shown = subprocess.run(

@@ -233,7 +233,7 @@ def test_a_fault_in_reading_the_line_is_shown_with_debug(
     assert fast_path.run(["current", "--debug"]) == 70
     shown = capsys.readouterr().err
     assert "Traceback (most recent call last)" in shown
-    assert shown.endswith("report it at https://github.com/dbtool/dbtool/issues\n")
+    assert shown.endswith("run it again with --debug to see where\n")
 
 
 @pytest.mark.parametrize("line", [("query", "-p", "sqlite://:memory:", "select 1"), ("--version",)])

@@ -8,6 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from dbtool.actions.access import WriteRequest, decide_read_only
+from dbtool.actions.choose import choose_profile
+from dbtool.actions.connect import Limits, connect_in_time
 from dbtool.bench.faults.chaos import parse_faults
 from dbtool.bench.load.plan import Status
 from dbtool.bench.measures.sizing import parse_sizes
@@ -17,10 +20,7 @@ from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.comparison import Facts, Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Stop
 from dbtool.bench.trials.trial import Extras
-from dbtool.cli.connecting import Limits, connect_in_time
 from dbtool.cli.console import Console
-from dbtool.cli.context import choose_profile
-from dbtool.cli.guarding import WriteRequest, decide_read_only
 from dbtool.cli.pool_bench.outputs import Judging, read_file, require_pass, writing
 from dbtool.cli.pool_bench.progress import Progress, ProgressStatus
 from dbtool.cli.pool_bench.request import (
@@ -48,7 +48,7 @@ def run_bench(environment: Environment, request: BenchRequest, limits: Limits) -
     check_request(request)
     console = Console(environment, quiet=request.output.quiet)
     chosen = choose_profile(environment, console, flag=request.profile, config=request.config).choice
-    read_only = _decide_access(environment, chosen, request.writing)
+    read_only = _decide_access(console, chosen, request.writing)
     with writing(environment, request.output) as output:
         bench = _Bench(environment, console, limits)
         # What a user's own pool prints must not get among the rows.
@@ -68,13 +68,13 @@ def merge_files(environment: Environment, files: Sequence[Path], request: Output
     require_pass(merged[0])
 
 
-def _decide_access(environment: Environment, choice: Choice, writing: WriteRequest) -> bool:
+def _decide_access(console: Console, choice: Choice, writing: WriteRequest) -> bool:
     """Return whether the sessions only read; a protected profile is not loaded unless somebody says so."""
     if choice.profile.protected and not writing.write:
         raise GuardError(
             f"profile {choice.profile.name!r} is protected ({choice.profile.origin}): a load test on it needs --write"
         )
-    return decide_read_only(environment, choice, writing)
+    return decide_read_only(console, choice, writing)
 
 
 class _Bench:

@@ -220,8 +220,8 @@ def pool_bench(
     if context.invoked_subcommand is not None:
         _refuse_options(context)
         return
-    from dbtool.cli.connecting import Limits
-    from dbtool.cli.guarding import WriteRequest
+    from dbtool.actions.access import WriteRequest
+    from dbtool.actions.connect import Limits
     from dbtool.cli.pool_bench.bench import run_bench
     from dbtool.cli.pool_bench.request import BenchRequest, OutputRequest
     from dbtool.process import process_environment

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from dbtool.actions.access import WriteRequest
 from dbtool.bench.load.plan import Load
 from dbtool.bench.load.work import Work
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
 from dbtool.bench.servers import load_probe
-from dbtool.cli.guarding import WriteRequest
 from dbtool.errors import UsageError
 from dbtool.profiles.model import Target
 from dbtool.records import Record

@@ -1,21 +1,21 @@
-"""What every command is given: its environment, and the profiles that it can name."""
+"""The profile that an action is to use."""
 
 from __future__ import annotations
 
-from dbtool.cli.console import Console
+from dbtool.actions.face import Face
 from dbtool.environment import Environment
 from dbtool.profiles import Catalog, Choice, choose, load_catalog, read_state
 from dbtool.records import Record
 
 
 class Chosen(Record, kw_only=False):
-    """The profile that a command is to use, how it was chosen, and from which catalog."""
+    """The profile that an action is to use, how it was chosen, and from which catalog."""
 
     catalog: Catalog
     choice: Choice
 
 
-def choose_profile(environment: Environment, console: Console, *, flag: str | None, config: str | None) -> Chosen:
+def choose_profile(environment: Environment, face: Face, *, flag: str | None, config: str | None) -> Chosen:
     """Find the active profile; raises ProfileError.
 
     Warns of a password that stands in the argument list, where other users of the machine may see it.
@@ -24,15 +24,15 @@ def choose_profile(environment: Environment, console: Console, *, flag: str | No
     catalog.require_readable()
     state = read_state(environment)
     if state.warning:
-        console.warn(state.warning)
+        face.warn(state.warning)
     choice = choose(environment, catalog, state, flag=flag)
     if choice.password_in_argument:
-        _warn_of_password(console, choice.profile.host)
+        _warn_of_password(face, choice.profile.host)
     return Chosen(catalog, choice)
 
 
-def _warn_of_password(console: Console, host: str | None) -> None:
+def _warn_of_password(face: Face, host: str | None) -> None:
     from dbtool.engines.tls import is_loopback  # brings ssl, for this rare case alone
 
     if host is not None and not is_loopback(host):
-        console.warn("a password in an argument can be seen by other users of this machine: put it into a profile")
+        face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")

@@ -1,4 +1,4 @@
-"""Opening a session for a command, within its time limits, on the worker."""
+"""Opening a session for an action, within its time limits, on its worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from dbtool.cli.console import Console
+from dbtool.actions.face import Face
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionFailedError, DbtoolError, TimedOutError
@@ -23,7 +23,7 @@ _GRACE = 0.5
 
 
 class Limits(Record):
-    """How long a command may take as a whole, and how long it waits for a server; seconds.
+    """How long an action may take as a whole, and how long it waits for a server; seconds.
 
     `started` is on the monotonic clock.
     """
@@ -34,19 +34,19 @@ class Limits(Record):
 
     @property
     def deadline(self) -> float | None:
-        """When the command as a whole has to end."""
+        """When the action as a whole has to end."""
         return None if self.timeout is None else self.started + self.timeout
 
     def late(self) -> DbtoolError:
-        """Word the error for a command that did not end in time."""
+        """Word the error for an action that did not end in time."""
         return TimedOutError(f"timed out: --timeout {self.timeout:g} s is over")
 
 
 class Connector(Record, kw_only=False):
-    """Opens sessions for one command. Belongs to the main thread."""
+    """Opens sessions for one action. Belongs to the thread that waits for its worker."""
 
     environment: Environment
-    console: Console
+    face: Face
     worker: Worker
     limits: Limits
 
@@ -58,7 +58,7 @@ class Connector(Record, kw_only=False):
         )
         session = connect_in_time(self.worker, self.limits, target, lambda: open_session(target, settings))
         for warning in session.connection.warnings:
-            self.console.warn(warning)
+            self.face.warn(warning)
         return session
 
 

@@ -1,11 +1,11 @@
-"""A session for the prompt, which is opened again when its connection is lost."""
+"""A session for a conversation, which is opened again when its connection is lost."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
 
-from dbtool.cli.console import Console
+from dbtool.actions.face import Face
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import DriverConnection, TransactionState
 from dbtool.errors import DbtoolError, InterruptedByUserError
@@ -14,10 +14,10 @@ from dbtool.run.worker import Worker
 
 
 class LastingSession:
-    """One session after the other, opened the same way. Belongs to the main thread."""
+    """One session after the other, opened the same way. Belongs to the thread that waits for its worker."""
 
-    def __init__(self, console: Console, worker: Worker, session: Session, open_again: Callable[[], Session]) -> None:
-        self._console = console
+    def __init__(self, face: Face, worker: Worker, session: Session, open_again: Callable[[], Session]) -> None:
+        self._face = face
         self._worker = worker
         self._session = session
         self._open_again = open_again
@@ -47,7 +47,7 @@ class LastingSession:
         if not self.connection.has_hung_up:
             return True
         self.renew()
-        self._console.warn("the statement has not been sent: enter it again to run it")
+        self._face.warn("the statement has not been sent: enter it again to run it")
         return False
 
     def renew(self) -> bool:
@@ -59,13 +59,13 @@ class LastingSession:
             if isinstance(error, InterruptedByUserError) and error.signal_number != signal.SIGINT:
                 raise
             self._leave_stuck_thread()
-            self._console.error(str(error))
-            self._console.note("not connected: the next statement tries again")
+            self._face.error(str(error))
+            self._face.note("not connected: the next statement tries again")
             return False
         self._is_open = True
         transaction = ", the open transaction" if self._was_in_transaction else ""
         self._was_in_transaction = False
-        self._console.warn(
+        self._face.warn(
             "the connection was lost and has been opened again: "
             f"gone with it are session settings, temporary tables{transaction} and locks"
         )

@@ -1,0 +1,222 @@
+"""A query: from a chosen profile and some SQL to rows, and nothing left open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dbtool.actions.access import WriteRequest, decide_read_only
+from dbtool.actions.choose import choose_profile
+from dbtool.actions.connect import Connector, Limits
+from dbtool.actions.face import Face
+from dbtool.dialects import DIALECTS
+from dbtool.engines.engine import SessionSettings
+from dbtool.environment import Environment
+from dbtool.errors import DbtoolError, ReaderGoneError
+from dbtool.profiles import Choice, Rule
+from dbtool.profiles.model import Profile
+from dbtool.records import Record
+from dbtool.run.checking import RunOptions, check_sources
+from dbtool.run.outputs import FileOutput, ResultOutput
+from dbtool.run.results import Results
+from dbtool.run.runner import Reporter, Runner
+from dbtool.run.session import Session
+from dbtool.run.sources import Source, look_into
+from dbtool.run.worker import State, Worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
+_NOTHING_TO_RUN = "nothing to run: the SQL holds no statement"
+
+
+class QueryRequest(Record):
+    """What is to be run, and where."""
+
+    profile: str | None = None
+    config: str | None = None
+    sources: Sequence[Source] = ()
+    run: RunOptions = RunOptions()
+    writing: WriteRequest = WriteRequest()
+    statement_timeout: float | None = None
+
+
+class Access(Record):
+    """The profile that a query uses, and what it may do there."""
+
+    choice: Choice
+    read_only: bool
+
+
+class RowsFace(Protocol):
+    """Where a query's rows go. On the worker's thread, but for `one_result`, `tells_switched` and `is_reader_gone`."""
+
+    @property
+    def one_result(self) -> str | None:
+        """The name of the format, if it holds a single result set and all are to be printed."""
+
+    @property
+    def tells_switched(self) -> bool:
+        """Say whether it has to be told that the profile comes from the switch: nobody sees a prompt."""
+
+    def open_output(self, *, spool_at_once: bool) -> ResultOutput:
+        """Open it, before anything runs. Raises OutputError."""
+
+    def make_results(self, output: ResultOutput) -> Results:
+        """Return the sink for a run's result sets."""
+
+    def is_reader_gone(self) -> bool:
+        """Say whether whoever read the rows has gone."""
+
+
+class RunWatch(Reporter, Protocol):
+    """Watches one run from its connection to its end."""
+
+    def show_progress(self) -> None:
+        """Be called every now and then, on the thread that waits."""
+
+    def close(self) -> None:
+        """Be told that nothing more comes."""
+
+    def summarise(self, runner: Runner, *, connected: float, ended: float) -> None:
+        """Take what a run has done, also one that has failed; times on the monotonic clock."""
+
+
+class Query:
+    """One query. Belongs to the thread that waits; its worker does what may block."""
+
+    def __init__(  # noqa: PLR0913 - the parts that a query is put together from
+        self,
+        environment: Environment,
+        request: QueryRequest,
+        limits: Limits,
+        *,
+        face: Face,
+        rows: RowsFace,
+        worker: Worker,
+    ) -> None:
+        self._environment = environment
+        self._request = request
+        self._limits = limits
+        self._face = face
+        self._rows = rows
+        self.worker = worker
+        self._output: ResultOutput | None = None
+
+    def find_access(self) -> Access:
+        """Choose the profile and decide whether it may be written to, asking where a person has to confirm.
+
+        Raises ProfileError, GuardError.
+        """
+        request = self._request
+        chosen = choose_profile(self._environment, self._face, flag=request.profile, config=request.config)
+        read_only = decide_read_only(self._face, chosen.choice, request.writing)
+        return Access(choice=chosen.choice, read_only=read_only)
+
+    def run(self, access: Access, watch: RunWatch) -> None:
+        """Run what was asked for; raises DbtoolError."""
+        choice = access.choice
+        if choice.rule is Rule.SWITCHED and self._rows.tells_switched:
+            self._face.note(f"using profile {choice.profile.name}, the switched one")
+        dialect, one_result = DIALECTS[choice.profile.engine], self._rows.one_result
+
+        def check() -> list[Source]:
+            sources = [look_into(source, self.worker.stop.check) for source in self._request.sources]
+            return check_sources(sources, dialect, self._request.run, one_result=one_result)
+
+        sources = self.worker.call(check, deadline=self._limits.deadline, late=self._limits.late)
+        if not sources:
+            self._face.note(_NOTHING_TO_RUN)
+            return
+        with self._writing(choice) as output:
+            self._run_on(self.open_session(access), output, sources, watch)
+
+    def tidy(self) -> None:
+        """Leave no file that is not whole behind: the process is about to end."""
+        if isinstance(self._output, FileOutput):
+            self._output.discard()
+
+    @contextmanager
+    def _writing(self, choice: Choice) -> Iterator[ResultOutput]:
+        """Open the output before anything runs; it is whole at the end, or given up."""
+        # On the worker: a pipe without a reader cannot be opened, and waits for one.
+        output = self.worker.call(
+            lambda: self._rows.open_output(spool_at_once=self._limit_statements(choice.profile) is not None),
+            deadline=self._limits.deadline,
+            late=self._limits.late,
+        )
+        self._output = output
+        try:
+            yield output
+            self.worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late, keeps_result=True)
+        except BaseException as error:
+            self._give_up(output, error)
+            raise
+
+    def _give_up(self, output: ResultOutput, error: BaseException) -> None:
+        """Leave the output; a stream whose reader stalls, or is gone, must not hold up the exit."""
+        if isinstance(output, FileOutput):
+            output.discard()
+        elif self.worker.state is State.WILLING and not isinstance(error, ReaderGoneError):
+            self.worker.call(output.discard, deadline=self._limits.deadline, late=self._limits.late)
+
+    def open_session(self, access: Access, *, again: bool = False) -> Session:
+        """Open a session of the profile, within the limits of the query as a whole, or `again` with time of its own.
+
+        Raises DbtoolError.
+        """
+        limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
+        profile = access.choice.profile
+        settings = SessionSettings(read_only=access.read_only, statement_timeout=self._limit_statements(profile))
+        return Connector(self._environment, self._face, self.worker, limits).open(profile, settings)
+
+    def _limit_statements(self, profile: Profile) -> float | None:
+        asked = self._request.statement_timeout
+        return profile.statement_limit if asked is None else asked or None
+
+    def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source], watch: RunWatch) -> None:
+        connected = time.monotonic()
+        runner = self.make_runner(session, self._rows.make_results(output), watch)
+        try:
+            self._call(runner, watch, sources)
+            if not runner.summary.statements:
+                self._face.note(_NOTHING_TO_RUN)
+        finally:
+            watch.close()
+            if not self.worker.is_stuck:
+                self.worker.call(lambda: _close(runner.results, session))
+            watch.summarise(runner, connected=connected, ended=time.monotonic())
+
+    def make_runner(self, session: Session, results: Results, reporter: Reporter) -> Runner:
+        """Return what runs statements on a session, and can be stopped by the worker."""
+        return Runner(
+            connection=session.connection,
+            dialect=session.engine.dialect,
+            results=results,
+            options=self._request.run,
+            reporter=reporter,
+            stop=self.worker.stop,
+        )
+
+    def _call(self, runner: Runner, watch: RunWatch, sources: Sequence[Source]) -> None:
+        def glance() -> DbtoolError | None:
+            watch.show_progress()
+            return ReaderGoneError("the reader of the output has gone") if self._rows.is_reader_gone() else None
+
+        self.worker.call(
+            lambda: runner.run(sources),
+            deadline=self._limits.deadline,
+            late=self._limits.late,
+            running=runner.running,
+            glance=glance,
+            keeps_result=True,
+        )
+
+
+def _close(results: Results, session: Session) -> None:
+    results.close()
+    session.close()
