@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         QueryError,
     )
     from dbtool.library import Databases
-    from dbtool.pool.events import PoolEvents
+    from dbtool.pool import PooledDatabase, PoolEvents
 
 __version__ = "0.1.0"
 
@@ -42,7 +42,7 @@ def open_pool(
     config: str | None = None,
     write: bool = False,
     events: "PoolEvents | None" = None,
-) -> "AbstractContextManager[Any]":
+) -> "AbstractContextManager[PooledDatabase]":
     """Open a profile's connection pool for a `with` block, which gets a peewee database.
 
     `profile` is a name, a URL or an SQLite file's path; without one the active profile counts.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
@@ -14,8 +13,12 @@ from dbtool.pool.events import PoolEvents
 from dbtool.profiles import choose, load_catalog, read_state, resolve
 from dbtool.profiles.model import Profile, Target
 
+TYPE_CHECKING = False  # peewee is imported when a pool opens
+if TYPE_CHECKING:
+    from dbtool.pool import PooledDatabase
 
-def build_database(target: Target, settings: SessionSettings, *, events: PoolEvents | None = None) -> Any:
+
+def build_database(target: Target, settings: SessionSettings, *, events: PoolEvents | None = None) -> PooledDatabase:
     """Return a peewee database with a pool for `target`; nothing is connected yet."""
     return load_engine(target.engine).build_database(target, settings, events)
 
@@ -34,7 +37,7 @@ def open_pool(
     config: str | None = None,
     write: bool = False,
     events: PoolEvents | None = None,
-) -> Iterator[Any]:
+) -> Iterator[PooledDatabase]:
     """Give a peewee database with the profile's pool, and shut it down at the end of the block.
 
     `profile` is a name, a URL or an SQLite file's path; without one the active profile counts. A
@@ -52,7 +55,9 @@ def open_pool(
         database.shutdown(0.0)
 
 
-def open_profile(environment: Environment, profile: Profile, *, write: bool, events: PoolEvents | None = None) -> Any:
+def open_profile(
+    environment: Environment, profile: Profile, *, write: bool, events: PoolEvents | None = None
+) -> PooledDatabase:
     """Return a peewee database with a profile's pool, its secrets resolved; nothing is connected yet."""
     settings = SessionSettings(
         read_only=is_read_only(profile, write=write),

@@ -15,6 +15,10 @@ from dbtool.records import Record
 from dbtool.result import Sink
 from dbtool.statements import Statement
 
+TYPE_CHECKING = False  # peewee is imported when a pool opens
+if TYPE_CHECKING:
+    from dbtool.pool import PooledDatabase
+
 ParameterValue: TypeAlias = str | bytes | int | float | Decimal | bool | None
 Parameters: TypeAlias = Mapping[str, ParameterValue]
 
@@ -140,7 +144,7 @@ class Engine(Record):
     """The driver half of an engine, as one record."""
 
     dialect: Dialect
-    build_database: Callable[[Target, SessionSettings, PoolEvents | None], Any]
+    build_database: Callable[[Target, SessionSettings, PoolEvents | None], PooledDatabase]
     """Make (not open) a peewee database with a pool for a target, which tells its events."""
     adopt: Callable[[Any, Target, SessionSettings], DriverConnection]
     """Wrap a raw driver connection that came out of such a pool."""

@@ -19,6 +19,10 @@ from dbtool.switching.origins import SwitchedDatabase, transform
 from dbtool.switching.places import Place, Stay, find_stay
 from dbtool.switching.proxies import CurrentProxy
 
+TYPE_CHECKING = False  # peewee is imported when a pool opens
+if TYPE_CHECKING:
+    from dbtool.pool import PooledDatabase
+
 _Instance = TypeVar("_Instance")
 
 
@@ -44,9 +48,10 @@ class Databases:
         """The name of the profile that is current here; raises ProfileError, GuardError."""
         return self._find_place().name
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> PooledDatabase:
         """Return a profile's peewee database, whatever is current; raises ProfileError, GuardError."""
-        return self._get_place(name).database
+        database: PooledDatabase = self._get_place(name).database
+        return database
 
     def using(self, name: str) -> Stay:
         """Make a block (or decorator) in which a profile is current, for this thread or task alone.
