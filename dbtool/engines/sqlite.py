@@ -23,6 +23,7 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.sqlite_connecting import build_database, translate_connect_error
+from dbtool.engines.sqlite_guard import ATTACH_HINT
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,
@@ -154,6 +155,8 @@ class SqliteConnection:
         if undecodable := _UNDECODABLE.search(text):
             text += f" - cast({undecodable[1]} as blob) gives its bytes"
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
+        if kind == "AUTH" and statement is not None and statement.words[:1] == ("ATTACH",):
+            return GuardError(f"{text} - {ATTACH_HINT}; or see --write")
         if kind in {"READONLY", "AUTH"}:
             return GuardError(f"{text} - the session is read-only: see --write")
         if kind in {"INTERRUPT", "BUSY", "LOCKED"} and self._is_overdue():

@@ -63,4 +63,4 @@ def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -
     """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
     run_on_connect(target.on_connect, raw.execute, sqlite3.Error, lambda error, mask: type(error)(mask(str(error))))
     if settings.read_only:
-        refuse_ways_out(raw)
+        refuse_ways_out(raw, target)

@@ -2,33 +2,86 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from pathlib import Path
 
+from dbtool.engines.engine import guard_not_held
+from dbtool.profiles.model import Target
+
+ATTACH_HINT = "a read-only session attaches a file as 'file:PATH?mode=ro'"
 _NO_FILES = frozenset({"", ":memory:"})
+_READ_ONLY_FILE = re.compile(r"file:(?:[^%?#]|%(?!00)[0-9a-fA-F]{2})+\?mode=ro")
+"""A URI that has the mode as its one parameter, so that SQLite reads nothing else out of it."""
+_MAY_BE_SET = frozenset(
+    {
+        "analysis_limit",
+        "automatic_index",
+        "busy_timeout",
+        "cache_size",
+        "cache_spill",
+        "case_sensitive_like",
+        "cell_size_check",
+        "count_changes",
+        "defer_foreign_keys",
+        "empty_result_callbacks",
+        "foreign_key_check",
+        "foreign_key_list",
+        "foreign_keys",
+        "full_column_names",
+        "function_list",
+        "hard_heap_limit",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "integrity_check",
+        "locking_mode",
+        "mmap_size",
+        "quick_check",
+        "read_uncommitted",
+        "recursive_triggers",
+        "reverse_unordered_selects",
+        "short_column_names",
+        "soft_heap_limit",
+        "synchronous",
+        "table_info",
+        "table_list",
+        "table_xinfo",
+        "temp_store",
+        "threads",
+        "trusted_schema",
+    }
+)
+"""The pragmas that take a value, or an argument, and change no file by it."""
+_ACT_UNASKED = frozenset({"incremental_vacuum", "optimize", "wal_checkpoint"})
+"""The pragmas that do something without a value; all others then answer a question."""
 
 
-def refuse_ways_out(raw: sqlite3.Connection) -> None:
-    """Keep a session from lifting `query_only`, and from making files by ATTACH or VACUUM INTO.
+def refuse_ways_out(raw: sqlite3.Connection, target: Target) -> None:
+    """Keep a session from lifting `query_only`, and from writing to files by ATTACH, VACUUM INTO or a pragma.
 
-    A file that exists may be attached: `query_only` holds for it as well.
+    Raises GuardError where the library does not say that it is set. The connection has to take URIs.
     """
+    raw.set_authorizer(None)
     raw.execute("PRAGMA query_only = ON")
+    if raw.execute("PRAGMA query_only").fetchone() != (1,):
+        raise guard_not_held(target)
     raw.set_authorizer(_authorize)
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_place: str | None) -> int:
-    if action == sqlite3.SQLITE_PRAGMA and (first or "").lower() == "query_only" and second is not None:
-        return sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_ATTACH and not _is_harmless(first):
-        return sqlite3.SQLITE_DENY
+    if action == sqlite3.SQLITE_PRAGMA:
+        return _allow(_is_harmless((first or "").lower(), second))
+    if action == sqlite3.SQLITE_ATTACH:
+        # A name that is only computed later may be anything.
+        return _allow(first is not None and (first in _NO_FILES or _READ_ONLY_FILE.fullmatch(first) is not None))
+    if action == sqlite3.SQLITE_FUNCTION:
+        return _allow((second or "").lower() != "load_extension")
     return sqlite3.SQLITE_OK
 
 
-def _is_harmless(name: str | None) -> bool:
-    """Say whether attaching `name` makes no file; a name that is only computed later may be anything."""
-    if name is None:
-        return False
-    if name in _NO_FILES or (name.startswith("file:") and "mode=ro" in name):
-        return True
-    return not name.startswith("file:") and Path(name).exists()
+def _is_harmless(pragma: str, value: str | None) -> bool:
+    return pragma in _MAY_BE_SET or (value is None and pragma not in _ACT_UNASKED)
+
+
+def _allow(harmless: bool) -> int:
+    return sqlite3.SQLITE_OK if harmless else sqlite3.SQLITE_DENY

@@ -18,8 +18,8 @@ from dbtool.run.checking import RunOptions
 from dbtool.run.results import Results, Wanted
 from dbtool.run.session import Session, open_session
 from dbtool.run.sources import Source
-from tests.engines.rendering import Memory, Witness, make_runner, open_on, render, target_of
-from tests.security.lying import replacing
+from tests.engines.rendering import Memory, make_runner, open_on, render, target_of
+from tests.security.attacking import attack, replacing
 from tests.servers.database import DatabaseAddress
 
 GUARDED = SessionSettings(read_only=True)
@@ -221,18 +221,6 @@ def read(session: Session, script: str) -> list[str]:
 def server_version(database: DatabaseAddress) -> int:
     with closing(psycopg2.connect(database.url)) as raw:
         return int(raw.server_version)
-
-
-def attack(session: Session, script: str, *, limit: int | None = None) -> list[DbtoolError]:
-    """Run a script to its end, whatever fails, as --keep-going does; return what failed."""
-    witness = Witness()
-    results = Results(Memory(), FORMATS["ndjson"], FormatOptions(), Wanted(limit=limit))
-    source = Source(name="attack", content=script.encode("latin-1"))
-    try:
-        make_runner(session, results, RunOptions(keep_going=True), witness).run([source])
-    except DbtoolError as error:
-        return [*witness.failures, error]
-    return []
 
 
 def require_untouched(database: DatabaseAddress, script: str) -> None:

@@ -1,4 +1,4 @@
-"""A proxy that takes a guard out of what passes through it, and says nothing."""
+"""How a guard is attacked: with a script that goes on after each failure, and by a proxy that takes it away."""
 
 from __future__ import annotations
 
@@ -7,9 +7,28 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from dbtool.errors import DbtoolError
+from dbtool.formats import FORMATS, FormatOptions
+from dbtool.run.checking import RunOptions
+from dbtool.run.results import Results, Wanted
+from dbtool.run.session import Session
+from dbtool.run.sources import Source
+from tests.engines.rendering import Memory, Witness, make_runner
 from tests.servers.database import DatabaseAddress
 
 _PIECE = 1 << 16
+
+
+def attack(session: Session, script: str, *, limit: int | None = None) -> list[DbtoolError]:
+    """Run a script to its end, whatever fails, as --keep-going does; return what failed."""
+    witness = Witness()
+    results = Results(Memory(), FORMATS["ndjson"], FormatOptions(), Wanted(limit=limit))
+    source = Source(name="attack", content=script.encode("latin-1"))
+    try:
+        make_runner(session, results, RunOptions(keep_going=True), witness).run([source])
+    except DbtoolError as error:
+        return [*witness.failures, error]
+    return []
 
 
 @contextmanager
