@@ -54,7 +54,7 @@ def open_pool(
     from dbtool.databases import open_pool as open_chosen  # brings the profiles
     from dbtool.process import process_environment
 
-    return open_chosen(process_environment(), profile, config=config, write=write, events=events)
+    return open_chosen(process_environment(warns=False), profile, config=config, write=write, events=events)
 
 
 def __getattr__(name: str) -> "Any":

@@ -6,7 +6,7 @@ run inside another process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dbtool.records import Record
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
 
 
+def say_nothing(_text: str) -> None:
+    """Keep a warning from a library's user, in a prompt and behind the Tab key."""
+
+
 class Environment(Record):
     """The surroundings of one command.
 
     `stdin` and `stdout` carry bytes, `stderr` text for people. The `*_is_terminal` flags were asked
     of the real streams once. `config_directory` and `state_directory` are dbtool's own, on this platform.
+    `warn` tells people of what was found on the way, once per command however often it is found.
     """
 
-    _concealed = frozenset({"variables"})
+    _concealed = frozenset({"variables", "warn"})
 
     variables: Mapping[str, str]
     working_directory: Path
@@ -36,3 +41,4 @@ class Environment(Record):
     stdin_is_terminal: bool = False
     stdout_is_terminal: bool = False
     stderr_is_terminal: bool = False
+    warn: Callable[[str], None] = say_nothing

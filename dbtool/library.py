@@ -18,4 +18,4 @@ class Databases(databases.Databases):
     """
 
     def __init__(self, *, config: str | None = None, write: Collection[str] = ()) -> None:
-        super().__init__(process_environment(), config=config, write=write)
+        super().__init__(process_environment(warns=False), config=config, write=write)

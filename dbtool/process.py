@@ -10,20 +10,25 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from dbtool.environment import Environment
-from dbtool.errors import UsageError
+from dbtool.environment import Environment, say_nothing
+from dbtool.errors import UsageError, one_line
 
 TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import BinaryIO, Literal, TextIO
 
 APPLICATION = "dbtool"
 
 
-def process_environment() -> Environment:
-    """Return this process's surroundings; raises UsageError where it has no home or working directory."""
+def process_environment(*, warns: bool = True) -> Environment:
+    """Return this process's surroundings; raises UsageError where it has no home or working directory.
+
+    A library does not warn: its host's stderr is not its own.
+    """
     home = _find_home()
+    stderr = _find_stderr()
     config_directory, state_directory = _find_directories(sys.platform, home)
     return Environment(
         variables=dict(os.environ),
@@ -33,11 +38,30 @@ def process_environment() -> Environment:
         state_directory=state_directory,
         stdin=_binary(sys.stdin, 0, "rb"),
         stdout=_binary(sys.stdout, 1, "wb"),
-        stderr=sys.stderr or Path(os.devnull).open("w", encoding="utf-8"),
+        stderr=stderr,
         stdin_is_terminal=_is_terminal(sys.stdin),
         stdout_is_terminal=_is_terminal(sys.stdout),
         stderr_is_terminal=_is_terminal(sys.stderr),
+        warn=make_warner(stderr) if warns else say_nothing,
     )
+
+
+def make_warner(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes each warning once."""
+    said = set[str]()
+
+    def warn(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            with suppress(OSError, ValueError):  # it is closed: there is nobody left to tell
+                stream.write(f"dbtool: warning: {one_line(text)}\n")
+                stream.flush()
+
+    return warn
+
+
+def _find_stderr() -> TextIO:
+    return sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _find_home() -> Path:

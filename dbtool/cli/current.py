@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbtool.cli.lines import write_text
-from dbtool.environment import Environment
+from dbtool.environment import Environment, say_nothing
 from dbtool.errors import DbtoolError, ProfileError, UsageError
 from dbtool.records import Record
 
@@ -56,15 +56,18 @@ def _print_segment(environment: Environment, shell: str, *, flag: str | None, co
     """Print a piece of a prompt, and nothing where no profile is active: a prompt is no place to say why."""
     from dbtool.cli.segment import find_marks, render_segment
     from dbtool.profiles.active import Surroundings, find_current
-    from dbtool.profiles.look import find_look
+    from dbtool.profiles.look import Look, find_look
 
     marks = find_marks(shell)
-    surroundings = Surroundings(environment=environment, config=config)
+    surroundings = Surroundings(environment=environment.replaced(warn=say_nothing), config=config)
     try:
         name = find_current(surroundings, flag=flag)
-        look = find_look(surroundings.sources, name)
     except ProfileError:
         return _USAGE
+    try:
+        look = find_look(surroundings.sources, name)
+    except ProfileError:  # a project that takes too long to read must not make a profile look harmless
+        look = Look(protected=True)
     write_text(environment, render_segment(name, look, marks))
     return 0
 
@@ -74,7 +77,7 @@ def list_names(environment: Environment) -> int:
     from dbtool.profiles.discover import PROFILE_NAME, list_names
 
     try:
-        names = [name for name in list_names(environment) if PROFILE_NAME.fullmatch(name)]
+        names = [name for name in list_names(environment.replaced(warn=say_nothing)) if PROFILE_NAME.fullmatch(name)]
         write_text(environment, "".join(f"{name}\n" for name in names))
     except DbtoolError:
         return _USAGE

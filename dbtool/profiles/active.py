@@ -127,7 +127,7 @@ class Surroundings:
     @cached_property
     def sources(self) -> Sources:
         """Every file that counts."""
-        return self._sources or read_sources(self.environment, config=self._config, state=self.state)
+        return self._sources or read_sources(self.environment, config=self._config, state=self.state, brief=True)
 
     @cached_property
     def state(self) -> State:
@@ -143,7 +143,7 @@ class Surroundings:
     @property
     def pin(self) -> Pin | None:
         """The nearest pin, found without reading a profile."""
-        return self._sources.pin if self._sources else find_pin(self.environment)
+        return self._sources.pin if self._sources else find_pin(self.environment, config=self._config)
 
 
 def weigh(surroundings: Surroundings, *, flag: str | None) -> Iterator[RuleReport]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.files import Source, compute_digest, is_file, read_source
+from dbtool.profiles.files import Source, compute_digest, is_file, parse_source, read_source, refuse_source
 from dbtool.profiles.paths import anchor, is_inside
+from dbtool.profiles.reading import ProjectReader
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state
 from dbtool.records import Record
@@ -19,6 +20,8 @@ from dbtool.records import Record
 PIN = ".dbtool-profile"
 PROFILE_NAME = re.compile(r"\w[\w-]{0,63}")
 """A bare word: what has a dot, a slash or a colon is a file or a URL on the command line."""
+MOST_BASES = 32
+"""How many profiles one may go back to, each extending the next."""
 _PIN_LIMIT = 4096
 
 
@@ -60,16 +63,18 @@ class Sources(Record):
         return frozenset(name for source in self.files if source.scope is scope for name in source.profiles)
 
 
-def read_sources(environment: Environment, *, config: str | None = None, state: State | None = None) -> Sources:
-    """Find and read every file that counts.
+def read_sources(
+    environment: Environment, *, config: str | None = None, state: State | None = None, brief: bool = False
+) -> Sources:
+    """Find and read every file that counts; `brief` for a prompt, which does not wait for a project of any size.
 
-    Raises ProfileError when a file or directory that was named is not there.
+    Raises ProfileError when a file or directory that was named is not there, and where a prompt would have to wait.
     """
-    pin = find_pin(environment)
+    pin = find_pin(environment, config=config)
     named = _find_named(environment, config)
     if named is not None:
         return Sources(files=_read_named(named), pin=pin, pin_trusted=_is_pin_trusted(environment, pin, state, named))
-    project, files, ignored = _find_project(environment)
+    project, files, ignored = _find_project(environment, brief=brief)
     user = _read_all(_list_user_files(environment.config_directory), Scope.USER)
     if project is None:
         return Sources(files=user, pin=pin, pin_trusted=_is_pin_trusted(environment, pin, state))
@@ -90,7 +95,7 @@ def read_sources(environment: Environment, *, config: str | None = None, state: 
 
 def list_names(environment: Environment, *, config: str | None = None) -> tuple[str, ...]:
     """Return every profile's name, valid or not, as completion needs them: nothing is checked."""
-    files = read_sources(environment, config=config).files
+    files = read_sources(environment, config=config, brief=True).files
     return tuple(dict.fromkeys(name for source in files for name in source.profiles))
 
 
@@ -99,26 +104,34 @@ def list_digests(project: Path, files: Iterable[Source]) -> dict[str, str]:
     return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
 
 
-def find_pin(environment: Environment) -> Pin | None:
-    """Return the `.dbtool-profile` of the nearest directory that has one."""
+def find_pin(environment: Environment, *, config: str | None = None) -> Pin | None:
+    """Return the `.dbtool-profile` of the nearest directory that has one which may be read."""
+    named = _find_named(environment, config)
     for directory in _climb(environment):
         path = directory / PIN
-        if is_file(path):
-            return _read_pin(path)
+        if not is_file(path):
+            continue
+        reader = ProjectReader(environment, anyones=_trusts_everything(environment) or _is_named(directory, named))
+        pin = _read_pin(path, reader)
+        if pin is not None:
+            return pin
+        environment.warn(reader.passed_over[0])
     return None
 
 
-def _read_pin(path: Path) -> Pin:
+def _read_pin(path: Path, reader: ProjectReader) -> Pin | None:
+    """Return what a pin says, None for one that is not read because it is somebody else's."""
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_PIN_LIMIT)
+        content = reader.read(path, _PIN_LIMIT)
     except OSError:
         content = b""
+    if content is None:
+        return None
     lines = content.decode("utf-8-sig", errors="replace").splitlines()
     written = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     number, name = written[0] if len(written) == 1 else (1, "")
     # A link to somebody's key file would have that quoted in an error, and so in a CI job's log.
-    valid = PROFILE_NAME.fullmatch(name) is not None and is_inside(path, path.parent)
+    valid = PROFILE_NAME.fullmatch(name) is not None and len(content) <= _PIN_LIMIT and is_inside(path, path.parent)
     return Pin(path=path, name=name if valid else None, line=number, content=content)
 
 
@@ -126,9 +139,14 @@ def _is_pin_trusted(environment: Environment, pin: Pin | None, state: State | No
     """Say whether a pin may name a profile that is not the project's."""
     if pin is None or _trusts_everything(environment):
         return pin is not None
-    if named is not None and str(pin.path.parent) == os.path.realpath(named if named.is_dir() else named.parent):
+    if _is_named(pin.path.parent, named):
         return True
     return (state or read_state(environment)).pins.get(str(pin.path)) == pin.digest
+
+
+def _is_named(directory: Path, named: Path | None) -> bool:
+    """Say whether a directory was named, itself or by a file in it."""
+    return named is not None and str(directory) == os.path.realpath(named if named.is_dir() else named.parent)
 
 
 def _trusts_everything(environment: Environment) -> bool:
@@ -145,24 +163,49 @@ def _climb(environment: Environment) -> Iterator[Path]:
         yield directory
 
 
-def _find_project(environment: Environment) -> tuple[Path | None, tuple[Source, ...], tuple[Path, ...]]:
+def _find_project(environment: Environment, *, brief: bool) -> tuple[Path | None, tuple[Source, ...], tuple[Path, ...]]:
+    reader = ProjectReader(environment, anyones=_trusts_everything(environment), brief=brief)
+    project: Path | None = None
+    files: tuple[Source, ...] = ()
+    ignored: tuple[Path, ...] = ()
     for directory in _climb(environment):
-        files, ignored = _read_project(directory, Scope.PROJECT)
+        files, ignored = _read_project(directory, lambda path: _read_project_file(path, reader), reader.list_toml)
         if files:
-            return directory, files, ignored
-    return None, (), ()
+            project = directory
+            break
+    if reader.passed_over:
+        environment.warn(reader.passed_over[0])
+    return project, files, ignored if project else ()
 
 
-def _read_project(directory: Path, scope: Scope) -> tuple[tuple[Source, ...], tuple[Path, ...]]:
+def _read_project_file(path: Path, reader: ProjectReader) -> Source | None:
+    try:
+        content = reader.read(path)
+    except OSError as error:
+        return refuse_source(path, Scope.PROJECT, f"cannot be read: {error.strerror}")
+    return None if content is None else parse_source(path, Scope.PROJECT, content)
+
+
+def _list_toml(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.toml"))
+
+
+def _read_project(
+    directory: Path,
+    read: Callable[[Path], Source | None],
+    list_toml: Callable[[Path], list[Path]],
+) -> tuple[tuple[Source, ...], tuple[Path, ...]]:
     """Return the files that make a directory a project, and the TOML beside them that does not."""
-    main = _read_all([directory / "dbtool.toml"], scope)
-    others = _read_all(sorted((directory / "profiles").glob("*.toml")), scope)
+    paths = [directory / "dbtool.toml"], list_toml(directory / "profiles")
+    main, others = (
+        tuple(source for path in kind if is_file(path) and (source := read(path)) is not None) for kind in paths
+    )
     ours = tuple(source for source in others if source.is_meant_for_dbtool)
     return main + ours, tuple(source.path for source in others if not source.is_meant_for_dbtool)
 
 
 def _list_user_files(directory: Path) -> list[Path]:
-    return [directory / "profiles.toml", *sorted((directory / "profiles.d").glob("*.toml"))]
+    return [directory / "profiles.toml", *_list_toml(directory / "profiles.d")]
 
 
 def _read_all(paths: Iterable[Path], scope: Scope) -> tuple[Source, ...]:
@@ -186,10 +229,11 @@ def _read_named(named: Path) -> tuple[Source, ...]:
     """Read a named file, or a named directory laid out as a project, as the user's or with files of its own."""
     if not named.is_dir():
         return (read_source(named, Scope.EXPLICIT),)
-    files = _read_project(named, Scope.EXPLICIT)[0] or _read_all(_list_user_files(named), Scope.EXPLICIT)
+    files, _ = _read_project(named, lambda path: read_source(path, Scope.EXPLICIT), _list_toml)
+    files = files or _read_all(_list_user_files(named), Scope.EXPLICIT)
     if files:
         return files
-    flat = _read_all(sorted(named.glob("*.toml")), Scope.EXPLICIT)
+    flat = _read_all(_list_toml(named), Scope.EXPLICIT)
     found = tuple(source for source in flat if source.is_meant_for_dbtool)
     if not found:
         raise ProfileError(f"{named} holds no profiles: no dbtool.toml, and no TOML file with a `profiles` table")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from pathlib import Path
 # `dbtool current` pays in every prompt; and its messages carry no line of their own before 3.14.
 import tomli
 
+from dbtool.profiles.reading import OWN_LIMIT, may_hold_profiles, read_head
 from dbtool.profiles.scope import Scope
 from dbtool.records import Record
 
 TYPE_CHECKING = False  # `dbtool current` reads profiles too
 if TYPE_CHECKING:
     from typing import Any
-
-_PROFILES_HEADER = re.compile(rb"""^[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
 
 
 class Source(Record):
@@ -48,7 +46,7 @@ class Source(Record):
     def is_meant_for_dbtool(self) -> bool:
         """Say whether the file has a top-level `profiles` table, or would have if it parsed."""
         if self.table is None:
-            return not self.content or _PROFILES_HEADER.search(self.content) is not None
+            return not self.content or may_hold_profiles(self.content)
         return isinstance(self.table.get("profiles"), dict)
 
 
@@ -68,13 +66,19 @@ def is_file(path: Path) -> bool:
 
 
 def read_source(path: Path, scope: Scope) -> Source:
-    """Read and parse one file; what is wrong with it is kept, not raised."""
+    """Read and parse one file of the user's own; what is wrong with it is kept, not raised."""
     try:
-        content = path.read_bytes()
+        content = read_head(path, OWN_LIMIT)
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-        return Source(path=path, scope=scope, content=b"", table=None, error=reason)
+        return refuse_source(path, scope, f"cannot be read: {error.strerror}")
+    if len(content) > OWN_LIMIT:
+        return refuse_source(path, scope, f"cannot be read: it is larger than {OWN_LIMIT >> 20} MB")
     return parse_source(path, scope, content)
+
+
+def refuse_source(path: Path, scope: Scope, reason: str) -> Source:
+    """Return what stands for a file that was not read."""
+    return Source(path=path, scope=scope, content=b"", table=None, error=reason)
 
 
 def parse_source(path: Path, scope: Scope, content: bytes) -> Source:
@@ -89,4 +93,6 @@ def parse_source(path: Path, scope: Scope, content: bytes) -> Source:
         return Source(path=path, scope=scope, content=content, table=None, error=reason, line=error.lineno)
     except RecursionError:
         return Source(path=path, scope=scope, content=content, table=None, error="nests too deeply")
+    except ValueError:  # Python's, of a number of thousands of digits
+        return Source(path=path, scope=scope, content=content, table=None, error="holds a number that is too long")
     return Source(path=path, scope=scope, content=content, table=table)

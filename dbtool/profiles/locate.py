@@ -80,6 +80,8 @@ def unquote(written: str) -> str:
     """Return the name that one part of a key spells."""
     if written[0] == "'":
         return written[1:-1]
+    if written[0] == '"' and "\\" not in written and not written.startswith('"""'):
+        return written[1:-1]
     if written[0] == '"':
         import tomli  # quoted keys are rare
 

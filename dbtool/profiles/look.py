@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtool.profiles.discover import Sources
+from dbtool.profiles.discover import MOST_BASES, Sources
 from dbtool.records import Record
 
 _COLOR, _PROTECTED, _EXTENDS = "color", "protected", "extends"
@@ -20,6 +20,8 @@ def find_look(sources: Sources, name: str) -> Look:
     found: dict[str, object] = {}
     files, seen = list(sources.files), set[str]()
     while name not in seen:
+        if len(seen) > MOST_BASES:
+            return Look(protected=True)  # the profile is refused when it is used
         seen.add(name)
         # A profile may extend one of its own scope or of a weaker one; the strongest stand first.
         start = next((number for number, file in enumerate(files) if name in file.profiles), None)

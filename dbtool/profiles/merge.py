@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dbtool.dialects import DIALECTS
+from dbtool.profiles.discover import MOST_BASES
 from dbtool.profiles.model import Origin, PoolSettings, Profile
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem, suggest
@@ -16,6 +17,9 @@ from dbtool.records import Record
 
 _STRENGTH = (Scope.EXPLICIT, Scope.PROJECT, Scope.USER)
 _ENGINE_KEYS = frozenset().union(*(dialect.keys for dialect in DIALECTS.values()))
+_FEW = 200
+"""Of so many profiles the nearest name is looked for."""
+_TOO_DEEP = f"goes back to more than {MOST_BASES} profiles"
 _EXCLUSIVE = {"host": "socket", "socket": "host"}
 
 
@@ -27,6 +31,10 @@ class Merged(Record):
     problems: tuple[Problem, ...] = ()
     missing: str | None = None
     """What a profile that only serves as a base leaves out; an error once somebody opens it."""
+    depth: int = 0
+    """How many profiles it goes back to."""
+    cause: Problem | None = None
+    """What is wrong with the profile that this one, in the end, goes back to."""
 
     def build(self) -> Profile:
         """Return the profile of settings that have no problems."""
@@ -88,45 +96,64 @@ class _Merger:
             problems.append(double)
         extends = draft.settings.get("extends")
         inherited: Mapping[str, Setting] = {}
+        base: Merged | str | None = None
         if extends is not None:
-            inherited, fault = self._inherit(draft, extends)
+            base = self._inherit(draft, extends)
+            fault = base if isinstance(base, str) else _object_to_base(base)
             if fault:
                 problems.append(_report(draft, extends, fault, key="extends"))
+            elif isinstance(base, Merged):
+                inherited = base.settings
         settings = _override(inherited, draft)
         if not problems:
             problems.extend(_check_together(draft, settings, inherited))
         # What is wrong with these keys may be all that is wrong with what seems to be missing.
         unclear = {problem.key for problem in problems} & {"engine", "url", "path", "extends", None}
         missing = None if unclear else _find_missing(settings)
-        return Merged(draft=draft, settings=settings, problems=tuple(problems), missing=missing)
+        own = problems[0] if problems else None
+        return Merged(
+            draft=draft,
+            settings=settings,
+            problems=tuple(problems),
+            missing=missing,
+            depth=base.depth + 1 if isinstance(base, Merged) else 0,
+            cause=(base.cause if isinstance(base, Merged) else None) or own,
+        )
 
-    def _inherit(self, draft: Draft, extends: Setting) -> tuple[Mapping[str, Setting], str | None]:
-        """Return the settings of the profile that is extended, or none and why not."""
+    def _inherit(self, draft: Draft, extends: Setting) -> Merged | str:
+        """Return the profile that is extended, or why there is none."""
         base = self._find_base(draft, extends.value)
         if isinstance(base, str):
-            return {}, base
+            return base
         identity = (base.source.scope, base.name)
         if identity in self.under_way:
             circle = [name for _, name in self.under_way[self.under_way.index(identity) :]]
-            return {}, f"goes in a circle: {' -> '.join([*circle, base.name])}"
-        merged = self.merge(base)
-        if merged.problems:
-            return {}, f"{base.name!r} is not valid: {merged.problems[0]}"
-        return merged.settings, None
+            return f"goes in a circle: {' -> '.join([*circle, base.name])}"
+        if len(self.under_way) > 3 * MOST_BASES:  # deeper than any that is right, and not deeper than Python goes
+            return _TOO_DEEP
+        return self.merge(base)
 
     def _find_base(self, draft: Draft, name: str) -> Draft | str:
         """Return the nearest profile of a name that may be extended: a user's never extends a project's."""
-        visible = _STRENGTH[_STRENGTH.index(draft.source.scope) :]
-        known = {base: found for scope in reversed(visible) for base, found in self.scopes.get(scope, {}).items()}
-        base = known.get(name)
+        visible = [self.scopes.get(scope, {}) for scope in _STRENGTH[_STRENGTH.index(draft.source.scope) :]]
+        base = next((drafts[name] for drafts in visible if name in drafts), None)
         if base is None:
-            return f"no profile is named {name!r}{suggest(name, known.keys() - {draft.name})}"
+            few = sum(map(len, visible)) < _FEW
+            known = {other for drafts in visible for other in drafts} - {draft.name} if few else set()
+            return f"no profile is named {name!r}{suggest(name, known)}"
         if not draft.trusted and base.source.scope is not draft.source.scope:
             return (
                 f"needs trust: it extends {name!r}, which is not a profile of this project: look at the project's "
                 "files, then run `dbtool profile trust` there"
             )
         return base
+
+
+def _object_to_base(base: Merged) -> str | None:
+    """Return why a profile may not be extended; the fault that it comes from is named once, however long the way."""
+    if base.problems:
+        return f"{base.draft.name!r} is not valid: {base.cause}"
+    return _TOO_DEEP if base.depth >= MOST_BASES else None
 
 
 def _override(inherited: Mapping[str, Setting], draft: Draft) -> dict[str, Setting]:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from dbtool.records import Record
 
+_LONGEST_WORD = 100
+_MOST_WORDS = 1000
+
 
 class Problem(Record):
     """One fault; the line counts from 1, 0 where the file as a whole is at fault."""
@@ -29,6 +32,8 @@ def suggest(written: str, known: Iterable[str]) -> str:
     import difflib  # only a mistake needs it
 
     words = sorted(known)
+    if len(written) > _LONGEST_WORD or len(words) > _MOST_WORDS:
+        return ""  # a file that was made to be slow
     near = difflib.get_close_matches(written, words, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]}?"

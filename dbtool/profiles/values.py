@@ -40,14 +40,14 @@ def convert(key: Key, value: Any) -> Any:
 
 def walk_strings(value: Any) -> Iterator[str]:
     """Yield every string in a value, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from walk_strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from walk_strings(inner)
+    # Not recursive: each string would pass through every level above it.
+    left = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, (dict, list)):
+            left.extend(inner.values() if isinstance(inner, dict) else inner)
 
 
 def _name_type(value: Any) -> str:

@@ -181,10 +181,10 @@ def test_valid_files_are_readable(world: World) -> None:
 def test_a_file_that_cannot_be_read_is_a_broken_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.write_user(A)
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, limit: int) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("dbtool.profiles.files.read_head", refuse)
     with pytest.raises(ProfileError, match=r"profiles\.toml: cannot be read: Permission denied"):
         world.load().require_readable()
 

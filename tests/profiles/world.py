@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
-from dbtool.environment import Environment
+from dbtool.environment import Environment, say_nothing
 from dbtool.profiles import Catalog, Choice, State, choose, load_catalog, read_state, resolve, trust_project
 from dbtool.profiles.model import Profile, Target
 
@@ -18,6 +19,8 @@ class World:
 
     root: Path
     variables: dict[str, str] = field(default_factory=lambda: {"USER": "ann"})
+
+    warn: Callable[[str], None] = say_nothing
 
     def __post_init__(self) -> None:
         self.home = self.root / "home"
@@ -38,6 +41,7 @@ class World:
             stdin=io.BytesIO(),
             stdout=io.BytesIO(),
             stderr=io.StringIO(),
+            warn=self.warn,
         )
 
     def write(self, path: Path, text: str) -> Path:
