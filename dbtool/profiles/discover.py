@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def read_sources(
     state = state or read_state(environment)
     pin_trusted = _is_pin_trusted(environment, pin, state)
     recorded = state.projects.get(str(project))
-    same = recorded == list_digests(project, files) and (pin is None or pin_trusted)
+    same = _is_recorded(environment, project, files, recorded) and (pin is None or pin_trusted)
     return Sources(
         files=files + user,
         ignored=ignored,
@@ -91,6 +91,17 @@ def read_sources(
         project_changed=recorded is not None and not same,
         pin_trusted=pin_trusted,
     )
+
+
+def _is_recorded(
+    environment: Environment, project: Path, files: Iterable[Source], recorded: Mapping[str, str] | None
+) -> bool:
+    """Say whether a project's files, and what they refer to, are what was trusted."""
+    if recorded is None or not list_digests(project, files).items() <= recorded.items():
+        return False
+    from dbtool.profiles.trust import compute_record  # only a trusted project has the files hashed that it refers to
+
+    return recorded == compute_record(environment, project, files)
 
 
 def list_names(environment: Environment, *, config: str | None = None) -> tuple[str, ...]:

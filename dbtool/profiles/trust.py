@@ -2,36 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import Catalog
-from dbtool.profiles.discover import list_digests
+from dbtool.profiles.discover import Pin, Sources, list_digests
+from dbtool.profiles.files import Source
+from dbtool.profiles.referred import NOT_COVERED, list_referred
 from dbtool.profiles.scope import Scope
-from dbtool.profiles.state import State, update_state
+from dbtool.profiles.state import State, read_state, update_state
+from dbtool.records import Record
 
 
-def trust_project(environment: Environment, catalog: Catalog) -> tuple[Path, ...]:
-    """Record the content of the project's files and of the nearest pin, as they were read; return them.
+class TrustPlan(Record):
+    """What is about to be trusted: the content that was read, and what was trusted before."""
 
-    Raises ProfileError where there is nothing to trust, or the state cannot be written.
-    """
-    sources = catalog.sources
+    project: Path | None
+    files: tuple[Source, ...]
+    pin: Pin | None
+    digests: Mapping[str, str]
+    before: Mapping[str, str] | None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that hold profiles or name one."""
+        return tuple(source.path for source in self.files) + ((self.pin.path,) if self.pin else ())
+
+    @property
+    def covered(self) -> tuple[str, ...]:
+        """The files that the profiles refer to, a change to which asks again."""
+        own = list_digests(self.project, self.files) if self.project else {}
+        return tuple(
+            name for name, digest in self.digests.items() if name not in own and not digest.startswith(NOT_COVERED)
+        )
+
+    @property
+    def uncovered(self) -> tuple[tuple[str, str], ...]:
+        """What the profiles refer to and may change unseen, each with the reason."""
+        return tuple(
+            (name, digest.removeprefix(NOT_COVERED))
+            for name, digest in self.digests.items()
+            if digest.startswith(NOT_COVERED)
+        )
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """What has become of each file since it was trusted; nothing the first time."""
+        before, now = self.before, self.digests
+        if before is None:
+            return ()
+        words = {(True, True): "changed", (False, True): "added", (True, False): "removed"}
+        return tuple(
+            (words[name in before, name in now], name)
+            for name in sorted({**before, **now})
+            if before.get(name) != now.get(name)
+        )
+
+
+def compute_record(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
+    """Return what a record of trust holds for a project's files and for what they refer to."""
+    files = tuple(files)
+    own = tuple(source for source in files if source.scope is Scope.PROJECT)
+    return {**list_referred(environment, project, own), **list_digests(project, own)}
+
+
+def plan_trust(environment: Environment, sources: Sources) -> TrustPlan:
+    """Return what there is to trust here. Raises ProfileError where that is nothing."""
     files = tuple(source for source in sources.files if source.scope is Scope.PROJECT)
     pin, project = sources.pin, sources.project
     if project is None and pin is None:
         raise ProfileError(
             f"there is nothing to trust: {environment.working_directory} is in no project and under no .dbtool-profile"
         )
+    return TrustPlan(
+        project=project,
+        files=files,
+        pin=pin,
+        digests=compute_record(environment, project, files) if project else {},
+        before=read_state(environment).projects.get(str(project)),
+    )
+
+
+def record_trust(environment: Environment, plan: TrustPlan) -> None:
+    """Record what was shown, as it was read then. Raises ProfileError where the state cannot be written."""
 
     def record(state: State) -> State:
         projects, pins = dict(state.projects), dict(state.pins)
-        if project is not None:
-            projects[str(project)] = list_digests(project, files)
-        if pin is not None:
-            pins[str(pin.path)] = pin.digest
+        if plan.project is not None:
+            projects[str(plan.project)] = plan.digests
+        if plan.pin is not None:
+            pins[str(plan.pin.path)] = plan.pin.digest
         return state.replaced(projects=projects, pins=pins)
 
     update_state(environment, record)
-    return tuple(source.path for source in files) + ((pin.path,) if pin else ())
+
+
+def trust_project(environment: Environment, catalog: Catalog) -> tuple[Path, ...]:
+    """Trust the project's files, what they refer to and the nearest pin, as they were read; return the files.
+
+    Raises ProfileError where there is nothing to trust, or the state cannot be written.
+    """
+    plan = plan_trust(environment, catalog.sources)
+    record_trust(environment, plan)
+    return plan.paths

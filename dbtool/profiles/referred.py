@@ -1,0 +1,96 @@
+"""The files inside a project that its profiles refer to: trust covers their content too."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dbtool.environment import Environment
+from dbtool.profiles.files import Source, compute_digest
+from dbtool.profiles.paths import anchor, is_inside
+from dbtool.profiles.reading import read_head
+from dbtool.profiles.references import has_reference
+from dbtool.profiles.service import list_service_files
+from dbtool.profiles.urls import parse_url
+
+_PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "option_file")
+"""Not `path` and `socket`: what a database holds changes all the time."""
+_MOST_FILES = 500
+_MOST_BYTES = 1 << 24
+_WORD_ENDS = re.compile(r"[\s=:;,|&<>()'\"`]+")
+NOT_COVERED = "not covered: "
+"""Begins what stands in a record in a digest's place; it is compared like one."""
+
+
+def list_referred(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
+    """Return each file that the profiles refer to, relative to the project where it is inside, and its digest."""
+    paths = dict.fromkeys(path for source in files for path in _find_paths(environment, project, source))
+    found: dict[str, str] = {}
+    left = _MOST_BYTES
+    for number, path in enumerate(paths):
+        if number >= _MOST_FILES:
+            found["..."] = f"{NOT_COVERED}the profiles refer to more than {_MOST_FILES} files"
+            break
+        name = os.path.relpath(path, project) if is_inside(path, project) else os.path.normpath(path)
+        found[name], size = _compute(path, project, left)
+        left -= size
+    return found
+
+
+def _compute(path: Path, project: Path, limit: int) -> tuple[str, int]:
+    """Return what a record holds for a file, and how many bytes were read for it."""
+    if not is_inside(path, project):
+        return f"{NOT_COVERED}it is outside the project", 0
+    try:
+        content = read_head(path, limit)
+    except (OSError, ValueError) as error:
+        return f"{NOT_COVERED}{getattr(error, 'strerror', None) or 'it cannot be read'}", 0
+    if len(content) > limit:
+        return f"{NOT_COVERED}it is too large", 0
+    real = os.path.realpath(path)
+    # A link in a file's place is a change, whatever it leads to.
+    way = f" -> {real}" if real != os.path.normpath(path) else ""
+    return compute_digest(content) + way, len(content)
+
+
+def _find_paths(environment: Environment, project: Path, source: Source) -> Iterator[Path]:
+    directory = source.path.parent
+    for table in source.profiles.values():
+        if not isinstance(table, dict):
+            continue
+        said = {**_read_url(table.get("url")), **table}
+        secret = table.get("password")
+        places = [said.get(key) for key in _PATH_KEYS]
+        commands = [table.get("restart")]
+        if isinstance(secret, dict):
+            places.append(secret.get("file"))
+            commands.append(secret.get("command"))
+        for place in places:
+            if isinstance(place, str) and not has_reference(place) and "\0" not in place:
+                yield anchor(place, directory=directory, home=environment.home)
+        for command in commands:
+            yield from _find_scripts(environment, project, directory, command)
+        if "service" in said:
+            yield from (path for path in list_service_files(environment) if is_inside(path, project))
+
+
+def _read_url(url: Any) -> Mapping[str, Any]:
+    try:
+        return parse_url(url, references=True) if isinstance(url, str) and not url.startswith("${") else {}
+    except ValueError:
+        return {}
+
+
+def _find_scripts(environment: Environment, project: Path, directory: Path, command: Any) -> Iterator[Path]:
+    """Yield what a command's arguments, or words in them as in `sh -c`, name in the project."""
+    arguments = [argument for argument in command if isinstance(argument, str)] if isinstance(command, list) else []
+    for word in [part for argument in arguments for part in (argument, *_WORD_ENDS.split(argument))]:
+        if not word or "\0" in word:
+            continue
+        for start in dict.fromkeys((directory, project)):
+            path = anchor(word, directory=start, home=environment.home)
+            if is_inside(path, project) and os.path.lexists(path) and not path.is_dir():
+                yield path
