@@ -8,41 +8,6 @@ from typing import Any
 
 from dbtool.profiles.problems import suggest
 
-LIBPQ_KEYS: Mapping[str, str] = MappingProxyType(
-    {
-        "host": "host",
-        "hostaddr": "host",
-        "port": "port",
-        "dbname": "database",
-        "user": "user",
-        "password": "password",
-        "sslmode": "tls",
-        "sslrootcert": "tls_ca",
-        "sslcert": "tls_cert",
-        "sslkey": "tls_key",
-        "connect_timeout": "connect_timeout",
-        "target_session_attrs": "target_session_attrs",
-    }
-)
-"""libpq's connection parameters that a profile has a key for."""
-
-MYSQL_KEYS: Mapping[str, str] = MappingProxyType(
-    {
-        "host": "host",
-        "port": "port",
-        "database": "database",
-        "user": "user",
-        "password": "password",
-        "socket": "socket",
-        "ssl-mode": "tls",
-        "ssl-ca": "tls_ca",
-        "ssl-cert": "tls_cert",
-        "ssl-key": "tls_key",
-        "connect-timeout": "connect_timeout",
-    }
-)
-"""The options of MySQL's client programs that a profile has a key for."""
-
 _FULL_CHECK = "verify-full"
 _TLS_LEVELS = MappingProxyType(
     {
@@ -78,7 +43,7 @@ def translate_tls(name: str, value: str) -> str:
     return _TLS_LEVELS.get(value.lower(), value)
 
 
-def trust_system(values: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_system_authorities(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings without `sslrootcert=system`, libpq's word for the machine's own authorities and a full check.
 
     Raises ValueError, as libpq does, where less than that is asked for.

@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbtool.dialects import DIALECTS
+from dbtool.dialects.mysql import MYSQL
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import MYSQL_KEYS, translate
+from dbtool.profiles.foreign import translate
 
-_GROUPS = {
-    "mysql": ("client",),
-    "mariadb": ("client", "client-server", "client-mariadb"),
-}
 _FLAGS = {
     "ssl": "require",
     "ssl-verify-server-cert": "verify-full",
@@ -31,7 +29,7 @@ def read_option_file(path: Path, engine: str) -> dict[str, str]:
     """
     values: dict[str, str] = {}
     for number, group, name, value in read_options(path):
-        if group not in _GROUPS[engine]:
+        if group not in DIALECTS[engine].option_groups:
             continue
         try:
             said = translate_option(name, value)
@@ -93,5 +91,5 @@ def translate_option(name: str, value: str | None) -> dict[str, str]:
         if name == "password":
             return {}
         raise ValueError(f"{name!r} has no value")
-    key, converted = translate(name, value, MYSQL_KEYS)
+    key, converted = translate(name, value, MYSQL.settings)
     return {key: converted}

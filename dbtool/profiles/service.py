@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import LIBPQ_KEYS, translate, trust_system
+from dbtool.profiles.foreign import resolve_system_authorities, translate
 from dbtool.profiles.problems import suggest
 
-_KEYS = {**LIBPQ_KEYS, "passfile": "passfile"}
+_KEYS = {**POSTGRESQL.settings, "passfile": "passfile"}
 
 
 def read_service(name: str, environment: Environment) -> dict[str, str]:
@@ -74,6 +75,6 @@ def _translate_entry(path: Path, lines: list[tuple[int, str]]) -> dict[str, str]
             raise ProfileError(f"{path}:{number}: {error}") from None
         values[key] = converted
     try:
-        return trust_system(values)
+        return resolve_system_authorities(values)
     except ValueError as error:
         raise ProfileError(f"{path}: {error}") from None

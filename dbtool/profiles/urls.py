@@ -13,24 +13,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dbtool.dialects import DIALECTS, Dialect
-from dbtool.profiles.foreign import LIBPQ_KEYS, MYSQL_KEYS, translate, trust_system
+from dbtool.profiles.foreign import resolve_system_authorities, translate
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference
 
-_OWN_KEYS = ("tls", "tls_ca", "tls_cert", "tls_key", "connect_timeout", "statement_timeout")
-_PARAMETERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "postgres": {**{key: key for key in _OWN_KEYS}, **LIBPQ_KEYS, "service": "service", "socket": "socket"},
-        "mysql": {
-            **{key: key for key in _OWN_KEYS},
-            **MYSQL_KEYS,
-            **{name.replace("-", "_"): key for name, key in MYSQL_KEYS.items()},
-            "unix_socket": "socket",
-        },
-        "sqlite": {"mode": "mode", "busy_timeout": "busy_timeout"},
-    }
-)
 _FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
 )
@@ -58,11 +45,11 @@ def parse_url(text: str, *, references: bool) -> dict[str, Any]:
         raise ValueError("the URL has an @ after its ?: in a user or password write %3F, in a parameter %40")
     parse = _parse_file if "path" in dialect.keys else _parse_server
     values = parse(before)
-    for key, value in _parse_query(query, _PARAMETERS[dialect.family]):
+    for key, value in _parse_query(query, dialect.url_parameters):
         if key in values:
             raise ValueError(f"the URL says the {key} twice")
         values[key] = value
-    values = trust_system(_choose_mode(values))
+    values = resolve_system_authorities(_choose_mode(values))
     values = {key: _restore(value, held) for key, value in values.items()}
     return {"engine": dialect.name, **values, **_read_port(values)}
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import LIBPQ_KEYS, translate
+from dbtool.profiles.foreign import translate
 from dbtool.profiles.importing import SOURCES, Found, read_found
 from dbtool.profiles.rewriting import add_profile
 from tests.profiles.world import World
@@ -277,4 +278,4 @@ def test_what_is_imported_is_a_valid_profile(world: World, name: str) -> None:
 
 
 def test_an_address_without_a_name_is_the_host_of_an_imported_service() -> None:
-    assert translate("hostaddr", "10.1.2.3", LIBPQ_KEYS) == ("host", "10.1.2.3")
+    assert translate("hostaddr", "10.1.2.3", POSTGRESQL.settings) == ("host", "10.1.2.3")

@@ -8,23 +8,26 @@ from typing import Any
 
 import tomli
 
+from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.active import is_url
-from dbtool.profiles.foreign import LIBPQ_KEYS, MYSQL_KEYS
 from dbtool.profiles.importing.found import Found, Gathering, LeftOut, make_name, read_text
 from dbtool.profiles.importing.url import read_url
 
-_MYSQL_KEYS = {
-    **MYSQL_KEYS,
-    **{name.replace("-", "_"): key for name, key in MYSQL_KEYS.items()},
-    "unix_socket": "socket",
-    "connection_timeout": "connect_timeout",
-}
+_OTHER_NAMES = {"mysql": {"unix_socket": "socket", "connection_timeout": "connect_timeout"}}
+"""Settings of an adapter that the engine's own client calls otherwise."""
 _ADAPTERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "postgres": ("postgresql", LIBPQ_KEYS),
-    "mysql": ("mysql", _MYSQL_KEYS),
-    "sqlite": ("sqlite", {}),
+    adapter: (
+        dialect.name,
+        {
+            **dialect.settings,
+            **{name.replace("-", "_"): key for name, key in dialect.settings.items()},
+            **_OTHER_NAMES.get(adapter, {}),
+        },
+    )
+    for dialect in DIALECTS.values()
+    for adapter in dialect.known_as.get("harlequin", ())
 }
 """harlequin's adapters, the engine of each, and the names of its settings."""
 _DEFAULT_ADAPTER = "duckdb"

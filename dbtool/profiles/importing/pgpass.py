@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
 from dbtool.profiles.importing.found import Found, Gathering, make_name, read_text
 
@@ -38,6 +39,6 @@ def _read_line(place: str, line: str, environment: Environment, stays: str | Non
         return Found(name=make_name(said.get("database"), said.get("user")), place=place, problem="names no host")
     name = make_name(said["host"].lstrip("/"), said.get("database"), said.get("user"))
     gathering = Gathering(name=name, place=place, environment=environment)
-    gathering.values["engine"] = "postgresql"
+    gathering.values["engine"] = POSTGRESQL.name
     gathering.translate(said.items(), {key: key for key in _KEYS})
     return gathering.finish(password_stays=stays)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
-from dbtool.profiles.foreign import LIBPQ_KEYS
 from dbtool.profiles.importing.found import Found, Gathering, make_name
 from dbtool.profiles.service import list_service_files, read_entries
 
@@ -21,7 +21,7 @@ def read(path: Path, environment: Environment) -> Iterator[Found]:
     for entry, lines in read_entries(path).items():
         place = f"{path}:{lines[0][0] - 1}" if lines else str(path)
         gathering = Gathering(name=make_name(entry), place=place, environment=environment)
-        gathering.values["engine"] = "postgresql"
+        gathering.values["engine"] = POSTGRESQL.name
         pairs = [line.partition("=") for _, line in lines]
-        gathering.translate(((name.strip(), value.strip()) for name, _, value in pairs), LIBPQ_KEYS)
+        gathering.translate(((name.strip(), value.strip()) for name, _, value in pairs), POSTGRESQL.settings)
         yield gathering.finish()

@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.importing.found import Found, make_name, read_text
 from dbtool.profiles.importing.url import read_url
 
-_SCHEMES = {
-    **dict.fromkeys(("postgres", "postgresql", "pg", "pgsql", "pgx", "px"), "postgresql"),
-    **dict.fromkeys(("mysql", "my", "mymysql", "zm", "percona", "aurora"), "mysql"),
-    **dict.fromkeys(("mariadb", "maria"), "mariadb"),
-    **dict.fromkeys(("sqlite", "sqlite3", "sq", "file", "moderncsqlite", "modernsqlite", "mq"), "sqlite"),
-}
+_SCHEMES = {name: dialect.name for dialect in DIALECTS.values() for name in dialect.known_as.get("usql", ())}
 """usql's names for what dbtool speaks to."""
 _FIELDS = {
     "scheme": ("protocol", "proto", "driver", "scheme"),

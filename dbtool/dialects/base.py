@@ -1,0 +1,122 @@
+"""What a dialect is, and the words that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from dbtool.records import Record
+
+
+class Lexical(Record):
+    """How SQL text is cut into tokens; the splitter and the parameter scanner share it."""
+
+    backslash_escapes: bool = False
+    """A backslash escapes the next byte in every quoted string."""
+    escape_strings: bool = False
+    """Only `E'...'` strings know backslash escapes."""
+    dollar_quotes: bool = False
+    nested_comments: bool = False
+    hash_comments: bool = False
+    dash_comment_needs_blank: bool = False
+    """`--` opens a comment only before white space or a control character."""
+    return_ends_comment: bool = False
+    """A `--` comment ends at a carriage return as well, and what follows on the screen's line is code."""
+    executable_comments: tuple[bytes, ...] = ()
+    """What opens a comment that holds SQL."""
+    backtick_names: bool = False
+    bracket_names: bool = False
+    delimiter_command: bool = False
+    """`DELIMITER x` changes the terminator."""
+    backslash_commands: bool = False
+    """A backslash outside quotes starts a command of the native client."""
+    dot_commands: bool = False
+    """A line that starts with a dot is a command of the native client."""
+    copy_data: bool = False
+    """`COPY ... FROM STDIN` is followed by data up to a line that holds `\\.`."""
+    trigger_bodies: bool = False
+    """`CREATE TRIGGER ... BEGIN ...; END;` is one statement."""
+    atomic_bodies: bool = False
+    """`CREATE FUNCTION ... BEGIN ATOMIC ...; END;` is one statement, and so is `CREATE RULE ... DO (...; ...)`."""
+    client: str
+    """The native client, whose commands are the ones below."""
+    ignored_commands: frozenset[str] = frozenset()
+    """Client commands that a dump tool writes and that need no action."""
+    refused_commands: Mapping[str, str] = MappingProxyType({})
+    """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
+
+    def __hash__(self) -> int:
+        # The mapping has no hash, and each client has rules of its own.
+        return hash(self.client)
+
+
+class Dialect(Record):
+    """One engine, as far as it is known without its driver."""
+
+    name: str
+    title: str
+    family: str
+    """The name of the module in `engines/` that drives it."""
+    driver: str
+    """The Python module of its driver."""
+    unneeded: frozenset[str] = frozenset()
+    """What the driver imports for cases that are rare, or brings in by itself when it meets them."""
+    lexical: Lexical
+    url_schemes: tuple[str, ...]
+    default_port: int | None = None
+    keys: frozenset[str]
+    """The profile keys that only some engines know, and this one does."""
+    settings: Mapping[str, str] = MappingProxyType({})
+    """What the native client, and configurations for it, call the settings that a profile has a key for."""
+    url_parameters: Mapping[str, str]
+    """The parameters of its URLs, and the profile key of each."""
+    option_groups: tuple[str, ...] = ()
+    """The groups of an option file that the native client reads."""
+    known_as: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """What other programs call it in their configurations, by the program."""
+    transaction_control: tuple[tuple[str, ...], ...]
+    """Leading words of the statements that begin or end a transaction."""
+    commits_by_itself: tuple[tuple[str, ...], ...] = ()
+    """Leading words of the statements that end the running transaction unasked."""
+    spares: tuple[tuple[str, ...], ...] = ()
+    """Exceptions to the two tables above, longer than the entries that they take out."""
+
+    def __hash__(self) -> int:
+        # Mappings have no hash, and each dialect has a name of its own.
+        return hash(self.name)
+
+    def controls_transaction(self, words: tuple[str, ...]) -> bool:
+        """Say whether a statement that starts with `words` begins or ends a transaction."""
+        return _starts_with_any(words, self.transaction_control) and not _starts_with_any(words, self.spares)
+
+    def commits_unasked(self, words: tuple[str, ...]) -> bool:
+        """Say whether a statement that starts with `words` commits the running transaction."""
+        return _starts_with_any(words, self.commits_by_itself) and not _starts_with_any(words, self.spares)
+
+
+def _starts_with_any(words: tuple[str, ...], table: tuple[tuple[str, ...], ...]) -> bool:
+    return any(words[: len(entry)] == entry for entry in table)
+
+
+def phrases(text: str) -> tuple[tuple[str, ...], ...]:
+    """Return the words of phrases that have commas between them."""
+    return tuple(tuple(line.split()) for line in text.split(",") if line.strip())
+
+
+OWN_PARAMETERS = {key: key for key in ("tls", "tls_ca", "tls_cert", "tls_key", "connect_timeout", "statement_timeout")}
+"""URL parameters that are called as the profile key is, on every server."""
+
+SERVER_KEYS = frozenset(
+    {"host", "port", "user", "password", "database", "tls", "tls_ca", "tls_cert", "tls_key", "socket"}
+)
+
+USE_FILE = "name the file with -f"
+USE_PROFILE = "choose the connection with --profile"
+USE_SHELL = "run it in the shell"
+USE_OUTPUT = "name the file with -o"
+USE_FORMAT = "choose the form of the rows with --format"
+USE_VERTICAL = "end the statement with its terminator and use --format vertical"
+USE_TERMINATOR = "end the statement with its terminator"
+USE_PARAMETER = "pass values with -v"
+USE_CATALOG = "query the catalog instead"
+LEAVE_OUT = "leave it out"

@@ -1,0 +1,113 @@
+"""MySQL and MariaDB, as far as they are known without their driver."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from dbtool.dialects.base import (
+    LEAVE_OUT,
+    OWN_PARAMETERS,
+    SERVER_KEYS,
+    USE_FILE,
+    USE_OUTPUT,
+    USE_PROFILE,
+    USE_SHELL,
+    USE_TERMINATOR,
+    USE_VERTICAL,
+    Dialect,
+    Lexical,
+    phrases,
+)
+
+_MYSQL_COMMANDS = {
+    r"\.": USE_FILE,
+    r"\!": USE_SHELL,
+    r"\c": LEAVE_OUT,
+    r"\d": "write DELIMITER in full",
+    r"\g": USE_TERMINATOR,
+    r"\G": USE_VERTICAL,
+    r"\q": LEAVE_OUT,
+    r"\r": USE_PROFILE,
+    r"\T": USE_OUTPUT,
+    r"\u": "write USE and a terminator",
+    "charset": "use SET NAMES",
+    "connect": USE_PROFILE,
+    "edit": USE_FILE,
+    "ego": USE_VERTICAL,
+    "exit": LEAVE_OUT,
+    "go": USE_TERMINATOR,
+    "pager": "set DBTOOL_PAGER",
+    "prompt": LEAVE_OUT,
+    "quit": LEAVE_OUT,
+    "source": USE_FILE,
+    "status": LEAVE_OUT,
+    "system": USE_SHELL,
+    "tee": USE_OUTPUT,
+}
+
+_SETTINGS = {
+    "host": "host",
+    "port": "port",
+    "database": "database",
+    "user": "user",
+    "password": "password",
+    "socket": "socket",
+    "ssl-mode": "tls",
+    "ssl-ca": "tls_ca",
+    "ssl-cert": "tls_cert",
+    "ssl-key": "tls_key",
+    "connect-timeout": "connect_timeout",
+}
+"""The options of the client programs."""
+_SPELT_LOW = {name.replace("-", "_"): key for name, key in _SETTINGS.items()}
+
+MYSQL = Dialect(
+    name="mysql",
+    title="MySQL",
+    family="mysql",
+    driver="pymysql",
+    unneeded=frozenset({"cryptography"}),
+    lexical=Lexical(
+        backslash_escapes=True,
+        hash_comments=True,
+        dash_comment_needs_blank=True,
+        executable_comments=(b"/*!",),
+        backtick_names=True,
+        delimiter_command=True,
+        backslash_commands=True,
+        client="mysql",
+        refused_commands=MappingProxyType(_MYSQL_COMMANDS),
+    ),
+    url_schemes=("mysql", "mysql+pymysql"),
+    default_port=3306,
+    keys=SERVER_KEYS | {"option_file"},
+    settings=MappingProxyType(_SETTINGS),
+    url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket"}),
+    option_groups=("client",),
+    known_as=MappingProxyType({"usql": ("mysql", "my", "mymysql", "zm", "percona", "aurora"), "harlequin": ("mysql",)}),
+    transaction_control=phrases(
+        "BEGIN, START TRANSACTION, COMMIT, ROLLBACK, SET AUTOCOMMIT, XA, "
+        "SET @@AUTOCOMMIT, SET SESSION AUTOCOMMIT, SET @@SESSION.AUTOCOMMIT, SET LOCAL AUTOCOMMIT"
+    ),
+    # https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html and
+    # https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/; what may run any of
+    # them out of sight (CALL, EXECUTE, MariaDB's compound statements) stands here as well.
+    commits_by_itself=phrases(
+        "ALTER, ANALYZE, BACKUP, BINLOG, CACHE INDEX, CALL, CHANGE MASTER, CHANGE REPLICATION, CHECK, CREATE, DROP, "
+        "EXECUTE, FLUSH, FOR, GRANT, IF, CASE, IMPORT TABLE, INSTALL, LOAD INDEX, LOCK, LOOP, OPTIMIZE, PURGE, "
+        "RENAME, REPAIR, REPEAT, RESET, REVOKE, SET PASSWORD, SET DEFAULT ROLE, SET STATEMENT, SHUTDOWN, "
+        "START REPLICA, START SLAVE, STOP REPLICA, STOP SLAVE, TRUNCATE, UNINSTALL, UNLOCK, WHILE"
+    ),
+    spares=phrases(
+        "ROLLBACK TO, ROLLBACK WORK TO, CREATE TEMPORARY TABLE, CREATE OR REPLACE TEMPORARY TABLE, DROP TEMPORARY TABLE"
+    ),
+)
+
+MARIADB = MYSQL.replaced(
+    name="mariadb",
+    title="MariaDB",
+    lexical=MYSQL.lexical.replaced(executable_comments=(b"/*!", b"/*M!"), client="mariadb"),
+    url_schemes=("mariadb", "mariadb+pymysql"),
+    option_groups=("client", "client-server", "client-mariadb"),
+    known_as=MappingProxyType({"usql": ("mariadb", "maria")}),
+)
