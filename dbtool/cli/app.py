@@ -18,7 +18,7 @@ _COMMANDS: Mapping[str, Builder] = {
     "query": partial(build_from, "dbtool.cli.query"),
     "switch": partial(build_from, "dbtool.cli.switch"),
     "current": partial(build_from, "dbtool.cli.switch", "current_app"),
-    "profile": partial(build_from, "dbtool.cli.profile"),
+    "profile": partial(build_from, "dbtool.cli.profile.command"),
     "pool-bench": partial(build_from, "dbtool.cli.pool_bench.command"),
     "completions": partial(build_from, "dbtool.cli.completions"),
 }

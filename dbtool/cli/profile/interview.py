@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbtool.cli.passwords import PasswordRequest
+from dbtool.cli.profile.passwords import PasswordRequest
+from dbtool.cli.profile.settings import read_setting
 from dbtool.cli.questions import Questions
-from dbtool.cli.settings import read_setting
 from dbtool.dialects import DIALECTS, Dialect
 from dbtool.environment import Environment
 from dbtool.profiles.active import is_url

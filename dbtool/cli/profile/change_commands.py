@@ -105,9 +105,9 @@ def add(
     It goes to your own profiles.toml unless an option names another file. A password in a URL is refused unless an
     option says where it is to be kept.
     """
-    from dbtool.cli.passwords import PasswordRequest
-    from dbtool.cli.profile_editing import AddRequest
-    from dbtool.cli.profile_editing import add as run
+    from dbtool.cli.profile.change import AddRequest
+    from dbtool.cli.profile.change import add as run
+    from dbtool.cli.profile.passwords import PasswordRequest
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -145,7 +145,7 @@ def edit(
     _debug: options.Debug = False,
 ) -> None:
     """Edit a profile file in $VISUAL or $EDITOR; it is replaced only once nothing is wrong with it."""
-    from dbtool.cli.profile_editor import edit as run
+    from dbtool.cli.profile.editor import edit as run
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -162,7 +162,7 @@ def copy(
     _debug: options.Debug = False,
 ) -> None:
     """Copy a profile under a new name, into its own file unless an option names another."""
-    from dbtool.cli.profile_editing import copy as run
+    from dbtool.cli.profile.change import copy as run
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -178,7 +178,7 @@ def rename(
     _debug: options.Debug = False,
 ) -> None:
     """Rename a profile; `extends` and `default` in its file and the switched profile follow."""
-    from dbtool.cli.profile_editing import rename as run
+    from dbtool.cli.profile.change import rename as run
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -194,7 +194,7 @@ def remove(
     _debug: options.Debug = False,
 ) -> None:
     """Remove a profile from its file, with the comments right above it; asks first."""
-    from dbtool.cli.profile_editing import remove as run
+    from dbtool.cli.profile.change import remove as run
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -238,7 +238,7 @@ def import_(
     It lists what was imported, and what was left out and why. A password is left out unless an option says where it is
     to be kept.
     """
-    from dbtool.cli.profile_importing import ImportRequest, import_profiles
+    from dbtool.cli.profile.import_ import ImportRequest, import_profiles
     from dbtool.process import process_environment
     from dbtool.profiles.destinations import Where
 
@@ -259,7 +259,7 @@ def import_(
 
 def schema(_debug: options.Debug = False) -> None:
     """Print a JSON Schema of profile files, for editors that complete and check them."""
-    from dbtool.cli.profiles import print_schema
+    from dbtool.cli.profile.show import print_schema
     from dbtool.process import process_environment
 
     print_schema(process_environment())

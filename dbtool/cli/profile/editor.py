@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import subprocess
 
-from dbtool.cli.committing import note_trust
 from dbtool.cli.console import Console
-from dbtool.cli.drafts import Draft, sweep_drafts
+from dbtool.cli.profile.commit import note_trust
+from dbtool.cli.profile.drafts import Draft, sweep_drafts
 from dbtool.cli.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError

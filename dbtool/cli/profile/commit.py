@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbtool.cli.console import Console
-from dbtool.cli.passwords import PasswordPlan
+from dbtool.cli.profile.passwords import PasswordPlan
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import load_catalog

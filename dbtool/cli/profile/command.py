@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dbtool.cli import options, profile_edit
+from dbtool.cli import options
 from dbtool.cli.lazy import LazyGroup
+from dbtool.cli.profile import change_commands as profile_edit
 
 app = typer.Typer(cls=LazyGroup, help="List, show, check, change and trust profiles.", no_args_is_help=True)
 
@@ -20,7 +21,7 @@ def list_profiles(
     config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
 ) -> None:
     """List every profile, with the active one marked, and the file and line that hold it."""
-    from dbtool.cli.profiles import list_profiles as run
+    from dbtool.cli.profile.show import list_profiles as run
     from dbtool.process import process_environment
 
     run(process_environment(), config=config, format_name=format_name)
@@ -34,7 +35,7 @@ def show(
     _debug: options.Debug = False,
 ) -> None:
     """Show what a profile says, what it inherits and what is left at its default; secrets stay masked."""
-    from dbtool.cli.profiles import show_profile
+    from dbtool.cli.profile.show import show_profile
     from dbtool.process import process_environment
 
     show_profile(process_environment(), name, config=config, format_name=format_name)
@@ -60,7 +61,7 @@ def check(
     Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
     """
     from dbtool.actions.connect import Limits
-    from dbtool.cli.checking import CheckRequest, check_profiles
+    from dbtool.cli.profile.check import CheckRequest, check_profiles
     from dbtool.process import process_environment
 
     request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
@@ -76,7 +77,7 @@ def path(
     config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
 ) -> None:
     """List the files that profiles are read from, and those that were passed over."""
-    from dbtool.cli.profiles import list_files
+    from dbtool.cli.profile.show import list_files
     from dbtool.process import process_environment
 
     list_files(process_environment(), config=config, format_name=format_name)
@@ -88,7 +89,7 @@ def trust(_debug: options.Debug = False) -> None:
 
     A change to any of them asks for trust again.
     """
-    from dbtool.cli.profiles import trust_files
+    from dbtool.cli.profile.show import trust_files
     from dbtool.process import process_environment
 
     trust_files(process_environment())

@@ -1,0 +1,1 @@
+"""`dbtool profile`: its commands, and what each does on a terminal."""
