@@ -56,7 +56,7 @@ class Dialect(Record):
     name: str
     title: str
     family: str
-    """The name of the module in `engines/` that drives it."""
+    """The name of the folder in `engines/` that drives it."""
     driver: str
     """The Python module of its driver."""
     unneeded: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""The driver half of each engine: `load_engine` imports only the module that is asked for."""
+"""The driver half of each engine: only the modules of the one that is asked for are imported."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from dbtool.engines.drivers import unneeded
 from dbtool.engines.engine import Engine
 from dbtool.errors import ProfileError
 
-__all__ = ["Engine", "load_engine"]
+TYPE_CHECKING = False  # queries do without probes
+if TYPE_CHECKING:
+    from dbtool.engines.probe import Probe
+
+__all__ = ["Engine", "load_engine", "load_probe"]
 
 
 def load_engine(name: str) -> Engine:
     """Return the record of the engine called `name` (a key of DIALECTS).
 
-    Raises ProfileError, naming the extra to install, when its driver is missing.
+    Raises ProfileError, naming the package to install, when its driver is missing.
     """
     dialect = DIALECTS[name]
     try:
         with unneeded(dialect.unneeded):
             import_module(dialect.driver)
-        module = import_module(f"dbtool.engines.{dialect.family}")
+        module = import_module(f"dbtool.engines.{dialect.family}.connection")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("dbtool"):
             raise
@@ -30,3 +34,9 @@ def load_engine(name: str) -> Engine:
         ) from error
     engine: Engine = module.build_engine(dialect)
     return engine
+
+
+def load_probe(name: str) -> Probe:
+    """Return the questions that `pool-bench` asks a server of the engine called `name` (a key of DIALECTS)."""
+    probe: Probe = import_module(f"dbtool.engines.{DIALECTS[name].family}.probe").PROBE
+    return probe

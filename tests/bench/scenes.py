@@ -14,10 +14,10 @@ from dbtool.bench.load.work import Work
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
 from dbtool.bench.reports.report import FAIL, Report
-from dbtool.bench.servers import load_probe
 from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.bench.trials.trial import Extras
+from dbtool.engines import load_probe
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import PoolSettings, Target
 from tests.engines.rendering import target_of

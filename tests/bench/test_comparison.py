@@ -20,11 +20,11 @@ from dbtool.bench.gates.soundness import check_soundness
 from dbtool.bench.load.plan import Load, Status
 from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import FAIL, PASS, SKIPPED
-from dbtool.bench.servers.probe import ask
 from dbtool.bench.trials import comparison
 from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Stop
 from dbtool.bench.trials.trial import Extras
+from dbtool.engines.probe import ask
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,

@@ -11,8 +11,8 @@ import pytest
 
 from dbtool.bench.load.control import Control
 from dbtool.bench.pools.recipe import Recipe, Subject
-from dbtool.bench.servers.probe import ask_value
 from dbtool.bench.trials.scene import Stop
+from dbtool.engines.probe import ask_value
 from dbtool.errors import InterruptedByUserError
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import StubPool, load_of

@@ -11,8 +11,8 @@ import pytest
 from dbtool.bench.pools.opening import ConnectMeter
 from dbtool.bench.pools.recipe import Recipe, Subject
 from dbtool.bench.pools.subjects import SUBJECTS, find_subject
-from dbtool.bench.servers.probe import ask_value
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.probe import ask_value
 from dbtool.errors import UsageError
 from tests.bench.scenes import CHECKOUT, aim, make_scene, own
 from tests.servers.database import DatabaseAddress

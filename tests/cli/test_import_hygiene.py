@@ -23,7 +23,7 @@ from dbtool.__main__ import main
 main()
 """
 _FACE = {"typer", "click", "rich"}
-_DATABASE = {"peewee", "playhouse", "psycopg2", "pymysql", "sqlite3", "dbtool.pool", "dbtool.engines.sqlite"}
+_DATABASE = {"peewee", "playhouse", "psycopg2", "pymysql", "sqlite3", "dbtool.pool", "dbtool.engines.sqlite.connection"}
 _HEAVY = {"prompt_toolkit", "asyncio", "cryptography", "keyring", "pydantic", "unittest", "http", "email"}
 
 

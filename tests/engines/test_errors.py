@@ -10,8 +10,9 @@ import pymysql
 import pytest
 
 from dbtool.dialects import DIALECTS
-from dbtool.engines import mysql_errors, postgres_errors
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.mysql import errors as mysql_errors
+from dbtool.engines.postgres import errors as postgres_errors
 from dbtool.errors import ConnectionFailedError, ConnectionLostError, DbtoolError, GuardError, QueryError, TimedOutError
 from dbtool.profiles.model import Origin, Scope, Target
 from dbtool.statements import Statement, split

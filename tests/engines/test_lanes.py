@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbtool.engines.postgres_rows import Query, hold_rows
+from dbtool.engines.postgres.rows import Query, hold_rows
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.run.results import Results
 from dbtool.run.session import Session

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from dbtool.engines.mysql_metadata import offers_metadata
+from dbtool.engines.mysql.metadata import offers_metadata
 
 _MYSQL, _MANY = 1, 0xFFFE
 _METADATA, _OTHERS = 8, 7

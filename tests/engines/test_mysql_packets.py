@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.engines.mysql_packets import BlockReader, Ok, rewrite_rows, skip_rows
+from dbtool.engines.mysql.packets import BlockReader, Ok, rewrite_rows, skip_rows
 
 Cells = Sequence[str | None]
 

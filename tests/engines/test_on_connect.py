@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dbtool.engines import load_engine
+from dbtool.engines.connecting import conceal
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.on_connect import conceal
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import PoolSettings
 from dbtool.run.session import open_session

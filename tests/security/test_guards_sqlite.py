@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.sqlite_guard import refuse_ways_out
+from dbtool.engines.sqlite.guard import refuse_ways_out
 from dbtool.errors import GuardError
 from dbtool.profiles.model import Target
 from tests.engines.rendering import open_on, render, target_of

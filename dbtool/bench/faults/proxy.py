@@ -8,12 +8,10 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from dbtool.bench.faults.relay import Connection, Endpoints, Faults, Tally, send_at_once
-
-Address: TypeAlias = tuple[str, int] | str
-"""Where a server listens: a host and a port, or the path of a Unix socket."""
+from dbtool.engines.probe import Address
 
 _HOST = "127.0.0.1"
 

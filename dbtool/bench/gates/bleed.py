@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
 from dbtool.bench.load.borrowers import borrow_once
 from dbtool.bench.reports.report import Bleed
-from dbtool.bench.servers.probe import Canary, has_leaked, tell
 from dbtool.bench.trials.scene import Scene
+from dbtool.engines.probe import Canary, has_leaked, tell
 from dbtool.errors import one_line
 
 _PATIENCE = 10.0

@@ -14,8 +14,8 @@ from dbtool.bench.load.borrowers import borrowing, wait_for_all
 from dbtool.bench.load.plan import Load
 from dbtool.bench.load.work import Use
 from dbtool.bench.pools.recipe import BenchPool
-from dbtool.bench.servers.probe import tell
 from dbtool.bench.trials.scene import Opened, Scene
+from dbtool.engines.probe import tell
 
 _SECONDS = 0.2
 _TIMEOUT = 1.0

@@ -13,8 +13,8 @@ from dbtool.bench.gates.verdict import BEHIND_POOLER, OWN_LIMITS, UNLIMITED, Fin
 from dbtool.bench.load.borrowers import borrow_once, borrowing, wait_for_all
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.work import Use
-from dbtool.bench.servers.probe import ask_value
 from dbtool.bench.trials.scene import Opened, Scene
+from dbtool.engines.probe import ask_value
 from dbtool.errors import one_line
 
 _SECONDS = 0.4

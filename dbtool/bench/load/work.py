@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
-from dbtool.bench.servers.probe import tell
+from dbtool.engines.probe import tell
 from dbtool.errors import DbtoolError, QueryError, one_line
 from dbtool.records import Record
 

@@ -214,7 +214,7 @@ class _PsycopgPool:
     def __init__(self, recipe: Recipe) -> None:
         pool_module = importlib.import_module("psycopg_pool")
         driver = importlib.import_module("psycopg")
-        settings = importlib.import_module("dbtool.engines.postgres_connecting").connect_arguments(
+        settings = importlib.import_module("dbtool.engines.postgres.connecting").connect_arguments(
             recipe.target, recipe.settings
         )
         meter, pool = recipe.meter, recipe.pool

@@ -18,10 +18,9 @@ from dbtool.bench.measures.sweep import require_sizes
 from dbtool.bench.pools.opening import connect_beside
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.reports.report import Report
-from dbtool.bench.servers import load_probe
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.bench.trials.trial import Extras, Trial
-from dbtool.engines import load_engine
+from dbtool.engines import load_engine, load_probe
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import GuardError, UsageError
 from dbtool.profiles.model import Reset, Target

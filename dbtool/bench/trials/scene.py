@@ -14,8 +14,9 @@ from dbtool.bench.load.run import LoadRun
 from dbtool.bench.pools.opening import ConnectMeter, connect_beside
 from dbtool.bench.pools.recipe import BenchPool, Recipe, Subject
 from dbtool.bench.pools.subjects import find_subject
-from dbtool.bench.servers import Probe, load_probe
+from dbtool.engines import load_probe
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.probe import Probe
 from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
 from dbtool.records import Record

@@ -10,7 +10,7 @@ from dbtool.bench.load.plan import Load
 from dbtool.bench.load.work import Work
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
-from dbtool.bench.servers import load_probe
+from dbtool.engines import load_probe
 from dbtool.errors import UsageError
 from dbtool.profiles.model import Target
 from dbtool.records import Record

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
+from dbtool.engines.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
 
 _OTHER_DATABASE = "information_schema"
 """One that every server has, and every user may enter."""

@@ -11,10 +11,9 @@ import psycopg2
 import psycopg2.extensions as driver
 from psycopg2 import extras
 
+from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
-from dbtool.engines.on_connect import run_on_connect
-from dbtool.engines.pooling import pool_arguments
-from dbtool.engines.postgres_errors import retell
+from dbtool.engines.postgres.errors import retell
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents

@@ -25,8 +25,8 @@ from dbtool.engines.engine import (
     guard_not_held,
 )
 from dbtool.engines.parameters import Rendered, render
-from dbtool.engines.postgres_cancel import request_cancel
-from dbtool.engines.postgres_connecting import (
+from dbtool.engines.postgres.cancel import request_cancel
+from dbtool.engines.postgres.connecting import (
     RawConnection,
     build_database,
     failed_proof,
@@ -34,10 +34,10 @@ from dbtool.engines.postgres_connecting import (
     local_settings,
     proof_of_reading,
 )
-from dbtool.engines.postgres_copy_in import CopyFeed
-from dbtool.engines.postgres_errors import DisplacedError, translate, translate_connect_error
-from dbtool.engines.postgres_notices import FirstNotices, heard_to_the_end
-from dbtool.engines.postgres_rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
+from dbtool.engines.postgres.copy import CopyFeed
+from dbtool.engines.postgres.errors import DisplacedError, translate, translate_connect_error
+from dbtool.engines.postgres.notices import FirstNotices, heard_to_the_end
+from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
 from dbtool.pool.checks import look_at_psycopg

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary
+from dbtool.engines.probe import Address, Canary, Probe, ask, ask_value, savepoint_canary
 from dbtool.profiles.model import Target
-
-if TYPE_CHECKING:
-    from dbtool.bench.faults.proxy import Address
 
 _LOCK = 7_164_011
 """Any number that nobody else is likely to lock."""

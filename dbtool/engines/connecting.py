@@ -1,12 +1,18 @@
-"""A profile's `on_connect`, whose statements may hold secrets that no error is to show."""
+"""What the engines share when they connect: the pool's arguments, and a profile's `on_connect`.
+
+Its statements may hold secrets that no error is to show.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from dbtool.errors import one_line
+from dbtool.pool.events import PoolEvents
+from dbtool.profiles.model import Target
 
 _MASK = "***"
 _QUOTED = re.compile(r"'((?:[^']|'')+)|\"((?:[^\"]|\"\")+)|\$\w*\$(.+?)(?:\$|\Z)", re.DOTALL)
@@ -36,3 +42,20 @@ def conceal(statement: str, text: str) -> str:
     for part in sorted(quoted, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MASK, text)
     return f"on_connect: {one_line(text)}"
+
+
+def pool_arguments(target: Target, on_connect: Callable[[Any], object], events: PoolEvents | None) -> dict[str, Any]:
+    """Return what a pooled database takes beside its driver's arguments."""
+    pool = target.pool
+    return {
+        "max_connections": pool.max_connections,
+        "min_idle": pool.min_idle,
+        # A profile's 0 means at once; playhouse's means for ever, and None at once.
+        "timeout": pool.timeout or None,
+        "stale_timeout": pool.stale_timeout or None,
+        "idle_timeout": pool.idle_timeout or None,
+        "reset": pool.reset.value,
+        "name": target.name,
+        "on_connect": on_connect,
+        "events": events,
+    }

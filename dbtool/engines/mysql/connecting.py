@@ -12,13 +12,12 @@ from pymysql import _auth
 from pymysql.charset import charset_by_name
 from pymysql.constants import ER
 
+from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql_errors import number_of, retell
-from dbtool.engines.mysql_guard import SessionState, make_read_only, read_only_names
-from dbtool.engines.mysql_metadata import MetadataConnection
-from dbtool.engines.mysql_packets import BlockReader
-from dbtool.engines.on_connect import run_on_connect
-from dbtool.engines.pooling import pool_arguments
+from dbtool.engines.mysql.errors import number_of, retell
+from dbtool.engines.mysql.guard import SessionState, make_read_only, read_only_names
+from dbtool.engines.mysql.metadata import MetadataConnection
+from dbtool.engines.mysql.packets import BlockReader
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel

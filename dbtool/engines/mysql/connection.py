@@ -22,12 +22,12 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.mysql_cancel import kill_query
-from dbtool.engines.mysql_connecting import build_database, give_driver, tls_version
-from dbtool.engines.mysql_errors import translate, translate_connect_error
-from dbtool.engines.mysql_guard import Guard
-from dbtool.engines.mysql_packets import Ok
-from dbtool.engines.mysql_rows import drain, query, send_result
+from dbtool.engines.mysql.cancel import kill_query
+from dbtool.engines.mysql.connecting import build_database, give_driver, tls_version
+from dbtool.engines.mysql.errors import translate, translate_connect_error
+from dbtool.engines.mysql.guard import Guard
+from dbtool.engines.mysql.packets import Ok
+from dbtool.engines.mysql.rows import drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import QueryError, TimedOutError

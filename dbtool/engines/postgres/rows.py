@@ -16,11 +16,11 @@ import psycopg2.extensions as driver
 from dbtool.engines.batches import BatchSize
 from dbtool.engines.bounded import CANCEL_PATIENCE, call_within
 from dbtool.engines.engine import Outcome
-from dbtool.engines.postgres_bytes import spell_bytes_as_hex
-from dbtool.engines.postgres_cancel import request_cancel
-from dbtool.engines.postgres_copy_out import CopyReceiver
-from dbtool.engines.postgres_errors import DisplacedError
-from dbtool.engines.postgres_notices import heard_to_the_end
+from dbtool.engines.postgres.bytes import spell_bytes_as_hex
+from dbtool.engines.postgres.cancel import request_cancel
+from dbtool.engines.postgres.copy import CopyReceiver
+from dbtool.engines.postgres.errors import DisplacedError
+from dbtool.engines.postgres.notices import heard_to_the_end
 from dbtool.result import Column, Kind, Lane, Sink
 
 _KINDS = {

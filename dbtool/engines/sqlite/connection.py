@@ -22,8 +22,8 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.sqlite_connecting import build_database, translate_connect_error
-from dbtool.engines.sqlite_guard import ATTACH_HINT
+from dbtool.engines.sqlite.connecting import build_database, translate_connect_error
+from dbtool.engines.sqlite.guard import ATTACH_HINT
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,

@@ -14,7 +14,7 @@ from pymysql.charset import charset_by_id
 from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper
 
-from dbtool.engines.mysql_packets import BlockReader, Ok, Rewritten, rewrite_rows, skip_rows
+from dbtool.engines.mysql.packets import BlockReader, Ok, Rewritten, rewrite_rows, skip_rows
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _KINDS = {

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.on_connect import run_on_connect
-from dbtool.engines.pooling import pool_arguments
-from dbtool.engines.sqlite_guard import refuse_ways_out
+from dbtool.engines.sqlite.guard import refuse_ways_out
 from dbtool.errors import ConnectionFailedError, DbtoolError, ProfileError, one_line
 from dbtool.pool import PooledSqliteDatabase, PoolEvents
 from dbtool.profiles.model import Target

@@ -1,4 +1,4 @@
-"""The rows that a COPY ... TO STDOUT sends."""
+"""The rows that a COPY ... TO STDOUT sends, and the data that a COPY ... FROM STDIN is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dbtool.engines.postgres_bytes import spell_bytes_as_hex
+from dbtool.engines.postgres.bytes import spell_bytes_as_hex
 from dbtool.result import Column, Lane, Sink
 
 _HEADER = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')
@@ -77,3 +77,25 @@ class CopyReceiver(io.RawIOBase):
         self._rest = block[cut:]
         if cut:
             self._sink.write_block(self._lane, block[:cut])
+
+
+class CopyFeed:
+    """The data of a COPY, as psycopg2 reads them; `failure` is what ended them early."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self.failure: Exception | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, none at the end."""
+        try:
+            data: bytes = self._data.read(size)
+        except Exception as error:
+            self.failure = error
+            raise
+        return data
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next line: psycopg2 wants a file to have this, and does not call it."""
+        data: bytes = self._data.readline(size)
+        return data

@@ -13,7 +13,7 @@ import pymysql
 from pymysql.constants import ER, SERVER_STATUS
 
 from dbtool.engines.engine import guard_not_held
-from dbtool.engines.mysql_errors import number_of
+from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import GuardError, Place
 from dbtool.profiles.model import Target
 from dbtool.records import Record

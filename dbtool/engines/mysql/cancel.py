@@ -14,8 +14,8 @@ import pymysql
 from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql_connecting import connect_arguments
-from dbtool.engines.mysql_errors import number_of
+from dbtool.engines.mysql.connecting import connect_arguments
+from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import Target
 

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from dbtool.bench.servers.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
+from dbtool.engines.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
 from dbtool.profiles.model import Target
 
 _NUMBERS = count(1)

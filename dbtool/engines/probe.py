@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from dbtool.profiles.model import Target
 from dbtool.records import Record
 
-if TYPE_CHECKING:
-    from dbtool.bench.faults.proxy import Address  # brings asyncio, which only chaos needs
-
+Address: TypeAlias = tuple[str, int] | str
+"""Where a server listens: host and port, or the path of its socket."""
 Rows = list[tuple[Any, ...]]
 
 
