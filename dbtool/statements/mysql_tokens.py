@@ -28,7 +28,7 @@ class TokenKind(Enum):
     """What a token is."""
 
     WORD = auto()
-    """A keyword, a name or a number without quotes, in upper case."""
+    """A keyword or a name without quotes, in upper case."""
     NAME = auto()
     """A quoted name, in upper case and without its quotes."""
     STRING = auto()
@@ -54,12 +54,16 @@ _PATTERN = rb"""
     (?P<blank> [\t\n\v\f\r ]++ | \#[^\n\0]*+ | --(?=[\x01-\x20\x7f]|\Z)[^\n\0]*+ )
   | (?P<opener> /\*M?! )
   | (?P<hint> /\*\+%(hint)b*+\*/ )
-  | (?P<comment> /\*(?!\+)(?:[^*]++|\*(?!/))*+\*/ )
+  | (?P<comment> /\*(?!\+).*?\*/ )
+  | (?P<row> (?:,[ \n]?(?:[0-9]++(?![A-Za-z_$.\x80-\xff])|'[^'\\]*+'(?!'))){8,4096} )
   | (?P<string> %(string)b )
   | (?P<name> %(name)b )
-  | (?P<word> [A-Za-z0-9_$]++ )
-  | (?P<symbol> := | @@ | -(?!-[\x80-\xff]) | (?!/\*)[^\x00-\x20\x7f"'`\[\]-] )
+  | (?P<number> (?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)? )
+  | (?P<word> [A-Za-z_][A-Za-z0-9_$]*+ )
+  | (?P<symbol> := | @@ | \\N | -(?!-[\x80-\xff]) | (?!/\*)[^\x00-\x20\x7f"'`\[\]$-] )
 """
+# A number, and MySQL's \N for NULL, end where a word begins: `1.5into` is two tokens. A dollar sign may open a string.
+# A row of plain values goes into one token: a statement may hold many thousands.
 # Within a hint the server looks for the end of a quote, not of the comment: both have to be in one place.
 _INSIDE = rb"(?:(?!\*/)[^\"'`\\])"
 _HINT = rb"(?:%(inside)b|'%(inside)b*+'|\"%(inside)b*+\"|`%(inside)b*+`)" % {b"inside": _INSIDE}
@@ -167,8 +171,8 @@ def _unclear(text: bytes, position: int) -> UnclearError:
     first = text[position : position + 1]
     if first in {b"'", b'"', b"`"}:
         return UnclearError("a quote that does not end")
-    if first in {b"[", b"]"}:
-        return UnclearError("a bracket outside quotes")
+    if first in {b"[", b"]", b"$"}:
+        return UnclearError(f"{first.decode()} outside quotes")
     if first in {b"/", b"-"}:
         return UnclearError("a comment that servers may end, or begin, in different places")
     return UnclearError("a control character outside quotes")

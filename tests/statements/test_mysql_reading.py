@@ -100,6 +100,16 @@ _REFUSED = (
     "select /*+ qb_name(`a*/ 1 -- `) */ into outfile 'x'",
     "select 1 --\xa0' \n into outfile 'x' -- '",
     "select 1 # \0 into outfile 'x'",
+    "select 1into outfile 'x'",
+    "select 1.5into outfile 'x'",
+    "select 1.into outfile 'x'",
+    "select .5e3into outfile 'x'",
+    "select 1e5into outfile 'x'",
+    "select 1.e5into outfile 'x'",
+    r"select \Ninto outfile 'x'",
+    "select 'a'into outfile 'x'",
+    "select $$ ' $$ into outfile 'x' -- '",
+    "set @a = 1.e5, tx_read_only = 0",
     "select [ 1 ] into outfile 'x'",
     "".join(f"/*!{version} select */" for version in range(50000, 50010)) + " 1",
 )
@@ -132,5 +142,24 @@ def test_the_objection_names_the_statement_but_no_string() -> None:
         "CREATE USER is not known only to read"
     )
     assert find_objection(b"set @@session.tx_read_only = 0", _ORDINARY) == (
-        "SET @@SESSION.TX_READ_ONLY 0 is not known only to read"
+        "SET @@SESSION.TX_READ_ONLY is not known only to read"
     )
+
+
+def test_a_long_list_of_values_is_read_in_good_time_and_to_its_end() -> None:
+    numbers = b", ".join(b"%d" % number for number in range(50_000))
+    strings = b",".join(b"'%d'" % number for number in range(50_000))
+    query = b"select * from t where i in (%b) or i in (%b)" % (numbers, strings)
+    assert find_objection(query, _ORDINARY) is None
+    assert find_objection(query + b" into outfile 'x'", _ORDINARY)
+    assert find_objection(b"set @a = (%b), tx_read_only = 0" % numbers, _ORDINARY)
+    assert find_objection(b"set @a = 1, @b = concat(%b), tx_read_only = 0" % strings, _ORDINARY)
+
+
+@pytest.mark.parametrize(
+    "values", ["1, " * 9 + "0", "'a'," * 9 + "'b'", "'a'''," * 9 + "''''", "1.5, " * 9 + "1e5", "0, " * 9 + "1.e5"]
+)
+def test_a_row_of_values_hides_nothing_that_stands_behind_it(values: str) -> None:
+    assert find_objection(f"select {values}".encode(), _ORDINARY) is None
+    behind = (" into outfile 'x'", "into outfile 'x'", "; drop table t", ", /*!99999 ' */ 1 into outfile 'x' -- '")
+    assert all(find_objection(f"select {values}{text}".encode(), _ORDINARY) for text in behind)
