@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 from dbtool.records import Record
+from dbtool.text import make_visible
 
 _BREAKS = re.compile(r"\s*[\r\n]+\s*")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def one_line(text: str) -> str:
-    """Fold text that came from elsewhere (a server, a file) into one printable line."""
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", text.strip())).replace("\t", " ")
+    """Fold text that came from elsewhere (a server, a file) into one line in which everything can be seen."""
+    return make_visible(_BREAKS.sub(" ", text.strip()).replace("\t", " "))
 
 
 class Place(Record, kw_only=False):

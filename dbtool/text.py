@@ -1,8 +1,48 @@
-"""How numbers of things, and points in time, are written for people."""
+"""How text is written for people: nothing in it that cannot be seen, numbers of things, points in time."""
 
 from __future__ import annotations
 
+import re
 import time
+
+CONTROLS = r"\x00-\x1f\x7f-\x9f"
+"""Characters that move a cursor, ring a bell or begin a terminal's commands; the inside of a regular expression."""
+UNSEEN = (
+    # change the order in which what follows is shown
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    # have no width, or show nothing
+    r"\u00ad\u034f\u115f\u1160\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    # break a line where no line break is
+    r"\u2028\u2029"
+    # tags and marks that no font shows
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters that cannot be seen, or change how others are: two texts that look alike may differ in them.
+
+Variation selectors are left out, which only choose between two pictures of the character before them.
+"""
+_HIDDEN = re.compile(f"[{CONTROLS}{UNSEEN}]")
+
+
+def is_visible(text: str) -> bool:
+    """Say whether `make_visible` leaves a text as it is, and nothing in it breaks a line."""
+    # Some fillers count as letters, and so as printable.
+    return text.isprintable() and (text.isascii() or _HIDDEN.search(text) is None)
+
+
+def make_visible(text: str, *, keep: str = "") -> str:
+    r"""Write each character that cannot be seen as `\xNN`, `\uNNNN` or `\UNNNNNNNN`, but for those in `keep`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HIDDEN.sub(lambda match: match[0] if match[0] in keep else spell_code(match[0]), text)
+
+
+def spell_code(character: str) -> str:
+    """Write a character by its number, as Python does."""
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def count(number: int, noun: str) -> str:

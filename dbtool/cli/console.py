@@ -9,6 +9,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import one_line
+from dbtool.text import make_visible
 
 _TERMINAL = Path("/dev/tty")
 _CODES = {
@@ -49,7 +50,7 @@ class Console:
     def note(self, text: str) -> None:
         """Say something that may be left out when quiet is asked for."""
         if not self._quiet:
-            self._write(text, "dim")
+            self._write(make_visible(text, keep="\n"), "dim")
 
     def warn(self, text: str) -> None:
         """Say something that should be looked at."""

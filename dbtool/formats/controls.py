@@ -1,71 +1,75 @@
-"""Control characters out of the data, made visible before they reach a terminal."""
+"""What cannot be seen in the data, made visible before it reaches a terminal."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dbtool.formats import copytext
 from dbtool.formats.writer import Output, Writer
 from dbtool.result import Column, Lane, Row, Value
+from dbtool.text import CONTROLS, UNSEEN, make_visible, spell_code
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_CONTROL = re.compile(f"[{CONTROLS}]")
+# Tab and line feed are the structure of lines and fields.
+_HIDDEN = re.compile(f"(?![\t\n])[{CONTROLS}{UNSEEN}]")
+_HIDDEN_OR_TAB = re.compile(f"(?!\n)[{CONTROLS}{UNSEEN}]")
 
-# C1 controls are two bytes in UTF-8. Tab and line feed are the structure of lines and fields.
-_ENCODED_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
-_ENCODED_CONTROL_OR_TAB = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
-
-def escape_controls(text: str, *, keep: str = "") -> str:
-    r"""Write each control character as `\xNN`, but for those in `keep`."""
-    return _CONTROL.sub(lambda match: match[0] if match[0] in keep else _hex(match), text)
+def escape_controls(text: str) -> str:
+    r"""Write each control character as `\xNN`, and leave alone what is merely unseen."""
+    return _CONTROL.sub(lambda match: spell_code(match[0]), text)
 
 
 def escape_onto_one_line(text: str) -> str:
-    r"""Write line breaks and tabs as `\n`, `\r` and `\t`, other control characters as `\xNN`."""
+    r"""Write line breaks and tabs as `\n`, `\r` and `\t`, other characters that cannot be seen by their number."""
     for character, name in _NAMED.items():
         text = text.replace(character, name)
-    return _CONTROL.sub(_hex, text)
-
-
-def _hex(match: re.Match[str]) -> str:
-    return f"\\x{ord(match[0]):02x}"
+    return make_visible(text)
 
 
 class CopySafeOutput:
-    r"""An output that writes the control characters in COPY text as COPY's own `\xNN`, byte by byte."""
+    r"""An output that writes what cannot be seen in COPY text as COPY's own `\xNN`, byte by byte."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
 
     def write(self, data: bytes) -> None:
         """Write some whole fields."""
-        self._output.write(_ENCODED_CONTROL.sub(_hex_bytes, data))
+        self._output.write(_substitute(_HIDDEN, _hex_bytes, data))
 
 
-def _hex_bytes(match: re.Match[bytes]) -> bytes:
-    return b"".join(b"\\x%02x" % byte for byte in match[0])
+def _substitute(pattern: re.Pattern[str], spell: Callable[[str], str], data: bytes) -> bytes:
+    text = data.decode("utf-8", "surrogateescape")
+    if text.isascii() and not pattern.search(text):
+        return data
+    return pattern.sub(lambda match: spell(match[0]), text).encode("utf-8", "surrogateescape")
+
+
+def _hex_bytes(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode())
 
 
 class JsonSafeOutput:
-    r"""An output that writes the control characters in JSON's strings as `\u00NN`."""
+    r"""An output that writes what cannot be seen in JSON's strings as `\uNNNN`."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
 
     def write(self, data: bytes) -> None:
         """Write some whole lines of JSON."""
-        self._output.write(_ENCODED_CONTROL_OR_TAB.sub(_json_escape, data))
+        self._output.write(_substitute(_HIDDEN_OR_TAB, _json_escape, data))
 
 
-def _json_escape(match: re.Match[bytes]) -> bytes:
+def _json_escape(character: str) -> str:
     # A tab cannot stand inside a JSON string: this one is white space in an embedded document.
-    return b" " if match[0] == b"\t" else b"\\u%04x" % match[0][-1]
+    return " " if character == "\t" else json.dumps(character)[1:-1] if character != "\x7f" else "\\u007f"
 
 
 class SafeWriter:
-    """A writer that passes names and values on with their control characters escaped, but for `keep` in values."""
+    """A writer that passes names and values on with what cannot be seen escaped, but for `keep` in values."""
 
     lanes: Sequence[Lane] = (Lane.COPY_TEXT,)
 
@@ -77,7 +81,7 @@ class SafeWriter:
     def begin(self, columns: Sequence[Column]) -> None:
         """Start a result set."""
         self._count = len(columns)
-        self._writer.begin([column.replaced(name=escape_controls(column.name)) for column in columns])
+        self._writer.begin([column.replaced(name=make_visible(column.name)) for column in columns])
 
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
@@ -96,4 +100,4 @@ class SafeWriter:
         self._writer.end()
 
     def _escape_value(self, value: Value) -> Value:
-        return escape_controls(value, keep=self._keep) if isinstance(value, str) else value
+        return make_visible(value, keep=self._keep) if isinstance(value, str) else value

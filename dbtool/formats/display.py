@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dbtool.formats.controls import escape_onto_one_line
 from dbtool.formats.spelling import Spelling
+from dbtool.text import is_visible
 
 DIM = "\x1b[2m"
 BOLD = "\x1b[1m"
@@ -45,4 +46,4 @@ def one_line_spelling(null: str) -> Spelling:
     def spell(text: str) -> str:
         return f'"{text}"' if text == null else escape_onto_one_line(text)
 
-    return Spelling(null=null, spell=spell, is_plain=str.isprintable)
+    return Spelling(null=null, spell=spell, is_plain=is_visible)

@@ -14,12 +14,13 @@ from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.discover import Pin, Sources, find_pin, read_sources
+from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.shell import SHELL_PROFILE, SHELL_UNTIL, read_shell_switch
 from dbtool.profiles.state import State, read_state
 from dbtool.records import Record
+from dbtool.text import make_visible
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -102,7 +103,7 @@ def find_current(surroundings: Surroundings, *, flag: str | None = None) -> str:
         if report.refusal:
             raise ProfileError(report.refusal)
         if report.shown:
-            return report.shown
+            return make_visible(report.shown)
     raise ProfileError(say_how_to_begin(surroundings.environment, surroundings.sources))
 
 
@@ -148,12 +149,29 @@ class Surroundings:
 
 def weigh(surroundings: Surroundings, *, flag: str | None) -> Iterator[RuleReport]:
     """Yield what each rule says, in order; the first that says or refuses something decides."""
+    return map(_refuse_odd_name, _ask_each(surroundings, flag))
+
+
+def _ask_each(surroundings: Surroundings, flag: str | None) -> Iterator[RuleReport]:
     yield _ask_flag(flag)
     yield _ask_variables(surroundings)
     yield _ask_pin(surroundings)
     yield RuleReport(rule=Rule.SWITCHED, source="dbtool switch", says=surroundings.state.switched(surroundings.now))
     yield _ask_default(surroundings.sources)
     yield _ask_only(surroundings.sources)
+
+
+def _refuse_odd_name(report: RuleReport) -> RuleReport:
+    """Let no rule say what can be no profile's name: it would be printed, and may hold a terminal's commands."""
+    said = report.says
+    if said is None or PROFILE_NAME.fullmatch(said):
+        return report
+    if report.rule in {Rule.FLAG, Rule.VARIABLE} and (is_url(said) or is_path(said) or is_mistyped_url(said)):
+        return report
+    return report.replaced(
+        says=None,
+        refusal=f"{report.source}: {said!a} is no profile's name: it has letters, digits, - and _, at most 64",
+    )
 
 
 def say_how_to_begin(environment: Environment, sources: Sources) -> str:

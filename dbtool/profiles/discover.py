@@ -16,9 +16,10 @@ from dbtool.profiles.reading import ProjectReader
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state
 from dbtool.records import Record
+from dbtool.text import UNSEEN
 
 PIN = ".dbtool-profile"
-PROFILE_NAME = re.compile(r"\w[\w-]{0,63}")
+PROFILE_NAME = re.compile(rf"(?!.*[{UNSEEN}])\w[\w-]{{0,63}}")
 """A bare word: what has a dot, a slash or a colon is a file or a URL on the command line."""
 MOST_BASES = 32
 """How many profiles one may go back to, each extending the next."""

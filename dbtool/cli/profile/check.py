@@ -20,6 +20,7 @@ from dbtool.profiles.model import Profile
 from dbtool.records import Record
 from dbtool.result import Column, Kind, Row
 from dbtool.run.worker import Worker
+from dbtool.text import make_visible
 
 _JUNIT = "junit"
 _COLUMNS = (
@@ -103,10 +104,18 @@ def _print_junit(environment: Environment, checks: Sequence[Checked]) -> None:
     output.commit()
 
 
+def _name(checked: Checked) -> str:
+    # XML has no way to write most control characters.
+    return make_visible(replace_stray_bytes(checked.name))
+
+
 def _junit_case(checked: Checked) -> Element:
     seconds = (checked.connected_in or 0.0) + (checked.latency or 0.0)
     case = Element(
-        "testcase", classname="dbtool.profile", name=replace_stray_bytes(checked.name), time=f"{seconds:.3f}"
+        "testcase",
+        classname="dbtool.profile",
+        name=make_visible(replace_stray_bytes(checked.name)),
+        time=f"{seconds:.3f}",
     )
     if checked.failure is not None:
         problem = replace_stray_bytes(one_line("; ".join(checked.problems)))
