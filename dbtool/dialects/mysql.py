@@ -56,6 +56,7 @@ _SETTINGS = {
     "ssl-ca": "tls_ca",
     "ssl-cert": "tls_cert",
     "ssl-key": "tls_key",
+    "server-public-key-path": "server_public_key",
     "connect-timeout": "connect_timeout",
 }
 """The options of the client programs."""
@@ -80,9 +81,9 @@ MYSQL = Dialect(
     ),
     url_schemes=("mysql", "mysql+pymysql"),
     default_port=3306,
-    keys=SERVER_KEYS | {"option_file"},
+    keys=SERVER_KEYS | {"option_file", "server_public_key"},
     settings=MappingProxyType(_SETTINGS),
-    url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket"}),
+    url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket", "server_public_key": "server_public_key"}),
     option_groups=("client",),
     known_as=MappingProxyType({"usql": ("mysql", "my", "mymysql", "zm", "percona", "aurora"), "harlequin": ("mysql",)}),
     transaction_control=phrases(

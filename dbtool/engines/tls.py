@@ -52,9 +52,11 @@ def is_loopback(host: str) -> bool:
     if host.lower() in {"localhost", "localhost.localdomain", ""}:
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def plain_warning(target: Target) -> str:

@@ -156,6 +156,7 @@ class Profile(Common):
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    server_public_key: str | None = None
     service: str | None = None
     target_session_attrs: str | None = None
     option_file: str | None = None
@@ -179,6 +180,7 @@ class Target(Common):
     tls_ca: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    server_public_key: str | None = None
     passfile: str | None = None
     target_session_attrs: str | None = None
     on_connect: tuple[str, ...] = ()

@@ -115,6 +115,7 @@ PROFILE_KEYS = _tabulate(
     _path("tls_ca", "The certificates that may sign the server's."),
     _path("tls_cert", "The client's certificate."),
     _path("tls_key", "The key of the client's certificate."),
+    _path("server_public_key", "The server's key that a password may be encrypted with where there is no TLS."),
     _text("service", "An entry of pg_service.conf that fills what is left open.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),

@@ -14,7 +14,7 @@ import pymysql
 from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql.connecting import connect_arguments
+from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments
 from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import Target
@@ -55,7 +55,7 @@ def _connect_beside(raw: Any, target: Target, settings: SessionSettings, timeout
     # Without a database: the statement may have dropped it.
     arguments = connect_arguments(target, settings) | {"database": None, "connect_timeout": timeout}
     limits = {"read_timeout": timeout, "write_timeout": timeout}
-    second = pymysql.connect(**(arguments | limits), autocommit=True, defer_connect=True)
+    second = MySQLConnection(**(arguments | limits), autocommit=True, defer_connect=True)
     if target.socket:
         second.connect()
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import ssl
+from pathlib import Path
 from typing import Any
 
 import peewee
@@ -16,9 +17,10 @@ from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import SessionState, make_read_only, read_only_names
-from dbtool.engines.mysql.metadata import MetadataConnection
+from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
 from dbtool.engines.tls import VERIFYING, authorities_file
+from dbtool.errors import ProfileError
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
@@ -46,7 +48,18 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         arguments["ssl_disabled"] = True
     elif target.tls is not TlsLevel.PREFER:
         arguments["ssl"] = _tls_context(target)
+    if target.server_public_key is not None:
+        arguments["server_public_key"] = _read_public_key(target, target.server_public_key)
     return arguments
+
+
+def _read_public_key(target: Target, path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): server_public_key: {path}: {error.strerror}"
+        ) from error
 
 
 def _tls_context(target: Target) -> ssl.SSLContext:
@@ -72,14 +85,14 @@ def _trusting_context() -> ssl.SSLContext:
     return context
 
 
-class _Connection(MetadataConnection):
+class MySQLConnection(LoginConnection):
     """A connection that takes TLS where the server has it, and reads no authorities to verify nobody."""
 
     def _create_ssl_ctx(self, given: ssl.SSLContext | dict[str, str]) -> ssl.SSLContext:
         return given if isinstance(given, ssl.SSLContext) else _trusting_context()
 
 
-class _ReadOnlyConnection(_Connection):
+class _ReadOnlyConnection(MySQLConnection):
     """A connection whose session is made read-only along with its character set, by which no round trip is added."""
 
     state: SessionState | None = None
@@ -140,7 +153,7 @@ def _encrypt_with_rsa(*arguments: Any) -> Any:
 class _Database(PooledMySQLDatabase):
     """A pool of connections that know which columns hold JSON."""
 
-    connection_class: type[_Connection] = _Connection
+    connection_class: type[MySQLConnection] = MySQLConnection
 
     def _dial(self) -> Any:
         return self.connection_class(database=self.database, autocommit=True, **self.connect_params)
