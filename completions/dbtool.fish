@@ -110,6 +110,7 @@ complete -c dbtool -n '__dbtool_in profile path' -l config -r -F -d 'Read profil
 complete -c dbtool -n '__dbtool_in profile path' -s F -l format -x -a 'table csv tsv json ndjson markdown vertical value' -d 'table, csv, tsv, json, ndjson, markdown, vertical or value'
 complete -c dbtool -n '__dbtool_in profile path' -l debug -d 'Show the traceback of an error'
 complete -c dbtool -n '__dbtool_in profile path' -s h -l help -d 'Show the help and exit'
+complete -c dbtool -n '__dbtool_in profile trust' -l yes -d 'Do not ask'
 complete -c dbtool -n '__dbtool_in profile trust' -l debug -d 'Show the traceback of an error'
 complete -c dbtool -n '__dbtool_in profile trust' -s h -l help -d 'Show the help and exit'
 complete -c dbtool -n '__dbtool_in profile add' -l url -x -d 'A URL that says most of the others'

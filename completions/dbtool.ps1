@@ -50,7 +50,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'profile trust' = @{
             Own = ''
-            Options = '--debug -h --help'
+            Options = '--yes --debug -h --help'
             Values = @()
         }
         'profile add' = @{

@@ -83,7 +83,9 @@ MYSQL = Dialect(
     default_port=3306,
     keys=SERVER_KEYS | {"option_file", "server_public_key"},
     settings=MappingProxyType(_SETTINGS),
-    url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket", "server_public_key": "server_public_key"}),
+    url_parameters=MappingProxyType(
+        {**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket", "server_public_key": "server_public_key"}
+    ),
     option_groups=("client",),
     known_as=MappingProxyType({"usql": ("mysql", "my", "mymysql", "zm", "percona", "aurora"), "harlequin": ("mysql",)}),
     transaction_control=phrases(

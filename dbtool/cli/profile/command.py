@@ -84,15 +84,17 @@ def path(
 
 
 @app.command(epilog="Example:  dbtool profile trust")
-def trust(_debug: options.Debug = False) -> None:
+def trust(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, _debug: options.Debug = False
+) -> None:
     """Trust this project's files as they are now, with what they refer to: secrets, variables, other files.
 
-    A change to any of them asks for trust again.
+    It shows what that is, and what changed since the last time, and asks on a terminal. A change asks for trust again.
     """
-    from dbtool.cli.profile.show import trust_files
+    from dbtool.cli.profile.trust import trust_files
     from dbtool.process import process_environment
 
-    trust_files(process_environment())
+    trust_files(process_environment(), yes=yes)
 
 
 profile_edit.register(app)

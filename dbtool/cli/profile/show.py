@@ -1,4 +1,4 @@
-"""What `dbtool profile list | show | path | trust` do."""
+"""What `dbtool profile list | show | path` do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles import Catalog, current_name, load_catalog, trust_project
+from dbtool.profiles import Catalog, current_name, load_catalog
 from dbtool.profiles.model import (
     CommandSecret,
     EnvironmentSecret,
@@ -159,12 +159,6 @@ def list_files(environment: Environment, *, config: str | None, format_name: str
             f"no file yet; looked for dbtool.toml and profiles/*.toml from {environment.working_directory} up, "
             f"and in {environment.config_directory}"
         )
-
-
-def trust_files(environment: Environment) -> None:
-    """Trust the project's files as they are, and name them."""
-    trusted = trust_project(environment, load_catalog(environment))
-    print_listing(environment, text_columns("trusted"), [(str(path),) for path in trusted], format_name="value")
 
 
 def print_schema(environment: Environment) -> None:
