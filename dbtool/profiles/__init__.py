@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dbtool.profiles.problems import Problem
     from dbtool.profiles.resolution import resolve
     from dbtool.profiles.state import State, Switch, read_state, update_state
-    from dbtool.profiles.trust import trust_project
 
 __all__ = [
     "Catalog",
@@ -37,7 +36,6 @@ __all__ = [
     "load_catalog",
     "read_state",
     "resolve",
-    "trust_project",
     "update_state",
 ]
 
@@ -59,7 +57,6 @@ _MODULES = {
     "Switch": "state",
     "read_state": "state",
     "update_state": "state",
-    "trust_project": "trust",
 }
 
 

@@ -40,6 +40,32 @@ def list_referred(environment: Environment, project: Path, files: Iterable[Sourc
     return found
 
 
+def list_unhashed(project: Path, files: Iterable[Source]) -> Iterator[tuple[str, str]]:
+    """Yield what the profiles refer to that no digest can stand for, each with the reason."""
+    for source in files:
+        for said, commands in _list_references(source):
+            for place in said:
+                if has_reference(place):
+                    yield place, "a variable says where it is"
+            for command in commands:
+                yield from _list_programs(project, source.path.parent, command)
+
+
+def _list_programs(project: Path, directory: Path, command: list[str]) -> Iterator[tuple[str, str]]:
+    if not command or "\0" in command[0]:
+        return
+    program = command[0]
+    if has_reference(program):
+        yield program, "a variable says which program it is"
+    elif os.sep not in program:
+        yield program, "the program of that name that PATH finds"
+    elif not is_inside(Path(os.path.normpath(directory / program)), project):
+        yield program, "it is outside the project"
+    for argument in command[1:]:
+        if has_reference(argument):
+            yield argument, "a variable says what it is"
+
+
 def _compute(path: Path, project: Path, limit: int) -> tuple[str, int]:
     """Return what a record holds for a file, and how many bytes were read for it."""
     if not is_inside(path, project):
@@ -58,23 +84,34 @@ def _compute(path: Path, project: Path, limit: int) -> tuple[str, int]:
 
 def _find_paths(environment: Environment, project: Path, source: Source) -> Iterator[Path]:
     directory = source.path.parent
-    for table in source.profiles.values():
-        if not isinstance(table, dict):
-            continue
-        said = {**_read_url(table.get("url")), **table}
-        secret = table.get("password")
-        places = [said.get(key) for key in _PATH_KEYS]
-        commands = [table.get("restart")]
-        if isinstance(secret, dict):
-            places.append(secret.get("file"))
-            commands.append(secret.get("command"))
+    for places, commands in _list_references(source):
         for place in places:
-            if isinstance(place, str) and not has_reference(place) and "\0" not in place:
+            if not has_reference(place) and "\0" not in place:
                 yield anchor(place, directory=directory, home=environment.home)
         for command in commands:
             yield from _find_scripts(environment, project, directory, command)
-        if "service" in said:
-            yield from (path for path in list_service_files(environment) if is_inside(path, project))
+    if any("service" in said for said in _read_tables(source)):
+        yield from (path for path in list_service_files(environment) if is_inside(path, project))
+
+
+def _read_tables(source: Source) -> Iterator[Mapping[str, Any]]:
+    """Yield what each profile says, its URL taken apart."""
+    for table in source.profiles.values():
+        if isinstance(table, dict):
+            yield {**_read_url(table.get("url")), **table}
+
+
+def _list_references(source: Source) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Yield the paths that a profile names, and the commands."""
+    for said in _read_tables(source):
+        secret = said.get("password")
+        secrets = secret if isinstance(secret, dict) else {}
+        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file")]
+        commands = [command for command in (said.get("restart"), secrets.get("command")) if isinstance(command, list)]
+        yield (
+            [place for place in places if isinstance(place, str)],
+            [[word for word in command if isinstance(word, str)] for command in commands],
+        )
 
 
 def _read_url(url: Any) -> Mapping[str, Any]:
@@ -84,9 +121,8 @@ def _read_url(url: Any) -> Mapping[str, Any]:
         return {}
 
 
-def _find_scripts(environment: Environment, project: Path, directory: Path, command: Any) -> Iterator[Path]:
+def _find_scripts(environment: Environment, project: Path, directory: Path, arguments: list[str]) -> Iterator[Path]:
     """Yield what a command's arguments, or words in them as in `sh -c`, name in the project."""
-    arguments = [argument for argument in command if isinstance(argument, str)] if isinstance(command, list) else []
     for word in [part for argument in arguments for part in (argument, *_WORD_ENDS.split(argument))]:
         if not word or "\0" in word:
             continue

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.discover import Pin, Sources, list_digests
 from dbtool.profiles.files import Source
-from dbtool.profiles.referred import NOT_COVERED, list_referred
+from dbtool.profiles.referred import NOT_COVERED, list_referred, list_unhashed
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State, read_state, update_state
 from dbtool.records import Record
@@ -41,11 +40,12 @@ class TrustPlan(Record):
     @property
     def uncovered(self) -> tuple[tuple[str, str], ...]:
         """What the profiles refer to and may change unseen, each with the reason."""
-        return tuple(
+        unread = [
             (name, digest.removeprefix(NOT_COVERED))
             for name, digest in self.digests.items()
             if digest.startswith(NOT_COVERED)
-        )
+        ]
+        return (*unread, *(list_unhashed(self.project, self.files) if self.project else ()))
 
     @property
     def changes(self) -> tuple[tuple[str, str], ...]:
@@ -97,13 +97,3 @@ def record_trust(environment: Environment, plan: TrustPlan) -> None:
         return state.replaced(projects=projects, pins=pins)
 
     update_state(environment, record)
-
-
-def trust_project(environment: Environment, catalog: Catalog) -> tuple[Path, ...]:
-    """Trust the project's files, what they refer to and the nearest pin, as they were read; return the files.
-
-    Raises ProfileError where there is nothing to trust, or the state cannot be written.
-    """
-    plan = plan_trust(environment, catalog.sources)
-    record_trust(environment, plan)
-    return plan.paths

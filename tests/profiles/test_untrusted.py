@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dbtool.errors import ProfileError
-from dbtool.profiles import Rule, current_name, resolve, trust_project
+from dbtool.profiles import Rule, current_name, resolve
 from dbtool.profiles.resolution import NO_PASSFILE
+from dbtool.profiles.trust import plan_trust, record_trust
 from tests.profiles.world import World
 
 USER = """
@@ -328,6 +329,6 @@ def test_what_is_recorded_is_what_was_read_not_what_came_after(world: World) -> 
     world.write_project(LITERAL)
     catalog = world.load()
     world.write_project(SECRETIVE)
-    trust_project(world.environment, catalog)
+    record_trust(world.environment, plan_trust(world.environment, catalog.sources))
     with pytest.raises(ProfileError, match="needs trust"):
         world.get("x")

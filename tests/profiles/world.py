@@ -9,8 +9,9 @@ from pathlib import Path
 from textwrap import dedent
 
 from dbtool.environment import Environment, say_nothing
-from dbtool.profiles import Catalog, Choice, State, choose, load_catalog, read_state, resolve, trust_project
+from dbtool.profiles import Catalog, Choice, State, choose, load_catalog, read_state, resolve
 from dbtool.profiles.model import Profile, Target
+from dbtool.profiles.trust import plan_trust, record_trust
 
 
 @dataclass(kw_only=True)
@@ -70,7 +71,9 @@ class World:
         return resolve(self.get(name), self.environment)
 
     def trust(self) -> tuple[Path, ...]:
-        return trust_project(self.environment, self.load())
+        plan = plan_trust(self.environment, self.load().sources)
+        record_trust(self.environment, plan)
+        return plan.paths
 
     def read_state(self) -> State:
         return read_state(self.environment)

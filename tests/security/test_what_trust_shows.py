@@ -46,6 +46,23 @@ def test_every_command_variable_host_file_and_statement_is_shown_and_no_password
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('password = { command = ["pass", "show", "db"] }', '"pass": "the program of that name that PATH finds"'),
+        ('password = { command = ["${TOOL}"] }', '"${TOOL}": "a variable says which program it is"'),
+        ('password = { command = ["/opt/tool"] }', '"/opt/tool": "it is outside the project"'),
+        ('restart = ["sh", "${HOME}/restart"]', '"${HOME}/restart": "a variable says what it is"'),
+        ('password = { file = "${DIR}/secret" }', '"${DIR}/secret": "a variable says where it is"'),
+        ('tls_ca = "${DIR}/ca.pem"', '"${DIR}/ca.pem": "a variable says where it is"'),
+    ],
+)
+def test_what_no_digest_can_stand_for_is_shown_as_not_covered(tmp_path: Path, line: str, said: str) -> None:
+    world = World(root=tmp_path)
+    world.write_project(f'[profiles.x]\nengine = "postgresql"\n{line}\n')
+    assert f"not covered: {said}" in show(world)
+
+
+@pytest.mark.parametrize(
     ("line", "names"),
     [
         ('password = "hush${A}hush${B:-hush}"', ["${A}", "${B}"]),
