@@ -81,5 +81,10 @@ Timeout: TypeAlias = Annotated[
 ]
 Confirm: TypeAlias = Annotated[
     str | None,
-    typer.Option("--confirm", metavar="NAME", help="Confirm --write by the profile's name.", rich_help_panel=SAFETY),
+    typer.Option(
+        "--confirm",
+        metavar="NAME",
+        help="Answer in advance: the name of the protected profile that --write is for.",
+        rich_help_panel=SAFETY,
+    ),
 ]

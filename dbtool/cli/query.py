@@ -54,7 +54,12 @@ def query(
         bool, typer.Option("--dry-run", help="Run in one transaction, and roll it back.", rich_help_panel=SAFETY)
     ] = False,
     write: Annotated[
-        bool, typer.Option("--write", help="Allow writes on a protected profile.", rich_help_panel=SAFETY)
+        bool,
+        typer.Option(
+            "--write",
+            help="Allow writes on a protected profile; a script has to name it (--profile, DBTOOL_PROFILE).",
+            rich_help_panel=SAFETY,
+        ),
     ] = False,
     confirm: options.Confirm = None,
     profile: options.Profile = None,

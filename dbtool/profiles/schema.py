@@ -121,7 +121,7 @@ PROFILE_KEYS = _tabulate(
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),
     _duration("connect_timeout", "How long a connection may take to open."),
     _duration("statement_timeout", "How long the server lets a statement run; 0 is no limit."),
-    _flag("protected", "Read-only unless --write is given, with a confirmation."),
+    _flag("protected", "Read-only unless --write is given; a person then types the name, a script names it."),
     _flag("read_only", "Always read-only."),
     Key(name="tags", kind=Kind.TEXTS, description="Words to list profiles by."),
     _choice("color", "The color of the name at a prompt.", COLORS),

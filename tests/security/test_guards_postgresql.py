@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from dbtool.run.checking import RunOptions
 from dbtool.run.results import Results, Wanted
 from dbtool.run.session import Session, open_session
 from dbtool.run.sources import Source
+from tests.cli.running import CHECKOUT
 from tests.engines.rendering import Memory, make_runner, open_on, render, target_of
 from tests.security.attacking import attack, replacing
 from tests.servers.database import DatabaseAddress
@@ -36,6 +38,9 @@ create procedure roll_back_and_add() language plpgsql as
     $$ begin rollback; set transaction read write; insert into t values (2); end $$;
 create procedure added_in_chain() language plpgsql as $$ begin commit and chain; insert into t values (2); end $$;
 create view v as select * from t;
+create index k on t (i);
+create sequence s;
+create materialized view m as select 1;
 """
 _WRITE = "insert into t values (2)"
 
@@ -158,6 +163,42 @@ ALONE = [
     "create rule r as on insert to t do (select 1; commit; insert into t values (2))",
 ]
 
+LISTED = {
+    "LOCK TABLE": "lock table t in access exclusive mode",
+    "ANALYZE": "analyze t",
+    "CLUSTER": "cluster t using k",
+    "REINDEX": "reindex table t",
+    "CHECKPOINT": "checkpoint",
+    "NOTIFY": "notify a",
+    "LOAD": "load 'plpgsql'",
+    "COPY ... TO": "copy (select 1) to program 'cat > /dev/null'",
+    "pg_terminate_backend": "select pg_terminate_backend(0)",
+    "pg_import_system_collations": "select pg_import_system_collations('public')",
+    "dblink": None,
+}
+"""What the README says is still allowed, and an example of each; dblink is an extension that is not everywhere."""
+_REFUSED_BEFORE_16 = {"LOCK TABLE", "ANALYZE", "CLUSTER", "REINDEX", "pg_import_system_collations"}
+
+REFUSED = [
+    "create temp table w (i int)",
+    "create temp view w as select 1",
+    "select lo_create(0)",
+    "select lo_import('/etc/hostname')",
+    "select nextval('s')",
+    "select setval('s', 9)",
+    "select * from t for update",
+    "refresh materialized view m",
+    "vacuum",
+    "cluster",
+    "reindex database concurrently",
+    "alter system set work_mem = '5MB'",
+    "discard all",
+    "grant select on t to public",
+    "comment on table t is 'x'",
+    "begin; prepare transaction 'x'",
+    "commit prepared 'x'",
+]
+
 READING = [
     ("select i from t", ["1"]),
     ("explain (analyze, costs off, timing off, summary off, buffers off) select i from t", None),
@@ -249,6 +290,20 @@ def test_no_statement_writes_by_itself(database: DatabaseAddress) -> None:
             with open_on(database, GUARDED) as session:
                 attack(session, script, limit=limit)
             require_untouched(database, script)
+
+
+def test_what_the_readme_lists_is_still_allowed_and_nothing_else(database: DatabaseAddress) -> None:
+    row = re.search(r"^\| PostgreSQL \|.*\|(.*)\|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+    assert row is not None
+    assert sorted(re.findall(r"`([^`]+)`", row.group(1))) == sorted(LISTED)
+    is_old = server_version(database) < 160000
+    with open_on(database, GUARDED) as session:
+        for entry, sql in LISTED.items():
+            errors = attack(session, sql) if sql else []
+            assert bool(errors) == (is_old and entry in _REFUSED_BEFORE_16), (entry, errors)
+        for sql in REFUSED:
+            assert attack(session, f"{sql}; rollback"), sql
+    require_untouched(database, "LISTED")
 
 
 def test_nothing_is_written_in_one_transaction_around_the_script(database: DatabaseAddress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.engines.sqlite.guard import refuse_ways_out
 from dbtool.errors import GuardError
 from dbtool.profiles.model import Target
+from tests.cli.running import CHECKOUT
 from tests.engines.rendering import open_on, render, target_of
 from tests.security.attacking import attack
 
@@ -158,6 +160,12 @@ def test_ordinary_reading_does_not_notice_the_guard(files: Path) -> None:
             said = render(session, script.format(files), "csv", header=False)
             assert said == (render(plain, script.format(files), "csv", header=False) if expected is None else expected)
     assert contents(files) == before
+
+
+def test_the_readme_lists_what_is_still_allowed() -> None:
+    row = re.search(r"^\| SQLite \|.*\|(.*)\|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+    assert row is not None
+    assert re.findall(r"`([^`]+)`", row.group(1)) == ["ATTACH", "'file:PATH?mode=ro'"]
 
 
 def test_the_error_says_how_a_file_is_attached(files: Path) -> None:

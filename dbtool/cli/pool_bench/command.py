@@ -197,7 +197,12 @@ def pool_bench(
         ),
     ] = None,
     write: Annotated[
-        bool, typer.Option("--write", help="Allow the test on a protected profile.", rich_help_panel=SAFETY)
+        bool,
+        typer.Option(
+            "--write",
+            help="Allow the test on a protected profile; a script has to name it (--profile, DBTOOL_PROFILE).",
+            rich_help_panel=SAFETY,
+        ),
     ] = False,
     confirm: options.Confirm = None,
     profile: options.Profile = None,
