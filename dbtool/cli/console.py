@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import one_line
 from dbtool.text import make_visible
 
+TYPE_CHECKING = False  # every command pays for what is imported here
+if TYPE_CHECKING:
+    from typing import Any
+
 _TERMINAL = Path("/dev/tty")
+
 _CODES = {
     "red": "31",
     "green": "32",
@@ -73,7 +76,9 @@ class Console:
 
     def data(self, record: Mapping[str, Any]) -> None:
         """Write a record for a program, as one line of JSON."""
-        self._write(json.dumps(record), None)
+        from json import dumps  # a script has to ask for it
+
+        self._write(dumps(record), None)
 
     def paint(self, text: str, color: str | None) -> str:
         """Return `text` in a colour if this console is coloured."""

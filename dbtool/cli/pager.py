@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
-import subprocess
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dbtool.environment import Environment
 from dbtool.errors import OutputError
 from dbtool.run.outputs import StreamOutput
 from dbtool.run.spooling import SpooledStream
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _DEFAULT = "less -SRFX"
 _NAME = "standard output"
@@ -20,8 +21,10 @@ def pager_command(environment: Environment) -> list[str]:
     """Return the pager to use, empty for none (`DBTOOL_PAGER=` or `PAGER=cat` turns it off)."""
     variables = environment.variables
     chosen = variables.get("DBTOOL_PAGER", variables.get("PAGER", _DEFAULT))
+    from shlex import split  # a result mostly fits on the screen
+
     try:
-        command = shlex.split(chosen)
+        command = split(chosen)
     except ValueError:  # a quote that does not end: like a pager that cannot be run
         return []
     return [] if command in ([], ["cat"]) else command
@@ -36,11 +39,10 @@ class TerminalOutput:
     def __init__(self, environment: Environment, *, lines: int) -> None:
         self._terminal = environment.stdout
         self._direct = StreamOutput(environment.stdout, _NAME)
-        self._command = pager_command(environment)
-        self._variables = environment.variables
+        self._environment = environment
         self._lines = lines
         self._held = bytearray()
-        self._pager: subprocess.Popen[bytes] | None = None
+        self._pager: Popen[bytes] | None = None
         self._spooled: SpooledStream | None = None
 
     def is_paging(self) -> bool:
@@ -69,11 +71,12 @@ class TerminalOutput:
         self._spooled.write(held)
 
     def _start_pager(self) -> None:
-        if self._command:
+        from subprocess import PIPE, Popen
+
+        command = pager_command(self._environment)
+        if command:
             with contextlib.suppress(OSError):
-                self._pager = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, bufsize=0, env=dict(self._variables)
-                )
+                self._pager = Popen(command, stdin=PIPE, bufsize=0, env=dict(self._environment.variables))
 
     def flush(self) -> None:
         """Show a result that has ended; where it is in the pager, wait until that is left."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from dbtool.cli.console import Console, uses_color
-from dbtool.cli.pager import TerminalOutput
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FORMATS, Format, FormatOptions, Writer, format_for_suffix
@@ -72,7 +70,11 @@ def open_output(environment: Environment, request: RowsRequest, *, spool_at_once
     if request.path is not None:
         return open_file_output(request.path)
     if environment.stdout_is_terminal:
-        return TerminalOutput(environment, lines=shutil.get_terminal_size().lines)
+        from shutil import get_terminal_size  # brings every way to compress
+
+        from dbtool.cli.pager import TerminalOutput
+
+        return TerminalOutput(environment, lines=get_terminal_size().lines)
     if _is_pipe(environment):
         return SpooledStream(environment.stdout, _STANDARD_OUTPUT, patience=0.0 if spool_at_once else _PATIENCE)
     return StreamOutput(environment.stdout, _STANDARD_OUTPUT)
@@ -127,6 +129,10 @@ class Rows:
 
     def leaves_interrupt(self) -> bool:
         """Say whether Ctrl-C belongs to a pager that the rows go to."""
+        if self._output is None or not self._request.goes_to_terminal(self._environment):
+            return False
+        from dbtool.cli.pager import TerminalOutput  # a terminal's alone
+
         return isinstance(self._output, TerminalOutput) and self._output.is_paging()
 
     def make_results(self, output: ResultOutput) -> Results:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 from weakref import ref
@@ -11,10 +10,9 @@ from weakref import ref
 import peewee
 
 from dbtool.pool.drivers import find_driver
+from dbtool.pool.events import find_logger
 from dbtool.pool.failures import is_permanent
 from dbtool.pool.lease import Driver, Health
-
-_logger = logging.getLogger(__name__)
 
 
 def is_overridden(database: Any, kind: type, hook: str) -> bool:
@@ -71,7 +69,7 @@ class PeeweeBackend:
             else:
                 database._close_raw(connection)
         except Exception:
-            _logger.debug("a connection could not be closed", exc_info=True)
+            find_logger(__name__).debug("a connection could not be closed", exc_info=True)
 
     def reset_session(self, connection: Any, driver: Driver) -> bool:
         """Make the session new and set it up again; False if the connection has to go."""

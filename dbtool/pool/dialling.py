@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from threading import get_ident
 from time import sleep
 
-from dbtool.pool.events import PoolEvents, announce
+from dbtool.pool.events import PoolEvents, announce, find_logger
 from dbtool.pool.lease import RETIRED, Borrower, Lease
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.planning import Planner, shorten
 from dbtool.pool.queue import Attempt
 from dbtool.pool.threads import start_thread
-
-_logger = logging.getLogger(__name__)
 
 
 class Dialler:
@@ -176,7 +173,7 @@ class Dialler:
         return failure.delay if goes_on else None
 
     def _announce_failure(self, error: BaseException) -> None:
-        _logger.debug("could not open a connection: %s", type(error).__name__)
+        find_logger(__name__).debug("could not open a connection: %s", type(error).__name__)
         if self._events is not None:
             announce(self._events.connect_failed, error)
 

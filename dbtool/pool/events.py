@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Protocol, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeVarTuple
 
-_logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from logging import Logger
+
 _Details = TypeVarTuple("_Details")
 
 
@@ -43,4 +44,11 @@ def announce(handler: Callable[[*_Details], None], *details: *_Details) -> None:
     try:
         handler(*details)
     except Exception:
-        _logger.exception("a handler of pool events failed")
+        find_logger(__name__).exception("a handler of pool events failed")
+
+
+def find_logger(name: str) -> Logger:
+    """Return a module's logger, once there is something to log."""
+    from logging import getLogger  # noqa: PLC0415 - slow to import, for what is rarely said
+
+    return getLogger(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from dbtool.pool.compatibility import PlayhouseNames, read_timeout
 from dbtool.pool.connections import ConnectionPool
 from dbtool.pool.context import LeaseContext
 from dbtool.pool.drivers import find_driver
-from dbtool.pool.events import PoolEvents
+from dbtool.pool.events import PoolEvents, find_logger
 from dbtool.pool.failures import is_permanent
 from dbtool.pool.forks import follow_forks
 from dbtool.pool.lease import Health
@@ -30,7 +29,6 @@ from dbtool.pool.states import State, States, ThreadStates, find_task
 if TYPE_CHECKING:
     from dbtool.pool.stats import PoolStats
 
-_logger = logging.getLogger(__name__)
 
 # peewee's own words, for those who look for them.
 _DEFERRED = "Error, database must be initialized before opening a connection."
@@ -266,7 +264,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         try:
             super(playhouse.pool.PooledDatabase, self)._close(connection)
         except Exception:
-            _logger.debug("a connection could not be closed", exc_info=True)
+            find_logger(__name__).debug("a connection could not be closed", exc_info=True)
 
     def _is_closed(self, connection: Any) -> bool:
         """Say whether a connection is closed; overridden, it is asked at each checkout."""

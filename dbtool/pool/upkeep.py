@@ -6,19 +6,17 @@ nobody needs can go.
 
 from __future__ import annotations
 
-import logging
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 from weakref import ref
 
+from dbtool.pool.events import find_logger
 from dbtool.pool.lease import Lease
 from dbtool.pool.threads import start_thread
 
 Mailbox: TypeAlias = SimpleQueue[Lease | None]
 """Orphans to take back, or None to look round. Its `put` may be called from a finaliser, whatever lock is held."""
 
-
-_logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 3600.0
 """Far below what a thread can be asked to wait."""
@@ -63,7 +61,7 @@ def _sweep(watched: ref[Kept]) -> float | None:
     try:
         return None if pool is None else pool.sweep()
     except Exception:
-        _logger.exception("a pool's housekeeping failed, and goes on")
+        find_logger(__name__).exception("a pool's housekeeping failed, and goes on")
         return _PAUSE_AFTER_FAILURE
 
 

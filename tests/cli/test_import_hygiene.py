@@ -23,6 +23,7 @@ from dbtool.__main__ import main
 main()
 """
 _FACE = {"typer", "click", "rich"}
+_LATE = {"inspect", "logging", "traceback", "shutil", "subprocess"}
 _DATABASE = {"peewee", "playhouse", "psycopg2", "pymysql", "sqlite3", "dbtool.pool", "dbtool.engines.sqlite.connection"}
 _HEAVY = {"prompt_toolkit", "asyncio", "cryptography", "keyring", "pydantic", "unittest", "http", "email"}
 
@@ -66,7 +67,7 @@ def test_what_opens_no_connection_loads_no_database(arguments: tuple[str, ...], 
 def test_sqlite_loads_no_other_driver(tmp_path: Path) -> None:
     loaded = _load(tmp_path, "query", "-p", "lite", "select 1")
     assert {"peewee", "sqlite3"} <= loaded
-    assert not loaded & (_HEAVY | _FACE | {"psycopg2", "pymysql", "ssl"})
+    assert not loaded & (_HEAVY | _FACE | _LATE | {"psycopg2", "pymysql", "ssl", "hashlib", "socket", "uuid"})
 
 
 def test_postgres_loads_no_other_driver(tmp_path: Path, postgres_database: DatabaseAddress) -> None:
