@@ -1,13 +1,16 @@
 """This process: read once as an `Environment`, and prepared for the connections that a command will open.
 
-The command line alone prepares its process; a library user's is never touched.
+The command line alone prepares its process; a library user's is never touched, nor is that of a
+host who runs a command in an `Environment` of its own.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from dbtool.environment import Environment, say_nothing
@@ -20,6 +23,24 @@ if TYPE_CHECKING:
     from typing import BinaryIO, Literal, TextIO
 
 APPLICATION = "dbtool"
+
+_given: ContextVar[Environment | None] = ContextVar("_given", default=None)
+"""What the command that runs was given by its host; each thread has its own."""
+
+
+@contextmanager
+def running_in(environment: Environment | None) -> Iterator[None]:
+    """Let the command that is run meanwhile have these surroundings; None leaves it those of the process."""
+    token = _given.set(environment)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def command_environment() -> Environment:
+    """Return the surroundings of the command that runs: its host's gift, else this process's; raises UsageError."""
+    return _given.get() or process_environment()
 
 
 def process_environment(*, warns: bool = True) -> Environment:
@@ -118,8 +139,10 @@ def _is_terminal(stream: TextIO | None) -> bool:
 def prepare_process() -> None:
     """Get the command line's own process ready to open connections, an `Environment` having been made.
 
-    May be called again; which engines will be opened need not be known.
+    May be called again; which engines will be opened need not be known. A host's process is left as it is.
     """
+    if _given.get() is not None:
+        return
     from dbtool.engines.drivers import import_peewee_alone  # commands that open nothing do without
 
     _forget_libpq_variables()

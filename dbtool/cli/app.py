@@ -59,8 +59,11 @@ def build() -> LazyGroup:
 
 def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
     """Run the command line `arguments` and return the exit status; no error gets past it."""
+    # A host's program has another name; None stands for the one that this process was started by.
+    name = None if environment is None else "dbtool"
+    words = [shield_comment(argument) for argument in arguments]
     try:
-        result = build()([shield_comment(argument) for argument in arguments], standalone_mode=False, complete_var="")
+        result = build()(words, prog_name=name, standalone_mode=False, complete_var="")
     except typer.Abort:
         return ExitStatus.INTERRUPTED
     except BaseException as error:

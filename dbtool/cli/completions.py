@@ -24,9 +24,9 @@ def completions(
     from dbtool.cli.app import build  # this command is a part of it
     from dbtool.cli.completion import render_completions
     from dbtool.cli.lines import write_text
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    write_text(process_environment(), render_completions(build(), shell))
+    write_text(command_environment(), render_completions(build(), shell))
 
 
 app = typer.Typer(add_completion=False)

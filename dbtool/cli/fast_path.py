@@ -25,7 +25,20 @@ class _UnclearError(Exception):
 
 
 def run(arguments: Sequence[str], environment: Environment | None = None) -> int:
-    """Run a command line and return the exit status; without an environment, in the process's own."""
+    """Run a command line and return the exit status.
+
+    Without an environment it has the process's own, and prepares the process. What Typer itself
+    prints, help and the version, goes to the process's standard output in either case.
+    """
+    if environment is None:
+        return _run(arguments, None)
+    from dbtool.process import running_in  # for a host alone
+
+    with running_in(environment):
+        return _run(arguments, environment)
+
+
+def _run(arguments: Sequence[str], environment: Environment | None) -> int:
     try:
         action = find_action(arguments)
         if action is not None:

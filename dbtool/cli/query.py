@@ -136,7 +136,7 @@ def query(
     """
     # Imported here, as every command's work is: `--help` and the other commands need none of it.
     from dbtool.cli.query_request import QueryOptions, run_query
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     asked = QueryOptions(
         sql=sql,
@@ -164,7 +164,7 @@ def query(
         stats=stats,
         quiet=quiet,
     )
-    run_query(process_environment(), asked)
+    run_query(command_environment(), asked)
 
 
 app = typer.Typer(add_completion=False)

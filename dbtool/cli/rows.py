@@ -68,7 +68,7 @@ def open_output(environment: Environment, request: RowsRequest, *, spool_at_once
     the server's own timeout runs meanwhile.
     """
     if request.path is not None:
-        return open_file_output(request.path)
+        return open_file_output(request.path, directory=environment.working_directory)
     if environment.stdout_is_terminal:
         from shutil import get_terminal_size  # brings every way to compress
 

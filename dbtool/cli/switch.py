@@ -66,12 +66,12 @@ def switch(
     Without a name, list the profiles with the active one marked; on a terminal, pick one.
     """
     from dbtool.cli.switching import Switcher, SwitchRequest
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     request = SwitchRequest(
         name=name, seconds=seconds, shell=shell, unset=unset, confirm=confirm, config=config, format_name=format_name
     )
-    Switcher(process_environment(), request).run()
+    Switcher(command_environment(), request).run()
 
 
 def current(
@@ -92,10 +92,10 @@ def current(
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
     from dbtool.cli.current import CurrentRequest, run_current
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     request = CurrentRequest(explain=explain, prompt=prompt, profile=profile, config=config, format_name=format_name)
-    raise typer.Exit(run_current(process_environment(), request))
+    raise typer.Exit(run_current(command_environment(), request))
 
 
 app = typer.Typer(add_completion=False)

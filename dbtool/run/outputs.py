@@ -117,9 +117,9 @@ class DeviceOutput(StreamOutput):
 class FileOutput:
     """A file that appears whole: written beside its place, and renamed over it at the end."""
 
-    def __init__(self, path: Path, option: str = "-o") -> None:
+    def __init__(self, path: Path, name: str) -> None:
         self._path = Path(os.path.realpath(path))
-        self._name = f"{option} {path}"
+        self._name = name
         import tempfile  # noqa: PLC0415 - brings random and more; most runs write to a stream
 
         try:
@@ -171,21 +171,23 @@ class FileOutput:
         Path(self._temporary).unlink(missing_ok=True)
 
 
-def open_file_output(path: Path, option: str = "-o") -> ResultOutput:
+def open_file_output(path: Path, option: str = "-o", *, directory: Path = Path()) -> ResultOutput:
     """Open what `-o`, or another option, names: a device or a pipe is written directly, anything else appears whole.
 
-    Raises OutputError.
+    A relative path begins at `directory`. Raises OutputError.
     """
+    place = directory / path
+    name = f"{option} {path}"
     try:
-        mode = path.stat().st_mode
+        mode = place.stat().st_mode
     except OSError:
-        return FileOutput(path, option)
+        return FileOutput(place, name)
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return FileOutput(path, option)
+        return FileOutput(place, name)
     try:
-        return DeviceOutput(path.open("wb", buffering=0), f"{option} {path}")
+        return DeviceOutput(place.open("wb", buffering=0), name)
     except OSError as error:
-        raise translate_output_error(error, f"{option} {path}") from error
+        raise translate_output_error(error, name) from error
 
 
 def watch_reader(descriptor: int) -> Callable[[], bool]:

@@ -229,7 +229,7 @@ def pool_bench(
     from dbtool.actions.connect import Limits
     from dbtool.cli.pool_bench.bench import run_bench
     from dbtool.cli.pool_bench.request import BenchRequest, OutputRequest
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     request = BenchRequest(
         profile=profile,
@@ -257,7 +257,7 @@ def pool_bench(
             json=json, html=html, baseline=baseline, fail_if=tuple(fail_if or ()), format_name=format_name, quiet=quiet
         ),
     )
-    run_bench(process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()))
+    run_bench(command_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()))
 
 
 def _refuse_options(context: typer.Context) -> None:
@@ -288,7 +288,7 @@ def merge(
     """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""
     from dbtool.cli.pool_bench.bench import merge_files
     from dbtool.cli.pool_bench.request import OutputRequest
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     output = OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet)
-    merge_files(process_environment(), files, output)
+    merge_files(command_environment(), files, output)

@@ -90,8 +90,8 @@ class Outputs:
     def __init__(self, environment: Environment, request: OutputRequest, files: ExitStack) -> None:
         self._environment = environment
         self._request = request
-        self._json = _open(request.json, "--json", files)
-        self._html = _open(request.html, "--html", files)
+        self._json = _open(request.json, "--json", files, environment.working_directory)
+        self._html = _open(request.html, "--html", files, environment.working_directory)
 
     def write(self, reports: tuple[Report, ...]) -> None:
         """Write the files, the details for people, and the rows."""
@@ -108,10 +108,10 @@ class Outputs:
         print_listing(self._environment, summary_columns(), summary_rows(reports), format_name=name)
 
 
-def _open(path: Path | None, option: str, files: ExitStack) -> ResultOutput | None:
+def _open(path: Path | None, option: str, files: ExitStack, directory: Path) -> ResultOutput | None:
     if path is None:
         return None
-    output = open_file_output(path, option)
+    output = open_file_output(path, option, directory=directory)
     # Of what was written whole, nothing is left to discard.
     files.callback(output.discard)
     return output

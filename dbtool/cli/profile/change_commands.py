@@ -108,7 +108,7 @@ def add(
     from dbtool.cli.profile.change import AddRequest
     from dbtool.cli.profile.change import add as run
     from dbtool.cli.profile.passwords import PasswordRequest
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
     said = {
@@ -132,7 +132,7 @@ def add(
         password=PasswordRequest(keyring=keyring, env=variable, file=password_file, command=command, plain=plain),
         where=Where(config=config, file=file, project=project),
     )
-    run(process_environment(), request)
+    run(command_environment(), request)
 
 
 def edit(
@@ -146,10 +146,10 @@ def edit(
 ) -> None:
     """Edit a profile file in $VISUAL or $EDITOR; it is replaced only once nothing is wrong with it."""
     from dbtool.cli.profile.editor import edit as run
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
-    run(process_environment(), name, Where(config=config, file=file, project=project))
+    run(command_environment(), name, Where(config=config, file=file, project=project))
 
 
 def copy(
@@ -163,10 +163,10 @@ def copy(
 ) -> None:
     """Copy a profile under a new name, into its own file unless an option names another."""
     from dbtool.cli.profile.change import copy as run
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
-    run(process_environment(), name, new, Where(config=config, file=file, project=project), plain=plain)
+    run(command_environment(), name, new, Where(config=config, file=file, project=project), plain=plain)
 
 
 def rename(
@@ -179,10 +179,10 @@ def rename(
 ) -> None:
     """Rename a profile; `extends` and `default` in its file and the switched profile follow."""
     from dbtool.cli.profile.change import rename as run
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
-    run(process_environment(), name, new, Where(config=config, file=file, project=project))
+    run(command_environment(), name, new, Where(config=config, file=file, project=project))
 
 
 def remove(
@@ -195,10 +195,10 @@ def remove(
 ) -> None:
     """Remove a profile from its file, with the comments right above it; asks first."""
     from dbtool.cli.profile.change import remove as run
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
-    run(process_environment(), name, Where(config=config, file=file, project=project), yes=yes)
+    run(command_environment(), name, Where(config=config, file=file, project=project), yes=yes)
 
 
 def import_(
@@ -239,7 +239,7 @@ def import_(
     to be kept.
     """
     from dbtool.cli.profile.import_ import ImportRequest, import_profiles
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
     from dbtool.profiles.destinations import Where
 
     request = ImportRequest(
@@ -254,12 +254,12 @@ def import_(
         where=Where(config=config, file=file, project=project),
         format_name=format_name,
     )
-    import_profiles(process_environment(), request)
+    import_profiles(command_environment(), request)
 
 
 def schema(_debug: options.Debug = False) -> None:
     """Print a JSON Schema of profile files, for editors that complete and check them."""
     from dbtool.cli.profile.show import print_schema
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    print_schema(process_environment())
+    print_schema(command_environment())

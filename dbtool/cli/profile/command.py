@@ -22,9 +22,9 @@ def list_profiles(
 ) -> None:
     """List every profile, with the active one marked, and the file and line that hold it."""
     from dbtool.cli.profile.show import list_profiles as run
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    run(process_environment(), config=config, format_name=format_name)
+    run(command_environment(), config=config, format_name=format_name)
 
 
 @app.command(epilog="Example:  dbtool profile show prod")
@@ -36,9 +36,9 @@ def show(
 ) -> None:
     """Show what a profile says, what it inherits and what is left at its default; secrets stay masked."""
     from dbtool.cli.profile.show import show_profile
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    show_profile(process_environment(), name, config=config, format_name=format_name)
+    show_profile(command_environment(), name, config=config, format_name=format_name)
 
 
 @app.command(epilog="Example:  dbtool profile check --all --wait 30s -F junit > report.xml")
@@ -62,11 +62,11 @@ def check(
     """
     from dbtool.actions.connect import Limits
     from dbtool.cli.profile.check import CheckRequest, check_profiles
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
     request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
     status = check_profiles(
-        process_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())
+        command_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())
     )
     if status:
         raise typer.Exit(status)
@@ -78,9 +78,9 @@ def path(
 ) -> None:
     """List the files that profiles are read from, and those that were passed over."""
     from dbtool.cli.profile.show import list_files
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    list_files(process_environment(), config=config, format_name=format_name)
+    list_files(command_environment(), config=config, format_name=format_name)
 
 
 @app.command(epilog="Example:  dbtool profile trust")
@@ -92,9 +92,9 @@ def trust(
     It shows what that is, and what changed since the last time, and asks on a terminal. A change asks for trust again.
     """
     from dbtool.cli.profile.trust import trust_files
-    from dbtool.process import process_environment
+    from dbtool.process import command_environment
 
-    trust_files(process_environment(), yes=yes)
+    trust_files(command_environment(), yes=yes)
 
 
 profile_edit.register(app)
