@@ -1,16 +1,25 @@
-"""Run dbtool as a user does: a process of its own, with a home of its own."""
+"""Run dbtool as a user does, with a home of its own: inside the tests' process, or in a process of its own.
+
+`run_inside` takes a tenth of the time. `run_dbtool` is for what only a process shows: its status, its
+signals and the pipes it was given, what it imports, and what it leaves alone when it is prepared.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
+from dbtool.cli import fast_path
+from dbtool.environment import Environment
 from tests.servers.database import DatabaseAddress
 
 CHECKOUT = Path(__file__).parents[2]
@@ -60,6 +69,90 @@ def surroundings(home: Path, more: Mapping[str, str] | None = None) -> dict[str,
         "TERM": "dumb",
     }
     return {**inherited, **own, **(more or {})}
+
+
+def run_inside(
+    *arguments: str | bytes | Path,
+    stdin: bytes | IO[bytes] | None = None,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Completed:
+    """Run a command to its end within this process; its streams, variables and directories are its own.
+
+    As `run_dbtool` otherwise: standard output is a pipe, and so is standard input where bytes are given.
+    """
+    with tempfile.TemporaryDirectory(prefix="dbtool-home-") as home, tempfile.TemporaryFile() as errors:
+        err = io.TextIOWrapper(errors, encoding="utf-8", errors="backslashreplace", write_through=True)
+        with _reading(stdin) as source, _Collector() as collector:
+            own = _surroundings_inside(surroundings(Path(home), environment), cwd, source, collector.stream, err)
+            # What Typer prints itself: help, and the version.
+            printed = io.TextIOWrapper(collector.stream, encoding="utf-8", write_through=True)
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(err):
+                status = fast_path.run([os.fsdecode(argument) for argument in arguments], own)
+        errors.seek(0)
+        return Completed(int(status), collector.content, errors.read().decode("utf-8", "replace"))
+
+
+def _surroundings_inside(
+    variables: Mapping[str, str], cwd: Path | None, stdin: BinaryIO, stdout: BinaryIO, stderr: io.TextIOWrapper
+) -> Environment:
+    """Return what a process with these variables would find around it."""
+    home = Path(variables["HOME"])
+    return Environment(
+        variables=variables,
+        working_directory=cwd or home,
+        home=home,
+        config_directory=Path(variables["XDG_CONFIG_HOME"]) / "dbtool",
+        state_directory=Path(variables["XDG_STATE_HOME"]) / "dbtool",
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+    )
+
+
+@contextlib.contextmanager
+def _reading(stdin: bytes | IO[bytes] | None) -> Iterator[BinaryIO]:
+    """Open a command's standard input: a pipe with these bytes in it, a file, or nothing."""
+    if isinstance(stdin, bytes):
+        reader, writer = os.pipe()
+        feeder = threading.Thread(target=_feed, args=(writer, stdin))
+        feeder.start()
+        try:
+            with os.fdopen(reader, "rb", buffering=0) as stream:
+                yield cast("BinaryIO", stream)
+        finally:
+            feeder.join()
+    else:
+        given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin.fileno())
+        with os.fdopen(given, "rb", buffering=0) as stream:
+            yield cast("BinaryIO", stream)
+
+
+def _feed(descriptor: int, content: bytes) -> None:
+    with os.fdopen(descriptor, "wb", buffering=0) as pipe, contextlib.suppress(BrokenPipeError):
+        pipe.writelines(content[start : start + (1 << 16)] for start in range(0, len(content), 1 << 16))
+
+
+class _Collector:
+    """A pipe for a command's standard output, and all that came out of it."""
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        self.stream = cast("BinaryIO", os.fdopen(writer, "wb", buffering=0))
+        self.content = b""
+        self._thread = threading.Thread(target=self._collect)
+
+    def __enter__(self) -> _Collector:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        self._thread.join()
+
+    def _collect(self) -> None:
+        with os.fdopen(self._reader, "rb", buffering=0) as pipe:
+            self.content = pipe.readall()
 
 
 def run_dbtool(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cli.running import Completed, run_dbtool, surroundings
+from tests.cli.running import Completed, run_inside, surroundings
 
 PROFILES = """
 [profiles.base]
@@ -44,7 +44,7 @@ class SwitchWorld:
 
     def run(self, *arguments: str, **variables: str) -> Completed:
         """Run a command in the project."""
-        return run_dbtool(*arguments, environment=self.variables(variables), cwd=self.project)
+        return run_inside(*arguments, environment=self.variables(variables), cwd=self.project)
 
     def variables(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return this user's variables; `more` win."""

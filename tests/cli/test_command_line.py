@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import COMMAND, Completed, run_dbtool, surroundings
+from tests.cli.running import COMMAND, Completed, run_inside, surroundings
 from tests.servers.processes import find_free_port
 
 _COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -25,19 +25,19 @@ _LITE = ("query", "-p", "sqlite://:memory:")
 
 @pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
 def test_the_help_of_every_command_shows_an_example(command: tuple[str, ...]) -> None:
-    done = run_dbtool(*command, "--help")
+    done = run_inside(*command, "--help")
     assert (done.status, done.err) == (0, "")
     assert "Example" in done.text
     assert "dbtool " + " ".join(command) in done.text
 
 
 def test_help_names_the_commands() -> None:
-    done = run_dbtool("--help")
+    done = run_inside("--help")
     assert done.status == 0
     for command in ("query", "profile"):
         assert command in done.text
-    assert run_dbtool("-h").text == done.text
-    bare = run_dbtool()
+    assert run_inside("-h").text == done.text
+    bare = run_inside()
     assert "query" in bare.text + bare.err
 
 
@@ -64,7 +64,7 @@ def test_help_names_the_commands() -> None:
     ],
 )
 def test_a_usage_error_is_one_line_with_a_cure_and_status_2(arguments: tuple[str, ...], said: str) -> None:
-    done = run_dbtool(*arguments)
+    done = run_inside(*arguments)
     assert (done.status, done.out) == (2, b""), done
     assert done.err.startswith("dbtool: error: ")
     assert done.err.count("\n") == 1, done.err
@@ -73,7 +73,7 @@ def test_a_usage_error_is_one_line_with_a_cure_and_status_2(arguments: tuple[str
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    done = run_dbtool("--version")
+    done = run_inside("--version")
     assert done.status == 0
     assert done.text.startswith("dbtool ")
     assert done.text.split()[1][0].isdigit()
@@ -116,18 +116,18 @@ def test_debug_shows_the_traceback_of_a_fault_and_of_an_error() -> None:
     assert fault.status == 70
     assert "Traceback (most recent call last)" in fault.err
     assert "ZeroDivisionError: a fault" in fault.err
-    error = run_dbtool(*_LITE, "selekt", "--debug")
+    error = run_inside(*_LITE, "selekt", "--debug")
     assert error.status == 1
     assert "Traceback (most recent call last)" in error.err
     assert error.err.endswith("syntax error [SQLITE_ERROR]\n")
     assert error.out == b""
     assert (
-        run_dbtool("query", "-p", f"postgresql://u@127.0.0.1:{find_free_port()}/d", "select 1", "--debug").status == 3
+        run_inside("query", "-p", f"postgresql://u@127.0.0.1:{find_free_port()}/d", "select 1", "--debug").status == 3
     )
 
 
 def test_an_argument_that_is_no_utf8_is_a_usage_error() -> None:
-    done = run_dbtool(*_LITE, b"select '\xff'")
+    done = run_inside(*_LITE, b"select '\xff'")
     assert done.status == 2
     assert "not valid UTF-8 (byte 0xff" in done.err
 

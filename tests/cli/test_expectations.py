@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMORY, profile_of, run_dbtool
+from tests.cli.running import MEMORY, profile_of, run_inside
 from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
@@ -27,7 +27,7 @@ TWO = "select 1 as a union all select 2"
     ],
 )
 def test_the_last_result_is_held_to_what_is_expected(sql: str, options: list[str], status: int) -> None:
-    done = run_dbtool("query", *MEMORY, sql, *options)
+    done = run_inside("query", *MEMORY, sql, *options)
     assert done.status == status
     assert ("dbtool: error: " in done.err) == (status != 0)
 
@@ -35,11 +35,11 @@ def test_the_last_result_is_held_to_what_is_expected(sql: str, options: list[str
 def test_what_is_not_as_expected_is_not_committed_in_one_transaction(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     execute(any_database, "create table t (a int); insert into t values (1), (2)")
-    refused = run_dbtool("query", *profile, "-1", "delete from t", "--expect-rows", "1")
+    refused = run_inside("query", *profile, "-1", "delete from t", "--expect-rows", "1")
     assert refused.status == 5
     assert "expected 1 rows and got 2" in refused.err
-    assert run_dbtool("query", *profile, "-1", "delete from t where a = 1", "--expect-rows", "1").status == 0
-    left = run_dbtool("query", *profile, "select a from t", "-F", "value", "--expect-value", "2")
+    assert run_inside("query", *profile, "-1", "delete from t where a = 1", "--expect-rows", "1").status == 0
+    left = run_inside("query", *profile, "select a from t", "-F", "value", "--expect-value", "2")
     assert (left.status, left.out) == (0, b"2\n")
 
 
@@ -49,5 +49,5 @@ def test_a_value_is_the_servers_text_whatever_the_format(
 ) -> None:
     text = "it's\ta \u00e9"
     sql = "select 'it''s\ta \u00e9'"
-    done = run_dbtool("query", *profile_of(any_database), "-F", format_name, sql, "--expect-value", text)
+    done = run_inside("query", *profile_of(any_database), "-F", format_name, sql, "--expect-value", text)
     assert (done.status, done.err) == (0, "")

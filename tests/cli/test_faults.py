@@ -9,7 +9,7 @@ import pytest
 
 from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_inside
 from tests.cli.watching import eventually, finish, started
 
 _MANY_ROWS = {
@@ -51,7 +51,7 @@ def test_a_connection_cut_within_a_result_leaves_no_file(running: Running, tmp_p
     old.write_text("the rows of last time")
     with Proxy(running.address) as proxy:
         proxy.cut_after(1_000_000)
-        done = run_dbtool(
+        done = run_inside(
             "query", "-p", running.url_through(proxy.port), query, "-F", format_name, "-o", old, cwd=tmp_path
         )
     assert done.status == 1
@@ -66,7 +66,7 @@ def test_a_connection_cut_within_a_limited_result_is_lost_as_well(running: Runni
     with Proxy(running.address) as proxy:
         proxy.cut_after(1_000_000)
         arguments = ("-n", "15000", "--keep-going", "-F", "ndjson", query, "select 1")
-        done = run_dbtool("query", "-p", running.url_through(proxy.port), *arguments)
+        done = run_inside("query", "-p", running.url_through(proxy.port), *arguments)
     assert done.status == 1
     assert "its effect is unknown" in done.err
     assert done.err.count("\n") == 1

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbtool.bench.reports.report import PHASES
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.cli.watching import eventually, finish, started
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
@@ -24,7 +24,7 @@ _BROKEN = "tests.bench.broken:"
 
 def _bench(*arguments: str | Path, database: Path | None = None, cwd: Path | None = None) -> Completed:
     profile = () if database is None else ("-p", str(database))
-    return run_dbtool("pool-bench", *profile, *_SHORT, *arguments, cwd=cwd)
+    return run_inside("pool-bench", *profile, *_SHORT, *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_the_html_report_is_one_file_with_both_pools(compared: Completed, direct
 @pytest.mark.slow
 def test_reports_are_merged_and_compared_with(reports: list[dict[str, Any]], directory: Path) -> None:
     shutil.copy(directory / "out.json", directory / "again.json")
-    merged = run_dbtool("pool-bench", "merge", "out.json", "again.json", "--json", "both.json", "-q", cwd=directory)
+    merged = run_inside("pool-bench", "merge", "out.json", "again.json", "--json", "both.json", "-q", cwd=directory)
     assert merged.status == 0, merged
     both = json.loads((directory / "both.json").read_text())
     assert both[0]["measures"]["requests"] == 2 * reports[0]["measures"]["requests"]
@@ -186,7 +186,7 @@ def test_a_query_that_fails_ends_with_one(sqlite_database: Path) -> None:
 
 
 def test_a_server_that_is_away_ends_with_three(tmp_path: Path) -> None:
-    done = run_dbtool("pool-bench", "-p", f"postgresql://nobody@127.0.0.1:{find_free_port()}/none", *_SHORT)
+    done = run_inside("pool-bench", "-p", f"postgresql://nobody@127.0.0.1:{find_free_port()}/none", *_SHORT)
     assert (done.status, done.out) == (3, b""), done
     assert done.err.count("\n") == 1
 
@@ -205,14 +205,14 @@ def test_a_protected_profile_is_loaded_only_when_somebody_says_so(
 
 
 def test_more_connections_than_the_server_has_room_for_are_refused(postgres_database: DatabaseAddress) -> None:
-    done = run_dbtool("pool-bench", "-p", postgres_database.url, *_SHORT, "--connections", "5000")
+    done = run_inside("pool-bench", "-p", postgres_database.url, *_SHORT, "--connections", "5000")
     assert (done.status, done.out) == (6, b""), done
     assert "the server has room for" in done.err
 
 
 def test_one_deadline_holds_for_everything(postgres_database: DatabaseAddress) -> None:
     started_at = time.monotonic()
-    done = run_dbtool("pool-bench", "-p", postgres_database.url, "--duration", "1m", "--timeout", "1500ms")
+    done = run_inside("pool-bench", "-p", postgres_database.url, "--duration", "1m", "--timeout", "1500ms")
     assert (done.status, done.out) == (4, b""), done
     assert time.monotonic() - started_at < 30
 

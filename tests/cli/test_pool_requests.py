@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Completed, profile_of, run_dbtool, start_dbtool
+from tests.cli.running import Completed, profile_of, run_inside, start_dbtool
 from tests.servers.database import DatabaseAddress
 
 _SHORT = ("--duration", "50ms", "--warm-up", "0", "--threads", "2", "--connections", "2")
@@ -42,7 +42,7 @@ def make(connect, *, max_connections, timeout):
 
 
 def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
-    return run_dbtool("pool-bench", *_SHORT, *arguments, cwd=cwd)
+    return run_inside("pool-bench", *_SHORT, *arguments, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_makes_no_sense_is_refused_before_anything_runs(
 
 @pytest.mark.parametrize("option", [("--json", "both.json"), ("--rate", "5"), ("--quiet",)])
 def test_an_option_before_merge_is_refused_and_not_passed_over(option: tuple[str, ...]) -> None:
-    done = run_dbtool("pool-bench", *option, "merge", "a.json", "b.json")
+    done = run_inside("pool-bench", *option, "merge", "a.json", "b.json")
     assert (done.status, done.out) == (2, b"")
     assert done.err == (
         f"dbtool: error: {option[0]} before merge counts for nothing: options of merge stand behind it\n"

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_dbtool, run_inside
 from tests.servers.database import DatabaseAddress
 from tests.servers.installations import PGBOUNCER, require_on_machine
 from tests.servers.pgbouncer import PgBouncer
@@ -43,7 +43,7 @@ def _ask(address: DatabaseAddress, sql: str) -> list[tuple[Any, ...]]:
 
 
 def _query(directory: Path, profile: str, *arguments: str) -> Completed:
-    return run_dbtool("query", "--config", "p.toml", "-p", profile, "-F", "ndjson", *arguments, cwd=directory)
+    return run_inside("query", "--config", "p.toml", "-p", profile, "-F", "ndjson", *arguments, cwd=directory)
 
 
 def test_guards_hold_and_another_clients_session_is_never_touched(one_backend: DatabaseAddress, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import HOST, find_free_port
@@ -16,7 +16,7 @@ SECRET = "s3cret-\u00e9"
 
 
 def profile(*arguments: str | Path, config: Path, **variables: str) -> Completed:
-    return run_dbtool("profile", *arguments, "--config", config, environment=variables, cwd=config.parent)
+    return run_inside("profile", *arguments, "--config", config, environment=variables, cwd=config.parent)
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_the_files_that_count_and_those_passed_over_are_listed(tmp_path: Path) -
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "team.toml").write_text('[profiles.a]\nengine = "sqlite"\npath = "a.db"\n')
     (tmp_path / "profiles" / "other.toml").write_text("[tool]\nx = 1\n")
-    listed = run_dbtool("profile", "path", "-F", "json", cwd=tmp_path)
+    listed = run_inside("profile", "path", "-F", "json", cwd=tmp_path)
     rows = {Path(row["file"]).name: row for row in json.loads(listed.out)}
     assert (rows["team.toml"]["scope"], rows["team.toml"]["profiles"]) == ("project", "1")
     assert rows["other.toml"]["scope"] == "ignored"
@@ -234,10 +234,10 @@ def test_a_directory_whose_name_is_no_utf8_can_be_listed(format_name: str, tmp_p
     project.mkdir()
     (project / "dbtool.toml").write_text('[profiles.a]\nengine = "sqlite"\npath = "a.db"\n')
     for command in (("profile", "list"), ("profile", "path"), ("current", "--explain")):
-        done = run_dbtool(*command, "-F", format_name, cwd=project)
+        done = run_inside(*command, "-F", format_name, cwd=project)
         assert (done.status, done.err) == (0, "")
         assert "udce9" in done.text
-    junit = run_dbtool("profile", "check", "-F", "junit", cwd=project)
+    junit = run_inside("profile", "check", "-F", "junit", cwd=project)
     assert junit.status == 2
     assert "udce9" in ET.fromstring(junit.out).find(".//failure").attrib["message"]  # type: ignore[union-attr]  # noqa: S314
 
@@ -253,16 +253,16 @@ def test_what_a_project_refers_to_is_used_once_it_is_trusted(tmp_path: Path) -> 
     variables = {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "SHOP": "shop.db"}
 
     def query() -> Completed:
-        return run_dbtool("query", "select 1 as a", environment=variables, cwd=project)
+        return run_inside("query", "select 1 as a", environment=variables, cwd=project)
 
     refused = query()
     assert (refused.status, refused.out) == (2, b"")
     assert f"{file}:3" in refused.err
     assert "dbtool profile trust" in refused.err
-    trusted = run_dbtool("profile", "trust", environment=variables, cwd=project)
+    trusted = run_inside("profile", "trust", environment=variables, cwd=project)
     assert (trusted.status, trusted.lines) == (0, [str(file)])
     assert query().out == b"a\n1\n"
     file.write_text(file.read_text() + "# changed\n")
     assert query().status == 2
-    as_in_ci = run_dbtool("query", "select 1 as a", environment={**variables, "DBTOOL_TRUST_PROJECT": "1"}, cwd=project)
+    as_in_ci = run_inside("query", "select 1 as a", environment={**variables, "DBTOOL_TRUST_PROJECT": "1"}, cwd=project)
     assert as_in_ci.out == b"a\n1\n"

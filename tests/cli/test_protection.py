@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.servers.database import DatabaseAddress
 
 _TABLE = "create table t (i int); insert into t values (1);"
@@ -109,7 +109,7 @@ def _profiles(directory: Path, url: str) -> None:
 
 
 def _query(directory: Path, profile: str, *arguments: str, stdin: bytes | None = None) -> Completed:
-    return run_dbtool("query", "--config", "p.toml", "-p", profile, *arguments, cwd=directory, stdin=stdin)
+    return run_inside("query", "--config", "p.toml", "-p", profile, *arguments, cwd=directory, stdin=stdin)
 
 
 def _assert_refused(directory: Path, statements: Sequence[str], sequences: Sequence[str]) -> None:
@@ -196,11 +196,11 @@ def test_off_terminal_the_profile_has_to_be_named_to_be_written_to(tmp_path: Pat
         (tmp_path / ".dbtool-profile").write_text("prod\n")
     (tmp_path / "x.db").touch()
     write = ("query", "--config", "p.toml", "--write", "create table t (i int)")
-    done = run_dbtool(*write, cwd=tmp_path)
+    done = run_inside(*write, cwd=tmp_path)
     assert (done.status, (tmp_path / "x.db").stat().st_size) == (6, 0), done
     assert "a script that writes to it has to name it, with --profile or DBTOOL_PROFILE" in done.err
-    assert run_dbtool(*write, "--confirm", "prod", cwd=tmp_path).status == 6
-    assert run_dbtool(*write, cwd=tmp_path, environment={"DBTOOL_PROFILE": "prod"}).status == 0
+    assert run_inside(*write, "--confirm", "prod", cwd=tmp_path).status == 6
+    assert run_inside(*write, cwd=tmp_path, environment={"DBTOOL_PROFILE": "prod"}).status == 0
 
 
 def test_a_dry_run_counts_as_a_write(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMORY, profile_of, run_dbtool
+from tests.cli.running import MEMORY, profile_of, run_inside
 from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
@@ -21,7 +21,7 @@ def test_a_format_that_holds_one_result_refuses_two_queries_before_anything_runs
 ) -> None:
     script = tmp_path / "script.sql"
     script.write_text(f"create table t (a);\n{THREE}")
-    done = run_dbtool("query", *profile_of(sqlite_database), "-F", format_name, "-f", script)
+    done = run_inside("query", *profile_of(sqlite_database), "-F", format_name, "-f", script)
     assert (done.status, done.out) == (2, b"")
     assert f"{script}:2:16" in done.err
     assert "--result" in done.err
@@ -29,7 +29,7 @@ def test_a_format_that_holds_one_result_refuses_two_queries_before_anything_runs
 
 
 def test_a_second_result_of_a_stream_stops_the_run_and_what_ran_stays(sqlite_database: Path) -> None:
-    done = run_dbtool(
+    done = run_inside(
         "query", *profile_of(sqlite_database), "-",
         stdin=b"create table t (a);\nselect 1 as a;\nselect 2 as a;\ninsert into t values (1);",
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_one_of_several_results_can_be_chosen(format_name: str, source: str) -> 
     sql = f"create table t (a); {THREE}; insert into t values (1)"
     arguments = ["query", *MEMORY, "-F", format_name, "--no-header"]
     arguments, stdin = ([*arguments, sql], None) if source == "argument" else (arguments, sql.encode())
-    printed = {choice: run_dbtool(*arguments, "--result", choice, stdin=stdin) for choice in ("2", "last")}
+    printed = {choice: run_inside(*arguments, "--result", choice, stdin=stdin) for choice in ("2", "last")}
     assert [done.status for done in printed.values()] == [0, 0]
     assert "2" in printed["2"].text
     assert "1" not in printed["2"].text.replace("[ 1 ]", "")
@@ -55,20 +55,20 @@ def test_one_of_several_results_can_be_chosen(format_name: str, source: str) -> 
 
 
 def test_no_result_at_all_can_be_chosen() -> None:
-    done = run_dbtool("query", *MEMORY, "--result", "none", THREE)
+    done = run_inside("query", *MEMORY, "--result", "none", THREE)
     assert (done.status, done.out, done.err) == (0, b"", "")
 
 
 def test_formats_for_several_results_print_all_of_them() -> None:
-    assert run_dbtool("query", *MEMORY, "-F", "ndjson", THREE).out == b'{"a":1}\n{"a":2}\n{"a":3}\n'
-    table = run_dbtool("query", *MEMORY, "-F", "table", THREE).text
+    assert run_inside("query", *MEMORY, "-F", "ndjson", THREE).out == b'{"a":1}\n{"a":2}\n{"a":3}\n'
+    table = run_inside("query", *MEMORY, "-F", "table", THREE).text
     assert table.count("a") == 3
-    markdown = run_dbtool("query", *MEMORY, "-F", "markdown", THREE).text
+    markdown = run_inside("query", *MEMORY, "-F", "markdown", THREE).text
     assert markdown.count("| a") == 3
 
 
 def test_a_result_that_never_came_prints_nothing_valid(sqlite_database: Path) -> None:
-    done = run_dbtool("query", *profile_of(sqlite_database), "-F", "json", "--result", "4", THREE)
+    done = run_inside("query", *profile_of(sqlite_database), "-F", "json", "--result", "4", THREE)
     assert (done.status, done.out) == (2, b"")
     assert "--result 4" in done.err
 
@@ -77,9 +77,9 @@ def test_a_result_that_never_came_prints_nothing_valid(sqlite_database: Path) ->
 def test_every_result_of_a_procedure_counts(mariadb: MariaDbServer, mariadb_database: DatabaseAddress) -> None:
     mariadb.execute("create procedure p() begin select 1 as a; select 2 as b; end", database=mariadb_database.database)
     profile = profile_of(mariadb_database)
-    assert run_dbtool("query", *profile, "-F", "ndjson", "call p()").out == b'{"a":1}\n{"b":2}\n'
-    assert run_dbtool("query", *profile, "--result", "last", "call p()").out == b"b\n2\n"
-    second = run_dbtool("query", *profile, "call p()", "create table t (a int)")
+    assert run_inside("query", *profile, "-F", "ndjson", "call p()").out == b'{"a":1}\n{"b":2}\n'
+    assert run_inside("query", *profile, "--result", "last", "call p()").out == b"b\n2\n"
+    second = run_inside("query", *profile, "call p()", "create table t (a int)")
     assert (second.status, second.out) == (2, b"a\n1\n")
     assert "argument 1:1:1" in second.err
     assert mariadb.execute("show tables", database=mariadb_database.database) == []
@@ -91,7 +91,7 @@ def test_every_result_of_a_procedure_counts(mariadb: MariaDbServer, mariadb_data
 def test_a_result_without_rows_is_still_a_whole_one(
     format_name: str, empty: bytes, any_database: DatabaseAddress | Path
 ) -> None:
-    done = run_dbtool("query", *profile_of(any_database), "-F", format_name, "select 1 as a where 1 = 0")
+    done = run_inside("query", *profile_of(any_database), "-F", format_name, "select 1 as a where 1 = 0")
     assert (done.status, done.out, done.err) == (0, empty, "")
 
 
@@ -100,7 +100,7 @@ def test_standard_output_holds_rows_and_nothing_else(postgres_database: Database
         "set client_min_messages = notice; create table t (a int); insert into t values (1), (2);"
         "do $$ begin raise notice 'a notice; %', 1; end $$; drop table if exists nowhere; select a from t; drop table t"
     )
-    done = run_dbtool("query", *profile_of(postgres_database), "--stats", script)
+    done = run_inside("query", *profile_of(postgres_database), "--stats", script)
     assert (done.status, done.out) == (0, b"a\n1\n2\n")
     assert "a notice; 1" in done.err
     assert "nowhere" in done.err
@@ -111,7 +111,7 @@ def test_standard_output_holds_rows_and_nothing_else(postgres_database: Database
 def test_what_a_write_returns_is_a_result(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     sql = "create table t (a int); insert into t values (1), (2) returning a"
-    assert run_dbtool("query", *profile, sql).out == b"a\n1\n2\n"
+    assert run_inside("query", *profile, sql).out == b"a\n1\n2\n"
     assert execute(any_database, "select count(*) from t") == b"2\n"
 
 
@@ -119,19 +119,19 @@ def test_two_columns_of_one_name_and_names_with_quotes_survive(any_database: Dat
     quote = "`" if getattr(any_database, "scheme", "") == "mysql" else '"'
     sql = f"select 1 as id, 2 as id, null as {quote}a,b c{quote}"
     profile = profile_of(any_database)
-    assert run_dbtool("query", *profile, sql).out == b'id,id,"a,b c"\n1,2,\n'
-    assert run_dbtool("query", *profile, "-F", "json", sql).out == b'[\n{"id":1,"id_2":2,"a,b c":null}\n]\n'
+    assert run_inside("query", *profile, sql).out == b'id,id,"a,b c"\n1,2,\n'
+    assert run_inside("query", *profile, "-F", "json", sql).out == b'[\n{"id":1,"id_2":2,"a,b c":null}\n]\n'
 
 
 def test_a_limit_says_that_there_are_more_rows(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     sql = "select 1 as a union all select 2 union all select 3 order by 1"
-    cut = run_dbtool("query", *profile, "-n", "2", sql)
+    cut = run_inside("query", *profile, "-n", "2", sql)
     assert (cut.status, cut.out) == (0, b"a\n1\n2\n")
     assert "more rows" in cut.err
-    exact = run_dbtool("query", *profile, "-n", "3", sql)
+    exact = run_inside("query", *profile, "-n", "3", sql)
     assert (exact.out, exact.err) == (b"a\n1\n2\n3\n", "")
-    none = run_dbtool("query", *profile, "-n", "0", sql)
+    none = run_inside("query", *profile, "-n", "0", sql)
     assert none.out == b"a\n"
     assert "more rows" in none.err
 
@@ -139,4 +139,4 @@ def test_a_limit_says_that_there_are_more_rows(any_database: DatabaseAddress | P
 def test_a_limit_does_not_stop_a_write(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     script = "create table t (a int); insert into t select 1 union all select 2 union all select 3;"
-    assert run_dbtool("query", *profile, "-n", "1", script, "select count(*) from t", "-F", "value").out == b"3\n"
+    assert run_inside("query", *profile, "-n", "1", script, "select count(*) from t", "-F", "value").out == b"3\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fakes import silent_port
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.cli.watching import eventually, started
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
@@ -43,7 +43,7 @@ def test_no_error_and_no_traceback_holds_a_password(guarded: DatabaseAddress, tm
     surroundings = {"THE_SECRET": _SECRET}
 
     def run(*arguments: str) -> Completed:
-        return run_dbtool(*arguments, "--config", "p.toml", cwd=tmp_path, environment=surroundings)
+        return run_inside(*arguments, "--config", "p.toml", cwd=tmp_path, environment=surroundings)
 
     for name in ("plain", "variable", "command", "reference"):
         done = run("query", "-p", name, "select 1", "--debug")
@@ -68,14 +68,14 @@ def test_a_secret_that_cannot_be_had_shows_nothing_of_what_was_there(tmp_path: P
         "password = { command = ['sh', '-c', 'echo hunter2; echo locked >&2; exit 3'] }\n"
     )
     for name, said in (("binary", "is not UTF-8 text"), ("failing", "failed with status 3: locked")):
-        done = run_dbtool("query", "--config", "p.toml", "-p", name, "select 1", "--debug", cwd=tmp_path)
+        done = run_inside("query", "--config", "p.toml", "-p", name, "select 1", "--debug", cwd=tmp_path)
         assert done.status != 0
         assert said in done.err
         assert "hunter2" not in done.err
 
 
 def test_a_password_in_a_url_is_masked_in_errors(guarded: DatabaseAddress) -> None:
-    done = run_dbtool("query", "-p", guarded.url, "select 1")
+    done = run_inside("query", "-p", guarded.url, "select 1")
     assert done.status == 2
     assert guarded.user in done.err
     for secret in (_SECRET, guarded.url, "hunter2"):
@@ -99,7 +99,7 @@ def test_a_password_in_an_argument_is_gone_from_the_process_list(tmp_path: Path,
 
 def test_a_password_in_an_argument_is_warned_of_unless_it_stays_on_the_machine() -> None:
     # An address that is not loopback's, and does not leave the machine all the same.
-    done = run_dbtool("query", "-p", f"postgresql://u:hunter2@0.0.0.0:{find_free_port()}/d", "select 1")
+    done = run_inside("query", "-p", f"postgresql://u:hunter2@0.0.0.0:{find_free_port()}/d", "select 1")
     assert done.status == 3
     assert "dbtool: warning: a password in an argument can be seen by other users of this machine" in done.err
     assert "hunter2" not in done.err
@@ -107,7 +107,7 @@ def test_a_password_in_an_argument_is_warned_of_unless_it_stays_on_the_machine()
 
 def test_a_password_in_a_variable_is_nothing_that_others_see() -> None:
     url = f"postgresql://u:hunter2@0.0.0.0:{find_free_port()}/d"
-    done = run_dbtool("query", "select 1", environment={"DBTOOL_PROFILE": url})
+    done = run_inside("query", "select 1", environment={"DBTOOL_PROFILE": url})
     assert done.status == 3
     assert done.err.count("\n") == 1
     assert "hunter2" not in done.err
@@ -144,7 +144,7 @@ def test_no_variable_of_libpq_changes_what_a_profile_says(postgres_database: Dat
         "current_setting('datestyle'), current_setting('application_name'), current_setting('client_encoding')"
     )
     arguments = ("query", "-p", postgres_database.url, asked)
-    clean, poisoned = run_dbtool(*arguments), run_dbtool(*arguments, environment=_POISON)
+    clean, poisoned = run_inside(*arguments), run_inside(*arguments, environment=_POISON)
     assert clean.status == 0
     assert clean == poisoned
 
@@ -163,7 +163,7 @@ def test_two_variables_and_pgpass_fill_what_a_profile_leaves_open(
     (tmp_path / "other").chmod(0o600)
 
     def ask(url: str, environment: Mapping[str, str]) -> int:
-        return run_dbtool("query", "-p", url, "select 1", environment=environment).status
+        return run_inside("query", "-p", url, "select 1", environment=environment).status
 
     assert ask(bare, {}) == 2
     assert ask(bare, {"PGPASSWORD": password}) == 0
@@ -178,7 +178,7 @@ def test_no_file_of_mysql_is_read_behind_the_profiles_back(
 ) -> None:
     (tmp_path / ".my.cnf").write_text("[client]\nhost = 127.0.0.9\nport = 1\nuser = nobody\npassword = wrong\n")
     surroundings = {"HOME": str(tmp_path), "MYSQL_HOST": "127.0.0.9", "MYSQL_PWD": "wrong", "MYSQL_TCP_PORT": "1"}
-    done = run_dbtool("query", "-p", mariadb_database.url, "select 1 as a", environment=surroundings)
+    done = run_inside("query", "-p", mariadb_database.url, "select 1 as a", environment=surroundings)
     assert (done.status, done.out) == (0, b"a\n1\n")
 
 
@@ -187,7 +187,7 @@ def test_no_file_of_mysql_is_read_behind_the_profiles_back(
     ["jdbc:postgresql://127.0.0.1/x?user=u&password=s3cr3t", "mysql//root:s3cr3t@127.0.0.1/x", "pg:s3cr3t@//host/x"],
 )
 def test_a_mistyped_url_does_not_show_its_password(argument: str) -> None:
-    done = run_dbtool("query", "-p", argument, "select 1")
+    done = run_inside("query", "-p", argument, "select 1")
     assert done.status == 2
     assert "looks like a URL" in done.err
     assert "s3cr3t" not in done.err

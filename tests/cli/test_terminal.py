@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Running
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_inside
 from tests.cli.terminal import Terminal, on_terminal
 from tests.cli.watching import eventually
 
@@ -111,7 +111,7 @@ def test_an_error_is_red_on_a_terminal_and_plain_elsewhere(tmp_path: Path) -> No
     with on_terminal(*_LITE, "selekt", home=tmp_path) as terminal:
         assert terminal.finish() == 1
     assert "\x1b[31mdbtool: error: " in terminal.raw
-    assert "\x1b" not in run_dbtool(*_LITE, "selekt").err
+    assert "\x1b" not in run_inside(*_LITE, "selekt").err
 
 
 def test_the_data_never_moves_the_screen(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_statement_that_was_not_finished_is_not_run_at_the_end(tmp_path: Path)
         terminal.end_input()
         assert terminal.finish() == 0
         assert "has not been run" in terminal.screen
-    assert run_dbtool("query", "-p", str(database), "select count(*) from t", "-F", "value").out == b"0\n"
+    assert run_inside("query", "-p", str(database), "select count(*) from t", "-F", "value").out == b"0\n"
 
 
 @pytest.mark.parametrize("option", [["--dry-run"], ["-1"], ["--expect-rows", "1"], ["-o", "rows.csv"], ["--stats"]])

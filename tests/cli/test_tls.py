@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fakes import answering
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.servers.certificates import CLIENT, MATCHING_HOST, MISMATCHED_HOST, Certificates
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
@@ -36,7 +36,7 @@ class _Server:
         (directory / "p.toml").write_text(
             "\n".join(["[profiles.it]", f'engine = "{self.engine}"', f"port = {self.port}", *lines]) + "\n"
         )
-        return run_dbtool("query", "--config", "p.toml", "-F", "value", self.question, cwd=directory)
+        return run_inside("query", "--config", "p.toml", "-F", "value", self.question, cwd=directory)
 
 
 def _describe(server: PostgresServer | MariaDbServer) -> _Server:

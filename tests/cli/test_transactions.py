@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import profile_of, run_dbtool
+from tests.cli.running import profile_of, run_inside
 from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
@@ -16,7 +16,7 @@ def rows_of(database: DatabaseAddress | Path) -> bytes:
 def test_a_dry_run_leaves_nothing_behind_and_shows_what_it_would(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     execute(any_database, "create table t (a int); insert into t values (1)")
-    done = run_dbtool("query", *profile, "--dry-run", "insert into t values (2); select count(*) from t", "-F", "value")
+    done = run_inside("query", *profile, "--dry-run", "insert into t values (2); select count(*) from t", "-F", "value")
     assert (done.status, done.out) == (0, b"2\n")
     assert rows_of(any_database) == b"1\n"
 
@@ -30,10 +30,10 @@ def test_a_script_that_controls_its_own_transaction_is_refused_as_one(
     execute(any_database, script)
     sql = "insert into t values (1);\n/* here */ commit; insert into t values (2)"
     if source == "argument":
-        done = run_dbtool("query", *profile, option, sql)
+        done = run_inside("query", *profile, option, sql)
         assert "argument:2:12" in done.err
     else:
-        done = run_dbtool("query", *profile, option, stdin=sql.encode())
+        done = run_inside("query", *profile, option, stdin=sql.encode())
         assert "standard input:2:12" in done.err
     assert (done.status, done.out) == (6, b"")
     assert option in done.err
@@ -56,7 +56,7 @@ def test_what_commits_by_itself_is_refused_before_it_is_sent(
 ) -> None:
     profile = profile_of(mariadb_database)
     execute(mariadb_database, "create table t (a int)")
-    done = run_dbtool("query", *profile, option, "insert into t values (1)", sql)
+    done = run_inside("query", *profile, option, "insert into t values (1)", sql)
     assert done.status == 6
     assert "argument 2:1:" in done.err
     assert rows_of(mariadb_database) == b""
@@ -70,7 +70,7 @@ def test_temporary_tables_and_savepoints_do_not_commit(mariadb_database: Databas
         "create temporary table u (a int); insert into t values (9); drop temporary table u"
     )
     execute(mariadb_database, "create table t (a int)")
-    done = run_dbtool("query", *profile, "-1", script)
+    done = run_inside("query", *profile, "-1", script)
     assert (done.status, done.err) == (0, "")
     assert rows_of(mariadb_database) == b"9\n9\n"
 
@@ -80,14 +80,14 @@ def test_a_scripts_own_transaction_is_honoured(any_database: DatabaseAddress | P
         "create table t (a int); insert into t values (1); begin; insert into t values (2); rollback;"
         "begin; insert into t values (3); commit; insert into t values (4)"
     )
-    done = run_dbtool("query", *profile_of(any_database), script)
+    done = run_inside("query", *profile_of(any_database), script)
     assert (done.status, done.err) == (0, "")
     assert rows_of(any_database) == b"1\n3\n4\n"
 
 
 def test_a_script_that_ends_inside_a_transaction_fails_and_says_so(any_database: DatabaseAddress | Path) -> None:
     script = "create table t (a int);\ninsert into t values (1);\n begin; insert into t values (2); select 1 as x"
-    done = run_dbtool("query", *profile_of(any_database), script)
+    done = run_inside("query", *profile_of(any_database), script)
     assert (done.status, done.out) == (1, b"x\n1\n")
     assert "argument:3:2" in done.err
     assert "rolled back" in done.err
@@ -98,9 +98,9 @@ def test_a_failure_inside_a_scripts_own_transaction_commits_nothing_of_it(
     any_database: DatabaseAddress | Path,
 ) -> None:
     script = "create table t (a int); begin; insert into t values (1); insert into nowhere values (2); commit"
-    assert run_dbtool("query", *profile_of(any_database), script).status == 1
+    assert run_inside("query", *profile_of(any_database), script).status == 1
     assert rows_of(any_database) == b""
-    going = run_dbtool("query", *profile_of(any_database), "--keep-going", script)
+    going = run_inside("query", *profile_of(any_database), "--keep-going", script)
     assert going.status == 1
 
 
@@ -110,7 +110,7 @@ def test_one_transaction_that_keeps_going_is_still_rolled_back_by_a_failure(
     profile = profile_of(any_database)
     execute(any_database, "create table t (a int)")
     script = "insert into t values (1); insert into nowhere values (2); insert into t values (3)"
-    done = run_dbtool("query", *profile, "-1", "--keep-going", script)
+    done = run_inside("query", *profile, "-1", "--keep-going", script)
     assert done.status == 1
     assert rows_of(any_database) == b""
 
@@ -119,10 +119,10 @@ def test_one_transaction_that_keeps_going_is_still_rolled_back_by_a_failure(
 def test_a_transaction_inside_a_procedure_is_found_out(postgres_database: DatabaseAddress) -> None:
     profile = profile_of(postgres_database)
     execute(postgres_database, "create table t (a int)")
-    done = run_dbtool("query", *profile, "-1", "insert into t values (1); do $$ begin commit; end $$")
+    done = run_inside("query", *profile, "-1", "insert into t values (1); do $$ begin commit; end $$")
     assert done.status == 1
     assert rows_of(postgres_database) == b""
-    outside = run_dbtool("query", *profile, "-1", "vacuum t")
+    outside = run_inside("query", *profile, "-1", "vacuum t")
     assert outside.status == 1
     assert "VACUUM" in outside.err
     execute(postgres_database, "vacuum t")
@@ -134,10 +134,10 @@ def test_a_change_that_mariadb_cannot_undo_is_never_passed_over_in_silence(
     option: str, mariadb_database: DatabaseAddress
 ) -> None:
     execute(mariadb_database, "create table t (a int) engine=MyISAM; insert into t values (1)")
-    done = run_dbtool("query", *profile_of(mariadb_database), option, "delete from t; select * from missing")
+    done = run_inside("query", *profile_of(mariadb_database), option, "delete from t; select * from missing")
     assert done.status == 1
     assert "[1196]" in done.err
-    done = run_dbtool("query", *profile_of(mariadb_database), "--dry-run", "insert into t values (2)")
+    done = run_inside("query", *profile_of(mariadb_database), "--dry-run", "insert into t values (2)")
     assert (done.status, "[1196]" in done.err) == (1, True)
 
 
@@ -145,7 +145,7 @@ def test_a_change_that_mariadb_cannot_undo_is_never_passed_over_in_silence(
 def test_ddl_behind_set_statement_is_refused_before_it_is_sent(mariadb_database: DatabaseAddress) -> None:
     execute(mariadb_database, "create table t (a int)")
     sql = "set statement max_statement_time=10 for drop table t"
-    assert run_dbtool("query", *profile_of(mariadb_database), "--dry-run", sql).status == 6
+    assert run_inside("query", *profile_of(mariadb_database), "--dry-run", sql).status == 6
     assert rows_of(mariadb_database) == b""
 
 
@@ -155,7 +155,7 @@ def test_a_failure_dooms_a_scripts_transaction_whether_or_not_rows_are_limited(
     execute(postgres_database, "create table t (a int)")
     script = "begin; insert into t values (1); select * from missing; insert into t values (2); commit"
     for more in ((), ("--limit", "5")):
-        done = run_dbtool("query", *profile_of(postgres_database), "--keep-going", script, *more)
+        done = run_inside("query", *profile_of(postgres_database), "--keep-going", script, *more)
         assert done.status == 1
         assert rows_of(postgres_database) == b""
 
@@ -167,7 +167,7 @@ def test_a_function_that_fails_within_is_not_run_twice(format_name: str, postgre
         "create sequence s; create function f() returns int language plpgsql as "
         "$$ begin perform nextval('s'); execute 'selct 1'; return 1; end $$",
     )
-    done = run_dbtool(
+    done = run_inside(
         "query", *profile_of(postgres_database), "--keep-going", "-F", format_name, "select f(); select 7 as seven"
     )
     assert done.status in {1, 2}

@@ -15,7 +15,7 @@ import pytest
 from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.fakes import answering, mysql_error, postgres_error
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_inside
 from tests.cli.watching import finish, started
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
@@ -24,7 +24,7 @@ from tests.servers.processes import find_free_port
 
 
 def _query(url: str, *more: str) -> Completed:
-    return run_dbtool("query", "-p", url, "select 1 as a", *more)
+    return run_inside("query", "-p", url, "select 1 as a", *more)
 
 
 def _assert_one_error(done: Completed, status: int, text: str) -> None:
@@ -114,7 +114,7 @@ def test_a_server_that_stops_within_the_handshake_is_left_at_the_connect_timeout
             f'[profiles.slow]\nurl = "{running.url_through(proxy.port)}"\nconnect_timeout = "600ms"\n'
         )
         began = time.monotonic()
-        done = run_dbtool("query", "--config", "p.toml", "-p", "slow", "select 1", cwd=tmp_path)
+        done = run_inside("query", "--config", "p.toml", "-p", "slow", "select 1", cwd=tmp_path)
         took = time.monotonic() - began
     assert done.status == 3
     assert took < 4
