@@ -15,12 +15,12 @@ from dbtool.cli.lazy import Builder, LazyGroup, build_from, build_group
 from dbtool.environment import Environment
 
 _COMMANDS: Mapping[str, Builder] = {
-    "query": partial(build_from, "dbtool.cli.query"),
-    "switch": partial(build_from, "dbtool.cli.switch"),
-    "current": partial(build_from, "dbtool.cli.switch", "current_app"),
+    "query": partial(build_from, "dbtool.cli.query.command"),
+    "switch": partial(build_from, "dbtool.cli.switch.command"),
+    "current": partial(build_from, "dbtool.cli.switch.command", "current_app"),
     "profile": partial(build_from, "dbtool.cli.profile.command"),
     "pool-bench": partial(build_from, "dbtool.cli.pool_bench.command"),
-    "completions": partial(build_from, "dbtool.cli.completions"),
+    "completions": partial(build_from, "dbtool.cli.completion.command"),
 }
 """The commands, in the order in which help lists them; each is imported once it is named."""
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from dbtool.cli.console import Console
 from dbtool.cli.exits import ExitStatus, status_of
+from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 from dbtool.process import process_environment

@@ -55,7 +55,7 @@ def _run(arguments: Sequence[str], environment: Environment | None) -> int:
 def find_action(arguments: Sequence[str]) -> Callable[[Environment], int] | None:
     """Return what an ordinary command line asks for, None where Typer has to read it."""
     if list(arguments) == [COMPLETE, "profiles"]:
-        from dbtool.cli.current import list_names
+        from dbtool.cli.switch.current import list_names
 
         return list_names
     name = arguments[0] if arguments else ""
@@ -152,20 +152,20 @@ _CONVERTERS: Mapping[str, Callable[[str], object]] = {
 
 
 def _query(environment: Environment, values: Values) -> int:
-    from dbtool.cli.query_request import QueryOptions, run_query
+    from dbtool.cli.query.request import QueryOptions, run_query
 
     run_query(environment, QueryOptions(**values))
     return 0
 
 
 def _current(environment: Environment, values: Values) -> int:
-    from dbtool.cli.current import CurrentRequest, run_current
+    from dbtool.cli.switch.current import CurrentRequest, run_current
 
     return run_current(environment, CurrentRequest(**values))
 
 
 def _switch(environment: Environment, values: Values) -> int:
-    from dbtool.cli.switching import Switcher, SwitchRequest
+    from dbtool.cli.switch.switching import Switcher, SwitchRequest
 
     Switcher(environment, SwitchRequest(**values)).run()
     return 0

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dbtool.cli import app, current, fast_path, query_request, quick_table, switching
+from dbtool.cli import app, fast_path, quick_table
+from dbtool.cli.query import request as query_request
+from dbtool.cli.switch import current, switching
 from dbtool.environment import Environment
 from dbtool.records import Record
 from tests.cli import generate_quick_table

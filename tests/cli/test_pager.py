@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.cli.pager import TerminalOutput
+from dbtool.cli.terminal.pager import TerminalOutput
 from dbtool.environment import Environment
 
 _ROW = b"x" * 99 + b"\n"

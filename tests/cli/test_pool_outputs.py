@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dbtool.bench.reports.report import FAIL
-from dbtool.cli.console import Console
 from dbtool.cli.pool_bench.outputs import Judging, require_pass
 from dbtool.cli.pool_bench.request import OutputRequest
+from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import ExpectationError
 from tests.cli.pool_samples import make_failed, make_sound

@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from dbtool.cli.pool_bench.progress import Progress, ProgressStatus, describe_progress
-from dbtool.cli.screen import stderr_columns
+from dbtool.cli.terminal.console import stderr_columns
 from dbtool.environment import Environment
 from dbtool.formats.display import measure_width
 from tests.cli.pool_samples import HOSTILE, make_environment

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.reports.report import Fairness, Gate, Harness, Report
-from dbtool.cli.listing import print_listing
 from dbtool.cli.pool_bench import drawing as pool_drawing
 from dbtool.cli.pool_bench.drawing import draw_details
 from dbtool.cli.pool_bench.findings import describe_duration, describe_verdict, list_findings, write_profile_lines
 from dbtool.cli.pool_bench.summary import show_details, summary_columns, summary_rows
 from dbtool.cli.pool_bench.tables import tabulate_bleed, tabulate_histogram, tabulate_latencies, tabulate_sweep
+from dbtool.cli.terminal.listing import print_listing
 from dbtool.durations import parse_duration
 from dbtool.result import Value
 from tests.cli import pool_golden

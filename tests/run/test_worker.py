@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dbtool.cli.signals import stopping_on_signals
+from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.errors import InterruptedByUserError, QueryError, ReaderGoneError, TimedOutError
 from dbtool.run import worker as worker_module
 from dbtool.run.worker import State, Worker

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.cli.console import Console
+from dbtool.cli.terminal.console import Console
 from dbtool.errors import DbtoolError, one_line
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.process import process_environment

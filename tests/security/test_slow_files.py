@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.cli.current import CurrentRequest, run_current
+from dbtool.cli.switch.current import CurrentRequest, run_current
 from dbtool.errors import ProfileError
 from dbtool.profiles import current_name, list_names
 from dbtool.profiles.discover import read_sources

@@ -20,7 +20,6 @@ from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.comparison import Facts, Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Stop
 from dbtool.bench.trials.trial import Extras
-from dbtool.cli.console import Console
 from dbtool.cli.pool_bench.outputs import Judging, read_file, require_pass, writing
 from dbtool.cli.pool_bench.progress import Progress, ProgressStatus
 from dbtool.cli.pool_bench.request import (
@@ -31,7 +30,8 @@ from dbtool.cli.pool_bench.request import (
     find_subjects,
     make_load,
 )
-from dbtool.cli.signals import stopping_on_signals
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, UsageError
 from dbtool.process import prepare_process

@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from dbtool.bench.reports.report import PASS, Report
-from dbtool.cli.console import uses_color
 from dbtool.cli.pool_bench.findings import (
     Finding,
     describe_environment,
@@ -35,7 +34,7 @@ from dbtool.cli.pool_bench.tables import (
     tabulate_latencies,
     tabulate_sweep,
 )
-from dbtool.cli.screen import stderr_columns
+from dbtool.cli.terminal.console import stderr_columns, uses_color
 from dbtool.environment import Environment
 from dbtool.formats.controls import escape_onto_one_line
 

@@ -19,11 +19,11 @@ from dbtool.bench.reports.conditions import (
 )
 from dbtool.bench.reports.reading import read_report
 from dbtool.bench.reports.report import FAIL, Report
-from dbtool.cli.console import Console
-from dbtool.cli.listing import choose_listing_format, print_listing
 from dbtool.cli.pool_bench.page import require_plotting, write_html
 from dbtool.cli.pool_bench.request import OutputRequest
 from dbtool.cli.pool_bench.summary import show_details, summary_columns, summary_rows
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import choose_listing_format, print_listing
 from dbtool.environment import Environment
 from dbtool.errors import ExpectationError, UsageError
 from dbtool.run.outputs import ResultOutput, open_file_output

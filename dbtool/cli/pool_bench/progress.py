@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbtool.cli.screen import stderr_columns
+from dbtool.cli.terminal.console import stderr_columns
 from dbtool.environment import Environment
 from dbtool.formats.controls import escape_onto_one_line
 from dbtool.formats.display import cut_to_width

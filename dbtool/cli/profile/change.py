@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dbtool.cli.console import Console
 from dbtool.cli.profile.commit import commit, note_rivals, note_trust, say_place
 from dbtool.cli.profile.interview import ask_password, ask_settings
 from dbtool.cli.profile.passwords import PasswordRequest, plan_password
 from dbtool.cli.profile.settings import read_setting, read_settings
-from dbtool.cli.questions import Questions, is_interactive
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog, load_catalog

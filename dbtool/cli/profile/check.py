@@ -7,11 +7,11 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from dbtool.actions.check import Checked, check, list_candidates
 from dbtool.actions.connect import Connector, Limits
-from dbtool.cli.console import Console
 from dbtool.cli.exits import ExitStatus, status_of
-from dbtool.cli.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
-from dbtool.cli.rows import RowsRequest, open_output
-from dbtool.cli.signals import stopping_on_signals
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
+from dbtool.cli.terminal.rows import RowsRequest, open_output
+from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.durations import format_duration
 from dbtool.environment import Environment
 from dbtool.errors import one_line

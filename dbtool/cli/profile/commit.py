@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dbtool.cli.console import Console
 from dbtool.cli.profile.passwords import PasswordPlan
+from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import load_catalog

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import subprocess
 
-from dbtool.cli.console import Console
 from dbtool.cli.profile.commit import note_trust
 from dbtool.cli.profile.drafts import Draft, sweep_drafts
-from dbtool.cli.questions import Questions, is_interactive
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog

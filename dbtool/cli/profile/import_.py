@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dbtool.cli.console import Console
-from dbtool.cli.listing import choose_listing_format, print_listing, text_columns
 from dbtool.cli.profile.commit import commit, note_trust, require_valid
 from dbtool.cli.profile.passwords import PasswordPlan, plan_keyring
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import choose_listing_format, print_listing, text_columns
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog

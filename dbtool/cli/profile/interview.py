@@ -6,7 +6,7 @@ from typing import Any
 
 from dbtool.cli.profile.passwords import PasswordRequest
 from dbtool.cli.profile.settings import read_setting
-from dbtool.cli.questions import Questions
+from dbtool.cli.terminal.questions import Questions
 from dbtool.dialects import DIALECTS, Dialect
 from dbtool.environment import Environment
 from dbtool.profiles.active import is_url

@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbtool.cli.console import Console
-from dbtool.cli.questions import Questions, is_interactive
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.editing import is_clear, quote_literal

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from dbtool.cli.console import Console
-from dbtool.cli.lines import write_text
-from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.lines import write_text
+from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.dialects import DIALECTS
 from dbtool.durations import format_duration
 from dbtool.environment import Environment

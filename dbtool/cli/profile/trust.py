@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dbtool.cli.console import Console
-from dbtool.cli.listing import print_listing, text_columns
-from dbtool.cli.questions import Questions, is_interactive
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import print_listing, text_columns
+from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import GuardError
 from dbtool.profiles import load_catalog

@@ -23,7 +23,7 @@ def completions(
     """Print the script that completes dbtool's commands, options and profiles in a shell."""
     from dbtool.cli.app import build  # this command is a part of it
     from dbtool.cli.completion import render_completions
-    from dbtool.cli.lines import write_text
+    from dbtool.cli.terminal.lines import write_text
     from dbtool.process import command_environment
 
     write_text(command_environment(), render_completions(build(), shell))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dbtool.cli.console import Console
-from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, State, explain
@@ -42,7 +42,7 @@ def find_active(environment: Environment, catalog: Catalog, state: State) -> str
 
 def pick(environment: Environment, catalog: Catalog, state: State) -> str:
     """Return the profile that a person picks; raises ProfileError without any, InterruptedByUserError without one."""
-    from dbtool.cli.picker import Option, Picker  # brings prompt_toolkit, for a terminal alone
+    from dbtool.cli.switch.picker import Option, Picker  # brings prompt_toolkit, for a terminal alone
 
     choices = [
         Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dbtool.cli.console import Console
+from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import GuardError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 
-from dbtool.cli.rows import RowsRequest, find_format, make_writer, open_output
+from dbtool.cli.terminal.rows import RowsRequest, find_format, make_writer, open_output
 from dbtool.environment import Environment
 from dbtool.formats import Format, FormatOptions
 from dbtool.result import Column, Kind, Row, Value

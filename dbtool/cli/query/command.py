@@ -135,7 +135,7 @@ def query(
     Rows go to stdout, everything else to stderr.
     """
     # Imported here, as every command's work is: `--help` and the other commands need none of it.
-    from dbtool.cli.query_request import QueryOptions, run_query
+    from dbtool.cli.query.request import QueryOptions, run_query
     from dbtool.process import command_environment
 
     asked = QueryOptions(

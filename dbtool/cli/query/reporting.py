@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dbtool.cli.console import Console
-from dbtool.cli.rows import Rows
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.rows import Rows
 from dbtool.durations import format_duration
 from dbtool.engines.engine import Outcome
 from dbtool.environment import Environment

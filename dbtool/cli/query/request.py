@@ -8,10 +8,10 @@ from pathlib import Path
 from dbtool.actions.access import WriteRequest
 from dbtool.actions.connect import Limits
 from dbtool.actions.query import Query, QueryRequest
-from dbtool.cli.console import Console
-from dbtool.cli.reporting import ScriptReporter
-from dbtool.cli.rows import Rows, RowsRequest
-from dbtool.cli.signals import stopping_on_signals
+from dbtool.cli.query.reporting import ScriptReporter
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.rows import Rows, RowsRequest
+from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions
@@ -75,7 +75,7 @@ def run_query(environment: Environment, asked: QueryOptions) -> None:
                     ScriptReporter(environment, console, rows, shows_progress=shows_progress, stats_since=stats_since),
                 )
             else:
-                from dbtool.cli.conversation import converse  # brings the line editor
+                from dbtool.cli.query.conversation import converse  # brings the line editor
 
                 refuse_what_a_prompt_cannot_keep(asked)
                 converse(environment, query, access, rows, console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtool.cli.lines import write_text
+from dbtool.cli.terminal.lines import write_text
 from dbtool.environment import Environment, say_nothing
 from dbtool.errors import DbtoolError, ProfileError, UsageError
 from dbtool.records import Record
@@ -28,7 +28,7 @@ def run_current(environment: Environment, request: CurrentRequest) -> int:
         raise UsageError("--format goes with --explain: without it, the name alone is printed")
     flag, config = request.profile, request.config
     if request.explain:
-        from dbtool.cli.explaining import explain_current  # reads every profile
+        from dbtool.cli.switch.explain import explain_current  # reads every profile
 
         explain_current(environment, flag=flag, config=config, format_name=request.format_name)
         return 0
@@ -47,14 +47,14 @@ def _print_name(environment: Environment, *, flag: str | None, config: str | Non
         write_text(environment, f"{find_current(surroundings, flag=flag)}\n")
     finally:
         if surroundings.warning:
-            from dbtool.cli.console import Console
+            from dbtool.cli.terminal.console import Console
 
             Console(environment).warn(surroundings.warning)
 
 
 def _print_segment(environment: Environment, shell: str, *, flag: str | None, config: str | None) -> int:
     """Print a piece of a prompt, and nothing where no profile is active: a prompt is no place to say why."""
-    from dbtool.cli.segment import find_marks, render_segment
+    from dbtool.cli.switch.segment import find_marks, render_segment
     from dbtool.profiles.active import Surroundings, find_current
     from dbtool.profiles.look import Look, find_look
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from dbtool.actions.lasting import LastingSession
 from dbtool.actions.query import Access, Query
-from dbtool.cli.console import Console
-from dbtool.cli.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
-from dbtool.cli.reporting import RunReporter
-from dbtool.cli.rows import Rows
+from dbtool.cli.query.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
+from dbtool.cli.query.reporting import RunReporter
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.rows import Rows
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.run.runner import require_no_open_transaction

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from dbtool.cli.console import Console
-from dbtool.cli.listing import print_listing, text_columns
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, Rule, RuleReport, State, explain, load_catalog, read_state

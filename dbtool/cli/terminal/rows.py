@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from dbtool.cli.console import Console, uses_color
+from dbtool.cli.terminal.console import Console, uses_color
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FORMATS, Format, FormatOptions, Writer, format_for_suffix
@@ -72,7 +72,7 @@ def open_output(environment: Environment, request: RowsRequest, *, spool_at_once
     if environment.stdout_is_terminal:
         from shutil import get_terminal_size  # brings every way to compress
 
-        from dbtool.cli.pager import TerminalOutput
+        from dbtool.cli.terminal.pager import TerminalOutput
 
         return TerminalOutput(environment, lines=get_terminal_size().lines)
     if _is_pipe(environment):
@@ -131,7 +131,7 @@ class Rows:
         """Say whether Ctrl-C belongs to a pager that the rows go to."""
         if self._output is None or not self._request.goes_to_terminal(self._environment):
             return False
-        from dbtool.cli.pager import TerminalOutput  # a terminal's alone
+        from dbtool.cli.terminal.pager import TerminalOutput  # a terminal's alone
 
         return isinstance(self._output, TerminalOutput) and self._output.is_paging()
 

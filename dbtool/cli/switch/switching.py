@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dbtool.cli.console import Console
-from dbtool.cli.lines import write_text
-from dbtool.cli.shells import Assignment, Shell, find_shell, render_script
+from dbtool.cli.switch.shells import Assignment, Shell, find_shell, render_script
+from dbtool.cli.terminal.console import Console
+from dbtool.cli.terminal.lines import write_text
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
@@ -84,7 +84,7 @@ class Switcher:
 
     def _pick(self) -> bool:
         """Let a person pick a profile, or list them where nobody can; say whether one was picked."""
-        from dbtool.cli.picking import can_pick, list_choices, pick  # a name mostly is given
+        from dbtool.cli.switch.choices import can_pick, list_choices, pick  # a name mostly is given
 
         request = self._request
         if can_pick(self._environment, captured=request.shell is not None) and request.format_name is None:

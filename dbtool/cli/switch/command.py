@@ -27,7 +27,7 @@ class SwitchCommand(TyperCommand):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Read the arguments, a `--shell` without a shell as one that asks to find out."""
-        from dbtool.cli.shells import SHELLS  # not for `--help` of another command
+        from dbtool.cli.switch.shells import SHELLS  # not for `--help` of another command
 
         spelled = [
             f"{word}=detect" if word == "--shell" and following not in SHELLS else word
@@ -65,7 +65,7 @@ def switch(
 
     Without a name, list the profiles with the active one marked; on a terminal, pick one.
     """
-    from dbtool.cli.switching import Switcher, SwitchRequest
+    from dbtool.cli.switch.switching import Switcher, SwitchRequest
     from dbtool.process import command_environment
 
     request = SwitchRequest(
@@ -91,7 +91,7 @@ def current(
     _debug: options.Debug = False,
 ) -> None:
     """Print the active profile's name; exit status 2 when there is none."""
-    from dbtool.cli.current import CurrentRequest, run_current
+    from dbtool.cli.switch.current import CurrentRequest, run_current
     from dbtool.process import command_environment
 
     request = CurrentRequest(explain=explain, prompt=prompt, profile=profile, config=config, format_name=format_name)

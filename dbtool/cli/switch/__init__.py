@@ -1,0 +1,1 @@
+"""`dbtool switch` and `dbtool current`: which profile is active, here and from now on."""
