@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -37,6 +38,9 @@ class PeeweeBackend:
         database = self._database()
         connection = database._dial()
         try:
+            adopt = find_driver(connection).adopt
+            if adopt is not None:
+                adopt(connection)
             if database.server_version is None:
                 database._set_server_version(connection)
             self._set_up(connection)
@@ -51,13 +55,15 @@ class PeeweeBackend:
         if self._has_own_check:
             driver = driver.replaced(look=self._look)
         if self._has_own_reset:
-            driver = driver.replaced(settle=self._settle)
+            driver = driver.replaced(settle=partial(self._settle, driver.is_in_step))
         return driver
 
     def _look(self, connection: Any) -> Health:
         return Health.DEAD if self._database()._is_closed(connection) else Health.QUIET
 
-    def _settle(self, connection: Any) -> bool:
+    def _settle(self, is_in_step: Callable[[Any], bool] | None, connection: Any) -> bool:
+        if is_in_step is not None and not is_in_step(connection):
+            return False
         return bool(self._database()._can_reuse(connection))
 
     def close(self, connection: Any) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import peewee
 
+from dbtool.pool.deriving import transform
+
 _bindings: ContextVar[tuple[Binding, ...]] = ContextVar("bindings", default=())
-_followers: dict[type, type] = {}
 
 
 class Binding(peewee._callable_context_manager):  # noqa: SLF001  # what peewee's own contexts derive from
@@ -89,17 +90,8 @@ class Following:
         vars(self)["_table"] = None
 
 
-def _make_following(kind: type) -> type:
-    made = _followers.get(kind)
-    # Of two threads that make one, both use the first: setdefault is one step of the interpreter.
-    return made or _followers.setdefault(kind, type(f"Following{kind.__name__}", (Following, kind), {}))
-
-
 def _adopt(metadata: Any) -> None:
     """Make metadata follow the bindings; once is for good."""
     # The schema manager remembers what `bind` set; without that it asks the metadata.
     metadata.model._schema.database = None  # noqa: SLF001
-    kind = type(metadata)
-    # Without a lock, which a fork might find held: two threads would set the same class.
-    if not issubclass(kind, Following):
-        metadata.__class__ = _make_following(kind)
+    transform(metadata, Following)

@@ -6,6 +6,7 @@ An idle connection has nothing to read: a readable socket means that the server 
 from __future__ import annotations
 
 import select
+from random import getrandbits
 from typing import Any
 
 from dbtool.pool.lease import Health
@@ -40,16 +41,20 @@ def look_at_psycopg(connection: Any) -> Health:
 
 
 def look_at_pymysql(connection: Any) -> Health:
-    """Judge a connection of PyMySQL; it tells no other way which socket it uses."""
+    """Judge a connection of PyMySQL; it tells no other way which socket it uses.
+
+    A MySQL server speaks unasked only to say that it hangs up. Anything else is the reply to a forgotten
+    request, which a ping would take for its own.
+    """
     socket = connection._sock  # noqa: SLF001
     if socket is None:
         return DEAD
-    return poll_socket(socket.fileno())
+    return QUIET if poll_socket(socket.fileno()) is QUIET else DEAD
 
 
 def look_at_other_mysql(connection: Any) -> Health:
     """Judge a connection of a MySQL driver whose socket is out of reach, by a round trip."""
-    ask_mysql(connection)
+    ask_other_mysql(connection)
     return QUIET
 
 
@@ -65,10 +70,22 @@ def ask_psycopg(connection: Any) -> None:
         cursor.execute("SELECT 1")
 
 
-def ask_mysql(connection: Any) -> None:
+def ask_pymysql(connection: Any) -> None:
     """Make a round trip without reconnecting; raises if the connection is dead."""
-    try:
-        connection.ping(False)
-    except TypeError:
-        # MariaDB's own connector takes no argument, and never reconnects.
-        connection.ping()
+    connection.ping(False)
+
+
+def ask_other_mysql(connection: Any) -> None:
+    """Make a round trip; raises if the connection is dead, or answers another question.
+
+    An exception out of a signal's handler may have come between a request and its reply, which a ping would take
+    for its own.
+    """
+    nonce = f"{getrandbits(64):016x}"  # unlike any other answer, not secret
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT '{nonce}'")
+    rows = cursor.fetchall()
+    cursor.close()
+    # Text or bytes, in a tuple or by the column's name, as the program has set the driver up.
+    if nonce not in str(rows):
+        raise ValueError("the connection answers a question from before")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from dbtool.pool import checks, reset
+from dbtool.pool import checks, replies, reset
 from dbtool.pool.lease import Driver
 
 UNKNOWN = Driver()
 
-_OTHER_MYSQL = Driver(look=checks.look_at_other_mysql, ask=checks.ask_mysql, settle=reset.settle_other_mysql)
+_OTHER_MYSQL = Driver(look=checks.look_at_other_mysql, ask=checks.ask_other_mysql, settle=reset.settle_other_mysql)
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType(
     {
@@ -29,8 +29,10 @@ DRIVERS: Mapping[str, Driver] = MappingProxyType(
         ),
         "pymysql": Driver(
             look=checks.look_at_pymysql,
-            ask=checks.ask_mysql,
+            ask=checks.ask_pymysql,
             settle=reset.settle_pymysql,
+            adopt=replies.keep_account,
+            is_in_step=replies.is_in_step,
             reset=reset.reset_pymysql,
         ),
         "MySQLdb": _OTHER_MYSQL,

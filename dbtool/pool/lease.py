@@ -30,6 +30,10 @@ class Driver(Record):
     """Make a round trip; raises if the connection is dead."""
     settle: Callable[[Any], bool] | None = None
     """End the transaction that a borrower left open; False if the connection cannot be used again."""
+    adopt: Callable[[Any], None] | None = None
+    """Prepare a new connection for the pool."""
+    is_in_step: Callable[[Any], bool] | None = None
+    """Say whether every reply was read to its end, where the driver itself does not notice."""
     reset: Callable[[Any, Any], bool] | None = None
     """Make the session new, given the connection and its database; False if only reopening does that."""
 

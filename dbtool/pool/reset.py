@@ -6,13 +6,12 @@ whether the connection can be used again, and may raise if it cannot.
 
 from __future__ import annotations
 
-from random import getrandbits
 from typing import Any
+
+from dbtool.pool.replies import is_in_step
 
 _IDLE, _ACTIVE, _UNKNOWN = 0, 1, 4  # libpq's PGTransactionStatusType
 _COM_RESET_CONNECTION = 0x1F
-_PATIENCE = 5.0
-"""Seconds to wait for the answer of a connection that may be waiting for another."""
 
 
 def settle_psycopg2(connection: Any) -> bool:
@@ -49,30 +48,16 @@ def settle_pymysql(connection: Any) -> bool:
         # Else its finaliser would read the rest, however long, or fail on the closed socket.
         result.unbuffered_active = False
         return False
-    if result is None and not _is_in_step(connection):
+    if not is_in_step(connection):
         return False
     status = connection.server_status
-    if status & 0x1:  # SERVER_STATUS_IN_TRANS, as of the last answer
+    if status & 0x1 or not status & 0x2:
+        # SERVER_STATUS_IN_TRANS, as of the last answer without rows; without SERVER_STATUS_AUTOCOMMIT a query with
+        # rows may have begun one as well, which autocommit(True) would commit.
         connection.rollback()
-    if not status & 0x2:  # SERVER_STATUS_AUTOCOMMIT
+    if not status & 0x2:
         connection.autocommit(True)
     return True
-
-
-def _is_in_step(connection: Any) -> bool:
-    """Say whether the next answer will be that to the next question, on a connection whose last has left no result.
-
-    An exception out of a signal's handler may have come between a request and its reply, and a ping would
-    take another's OK for its own. Costs a round trip, after an error and after a loan that ran nothing.
-    """
-    nonce = f"{getrandbits(64):016x}"  # unlike any other answer, not secret
-    patience, connection._read_timeout = connection._read_timeout, _PATIENCE  # noqa: SLF001  # no public way
-    try:
-        connection.query(f"SELECT '{nonce}'")
-        # Bytes, where the program wants none decoded.
-        return connection._result.rows in {((nonce,),), ((nonce.encode(),),)}  # noqa: SLF001
-    finally:
-        connection._read_timeout = patience  # noqa: SLF001
 
 
 def settle_other_mysql(connection: Any) -> bool:

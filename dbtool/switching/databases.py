@@ -10,12 +10,13 @@ from typing import Any, Self, TypeVar
 from dbtool.databases import is_read_only, open_profile
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
+from dbtool.pool.deriving import transform
 from dbtool.pool.errors import PoolClosedError
 from dbtool.profiles import Catalog, choose, load_catalog, read_state
 from dbtool.profiles.model import Profile
 from dbtool.switching.models import TrackedModel, settle
 from dbtool.switching.once import Once
-from dbtool.switching.origins import SwitchedDatabase, transform
+from dbtool.switching.origins import SwitchedDatabase
 from dbtool.switching.places import Place, Stay, find_stay
 from dbtool.switching.proxies import CurrentProxy
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import peewee
 
-from dbtool.switching.origins import derive
+from dbtool.pool.deriving import derive
 
 _followers: dict[type, type] = {}
 

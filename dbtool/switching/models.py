@@ -14,8 +14,9 @@ import peewee
 
 from dbtool.errors import GuardError
 from dbtool.pool.bindings import Binding, Following
+from dbtool.pool.deriving import derive, transform
 from dbtool.switching.fields import follow_database
-from dbtool.switching.origins import TrackedQuery, derive, transform
+from dbtool.switching.origins import TrackedQuery
 from dbtool.switching.places import Follower, Stay, find_origin, find_place
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import peewee
 
+from dbtool.pool.deriving import transform
 from dbtool.switching.places import Place, Reading, Stay, find_place
-
-_kinds: dict[tuple[type, type], type] = {}
 
 
 class SwitchedDatabase:
@@ -95,18 +94,3 @@ class TrackedRows:
     def process_row(self, row: Any) -> Any:
         """Turn a row into what the query asked for."""
         return self.reading.convert(super().process_row, row)  # type: ignore[misc]
-
-
-def transform(thing: Any, mixin: type) -> Any:
-    """Put a mixin in front of an object's class, once; return the object."""
-    kind = type(thing)
-    if not issubclass(kind, mixin):
-        thing.__class__ = derive(kind, mixin)
-    return thing
-
-
-def derive(kind: type, mixin: type) -> type:
-    """Return the class with a mixin in front of it, the same one each time."""
-    if (kind, mixin) not in _kinds:
-        _kinds[kind, mixin] = type(kind.__name__, (mixin, kind), {"__module__": kind.__module__})
-    return _kinds[kind, mixin]

@@ -8,8 +8,8 @@ from typing import Any
 
 import peewee
 
+from dbtool.pool.deriving import derive
 from dbtool.switching.models import SwitchedMetadata
-from dbtool.switching.origins import derive
 from dbtool.switching.places import Follower, Place, Stay
 
 _entered: ContextVar[tuple[tuple[object, Block], ...]] = ContextVar("entered", default=())

@@ -70,6 +70,8 @@ def query(raw: Any, text: bytes) -> Ok | None:
         raw._read_query_result(unbuffered=True)
     else:
         raw.server_status = ok.status
+        # The pool keeps account of what PyMySQL reads.
+        raw.awaits_packet = False
     return ok
 
 
