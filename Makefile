@@ -52,7 +52,7 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 	@$(BIN)/python -m tests.completions.generate
 	@$(BIN)/python -m tests.cli.generate_quick_table
 
-soak: $(VENV)/.tools ## run the pool against its model for over a minute
+soak: $(VENV)/.tools ## run the pool against its model, and interrupt it, for minutes
 	$(BIN)/python -m tests.pool.soak
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
