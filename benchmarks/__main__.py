@@ -68,6 +68,10 @@ def _places() -> Iterator[Places]:
             f'[profiles.sqlite]\nengine = "sqlite"\npath = "{places.sqlite}"\ncreate = true\n'
             f'[profiles.postgres]\nurl = "{places.postgres.url}"\n'
             f'[profiles.mariadb]\nurl = "mariadb{places.mariadb.url[places.mariadb.url.index(":") :]}"\n'
+            + "".join(
+                f'[profiles.{name}-protected]\nextends = "{name}"\nprotected = true\n'
+                for name in ("sqlite", "postgres", "mariadb")
+            )
         )
         for profile, sql in (("sqlite", _SQLITE_DATA), ("postgres", _POSTGRES_DATA), ("mariadb", _MARIADB_DATA)):
             fill = [sys.executable, "-m", "dbtool", "query", "-q", "-p", profile, sql]

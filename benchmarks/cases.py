@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import peers
@@ -68,7 +68,15 @@ def _python(name: str, code: str) -> Contender:
 
 def list_cases(places: Places) -> Iterator[Case]:
     """Yield every case that is measured."""
-    for build in (_start_up, _one_shot_sqlite, _one_shot_postgres, _one_shot_mariadb, _exports, _loads):
+    for build in (
+        _start_up,
+        _one_shot_sqlite,
+        _one_shot_postgres,
+        _one_shot_mariadb,
+        _one_shot_protected,
+        _exports,
+        _loads,
+    ):
         yield from build(places)
 
 
@@ -121,6 +129,14 @@ def _one_shot_mariadb(places: Places) -> Iterator[Case]:
         ),
         budget=0.150,
     )
+
+
+def _one_shot_protected(_places: Places) -> Iterator[Case]:
+    """Set a protected profile beside the same one unprotected: what the guard costs."""
+    for profile, title in (("sqlite", "SQLite"), ("postgres", "PostgreSQL"), ("mariadb", "MariaDB")):
+        protected = _dbtool("query", "-p", f"{profile}-protected", "select 1")
+        plain = replace(_dbtool("query", "-p", profile, "select 1"), name="dbtool, unprotected")
+        yield Case(name=f"one-shot `select 1`, {title}, protected", contenders=[protected, plain], ratio=1.1)
 
 
 def _exports(places: Places) -> Iterator[Case]:
