@@ -69,6 +69,6 @@ def open_profile(
 
 def is_read_only(profile: Profile, *, write: bool) -> bool:
     """Say whether a profile's sessions only read; raises GuardError where `write` cannot be had."""
-    if profile.read_only and write:
-        raise GuardError(f"profile {profile.name!r} is read_only ({profile.origin}): write cannot lift that")
+    if profile.is_never_written and write:
+        raise GuardError(f"profile {profile.name!r} {profile.why_never_written}: write cannot lift that")
     return profile.guarded and not write

@@ -23,8 +23,8 @@ def decide_read_only(face: Face, choice: Choice, request: WriteRequest) -> bool:
     Raises GuardError where writing is refused.
     """
     profile = choice.profile
-    if profile.read_only and request.write:
-        raise GuardError(f"profile {profile.name!r} is read_only ({profile.origin}): --write cannot lift that")
+    if profile.is_never_written and request.write:
+        raise GuardError(f"profile {profile.name!r} {profile.why_never_written}: --write cannot lift that")
     if not profile.guarded:
         return False
     if not request.write:

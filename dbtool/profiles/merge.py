@@ -48,6 +48,7 @@ class Merged(Record):
             pool=PoolSettings(**pool),
             stated=frozenset(values),
             trusted=self.draft.trusted,
+            contained=not self.draft.trusted and own.get("path", MEMORY) != MEMORY,
             **own,
         )
 

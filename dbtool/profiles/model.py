@@ -114,6 +114,8 @@ class Common(Record):
     origin: Origin
     protected: bool = False
     read_only: bool = False
+    contained: bool = False
+    """An SQLite file of a project that nobody trusted: opened so that nothing but itself can be touched."""
     tls: TlsLevel = TlsLevel.PREFER
     statement_timeout: float | None = None
     connect_timeout: float = 10.0
@@ -127,7 +129,22 @@ class Common(Record):
     @property
     def guarded(self) -> bool:
         """Say whether the server has to refuse writes unless something lifts it."""
-        return self.protected or self.read_only
+        return self.protected or self.is_never_written
+
+    @property
+    def is_never_written(self) -> bool:
+        """Say whether nothing that a caller says lets a session write."""
+        return self.read_only or self.contained
+
+    @property
+    def why_never_written(self) -> str:
+        """Say why, and what would change it, as the rest of a sentence about the profile."""
+        if not self.contained:
+            return f"is read_only ({self.origin})"
+        return (
+            f"({self.origin}) needs trust: a project's SQLite file is only read until the project is trusted: look at "
+            f"its files, then run `dbtool profile trust` in {self.origin.file.parent}"
+        )
 
     @property
     def statement_limit(self) -> float | None:

@@ -146,7 +146,9 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
         yield order.load
         return
     if order.read_only:
-        raise GuardError(f"profile {order.target.name!r} is read-only here: --writes needs to write")
+        target = order.target
+        reason = target.why_never_written if target.is_never_written else "is read-only here"
+        raise GuardError(f"profile {target.name!r} {reason}: --writes needs to write")
     if order.target.path == ":memory:":
         raise UsageError("--writes needs a table that every pool can see: a database in memory has none")
     with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name) as table:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +16,8 @@ from dbtool.errors import ConnectionFailedError, DbtoolError, ProfileError, one_
 from dbtool.pool import PooledSqliteDatabase, PoolEvents
 from dbtool.profiles.model import Target
 
+_HEADER, _READ_VERSION, _WAL = 100, 19, b"\x02"
+"""How long a database's header is, where it says how the file is to be read, and what it says there in WAL mode."""
 _SCRIPT_CACHE = 0
 """Compiled statements that a script's connection keeps: a dump's megabyte of VALUES compiles to six."""
 
@@ -30,10 +34,47 @@ def database_uri(target: Target, settings: SessionSettings) -> str:
     where = f"profile {target.name!r} ({target.origin})"
     if file.is_dir():
         raise ProfileError(f"{where}: {path} is a directory, not an SQLite file")
+    if target.contained:
+        return _contain(target, path)
     if not file.exists() and (settings.read_only or not target.create):
         raise ProfileError(f"{where}: no such SQLite file: {path} (create = true in the profile would make it)")
     mode = "ro" if settings.read_only else "rwc" if target.create else "rw"
     return f"file:{quote(path)}?mode={mode}"
+
+
+def _contain(target: Target, path: str) -> str:
+    """Return the URI that opens a file of which nobody knows what it is; raises ProfileError where that is not safe."""
+    # SQLite looks for a journal beside the file that a link leads to.
+    real = Path(os.path.realpath(path))
+    if not real.is_file():
+        raise ProfileError(f"profile {target.name!r} {target.why_never_written}: {path} is no file that can be read")
+    _refuse_companions(target, real)
+    with real.open("rb") as stream:
+        header = stream.read(_HEADER)
+    # Reading in WAL mode makes files beside the database, unless SQLite is told that nobody writes: without a WAL,
+    # everything is in the file itself. Any other file is locked as usual.
+    is_wal = header[_READ_VERSION : _READ_VERSION + 1] == _WAL
+    return f"file:{quote(str(real))}?mode=ro{'&immutable=1' if is_wal else ''}"
+
+
+def _refuse_companions(target: Target, file: Path) -> None:
+    """Refuse a file beside which SQLite would find work: a hot journal may name any file, which SQLite then deletes."""
+    for suffix in ("-journal", "-wal", "-shm"):
+        companion = file.with_name(file.name + suffix)
+        if os.path.lexists(companion):
+            raise ProfileError(
+                f"profile {target.name!r} {target.why_never_written}; until then it is not opened while {companion} "
+                "lies beside it, which SQLite would act on"
+            )
+
+
+def _distrust(raw: sqlite3.Connection, target: Target) -> None:
+    """Keep what a file's schema says from doing harm (https://sqlite.org/security.html)."""
+    _refuse_companions(target, Path(os.path.realpath(target.path or "")))
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+        raw.execute(f"PRAGMA {setting}")
+    if sys.version_info >= (3, 12):
+        raw.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
 
 
 def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
@@ -60,6 +101,8 @@ def build_database(target: Target, settings: SessionSettings, events: PoolEvents
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
     """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
+    if target.contained:
+        _distrust(raw, target)
     run_on_connect(target.on_connect, raw.execute, sqlite3.Error, lambda error, mask: type(error)(mask(str(error))))
-    if settings.read_only:
+    if settings.read_only or target.contained:
         refuse_ways_out(raw, target)

@@ -158,7 +158,9 @@ class SqliteConnection:
         if kind == "AUTH" and statement is not None and statement.words[:1] == ("ATTACH",):
             return GuardError(f"{text} - {ATTACH_HINT}; or see --write")
         if kind in {"READONLY", "AUTH"}:
-            return GuardError(f"{text} - the session is read-only: see --write")
+            target = self._target
+            cure = target.why_never_written if target.contained else "the session is read-only: see --write"
+            return GuardError(f"{text} - {cure}")
         if kind in {"INTERRUPT", "BUSY", "LOCKED"} and self._is_overdue():
             return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
         if kind in {"NOTADB", "CANTOPEN"}:
