@@ -21,7 +21,6 @@ endef
 
 demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite database
 	@rm -f profiles/demo.db
-	$(call show,dbtool profile trust --yes)
 	$(call show,dbtool query -p demo -f profiles/demo.sql)
 	$(call show,dbtool profile list)
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F table)
@@ -30,8 +29,11 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool query -p demo "select * from orders where id = :id" -v id:=3 -F table)
 	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms)
 
+# Each worker starts servers of its own.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+
 test: servers check ## check, then run all tests on real servers
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: $(VENV)/.tools ## the quick part: style, types, imports between the floors
 	$(BIN)/ruff check
@@ -53,7 +55,8 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 	@$(BIN)/python -m tests.completions.generate
 	@$(BIN)/python -m tests.cli.generate_quick_table
 
-soak: $(VENV)/.tools ## run the pool against its model, and interrupt it, for minutes
+soak: servers ## all that the tests only sample: half an hour
+	DBTOOL_TEST_SOAK=1 $(PYTEST) -o faulthandler_timeout=1800
 	$(BIN)/python -m tests.pool.soak
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests import scale
 from tests.servers import processes
 from tests.servers.certificates import CLIENT
 from tests.servers.database import DatabaseAddress
@@ -26,6 +28,12 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ServerError
 
 # A server that cannot be started is an error in every test that asked for it, never a skip.
+
+# No deadline: a busy machine is no fault of what is tested.
+settings.register_profile(
+    "dbtool", max_examples=scale.EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("dbtool")
 
 _MARKED_FIXTURES = {"postgres": "postgres", "pgbouncer": "postgres", "mariadb": "mysql"}
 
@@ -48,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_server_left() -> Iterator[None]:
-    """Fail the run if a server, or one of its processes, outlives it."""
+    """Fail the run if a server that this process started, or one of the server's processes, outlives it."""
     yield
     left = processes.find_left_over()
     assert not left, f"processes of the tests' servers still run: {left}"

@@ -15,6 +15,7 @@ from dbtool.cli.query import request as query_request
 from dbtool.cli.switch import current, switching
 from dbtool.environment import Environment
 from dbtool.records import Record
+from tests import scale
 from tests.cli import generate_quick_table
 from tests.cli.running import run_dbtool
 
@@ -113,7 +114,7 @@ _PAIRS = st.one_of(
 _LINES = st.lists(_PAIRS, max_size=5).map(lambda parts: [word for part in parts for word in part])
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scale.COMMAND_LINES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([_QUERY, _QUERY, _SWITCH, _CURRENT]), words=_LINES)
 @example(name=_QUERY, words=["-n", "9" * 5000])
 @example(name=_SWITCH, words=["--shell", "prod"])

@@ -10,6 +10,7 @@ from dbtool.engines.postgres.rows import Query, hold_rows
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.run.results import Results
 from dbtool.run.session import Session
+from tests import scale
 from tests.engines.rendering import Memory, open_on, render
 from tests.servers.database import DatabaseAddress
 
@@ -122,7 +123,7 @@ def test_rows_of_more_than_16_mb_pass_whole_among_others(mariadb_database: Datab
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 ROWS = st.lists(st.tuples(st.none() | TEXTS, st.none() | TEXTS), min_size=1, max_size=4)
 ON_A_SERVER = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=scale.SERVER_ROWS, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dbtool.pool import MaxConnectionsExceeded
 from dbtool.pool.ledger import PoolOptions
+from tests import scale
 from tests.pool.stub import Borrower, CheckedPool, FakeClock, StubConnection, StubServer, wait_until
 
 _LIMIT = 3
@@ -165,4 +166,4 @@ class _advance_on_reading:  # noqa: N801  # a function that keeps its clock
 
 
 TestPool = PoolMachine.TestCase
-TestPool.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestPool.settings = settings(max_examples=scale.POOL_RUNS, stateful_step_count=scale.POOL_STEPS, deadline=None)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dbtool.errors import OutputError, ReaderGoneError
 from dbtool.run.spooling import DiskQueue, SpooledStream
+from tests import scale
 from tests.servers.processes import wait_until
 
 
@@ -151,7 +152,7 @@ def _write(output: SpooledStream, blocks: list[bytes]) -> None:
         output.write(block)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scale.STALLS, deadline=None)
 @given(pieces=st.lists(st.integers(min_value=0, max_value=300_000), max_size=25), stall=st.integers(0, 24))
 def test_whatever_the_pieces_and_the_stall_every_byte_arrives_in_order(pieces: list[int], stall: int) -> None:
     pipe = _Stallable(at_most=70_000)

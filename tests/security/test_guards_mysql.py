@@ -22,6 +22,7 @@ from dbtool.profiles.model import PoolSettings, Reset
 from dbtool.run.results import Results, Selection, Wanted
 from dbtool.run.session import ProfilePool, Session, open_session
 from dbtool.statements import Statement
+from tests import scale
 from tests.cli.running import CHECKOUT
 from tests.engines.rendering import Memory, execute, make_runner, open_on, render, target_of
 from tests.servers.database import DatabaseAddress
@@ -261,7 +262,7 @@ def _recase(draw: st.DrawFn, word: str) -> str:
 
 
 _IN_ONE_WORLD = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=scale.SPELLINGS, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -17,6 +17,7 @@ from pymysql.constants import COMMAND
 from pymysql.cursors import SSCursor
 
 from dbtool.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
+from tests import scale
 from tests.pool.signalling import (
     LOADS,
     TimeUpError,
@@ -28,9 +29,6 @@ from tests.pool.signalling import (
     prepare,
 )
 from tests.servers.database import DatabaseAddress
-
-TIMES = 4
-"""How often each is interrupted; `make soak` does it many times more."""
 
 Make = Callable[..., Any]
 
@@ -95,10 +93,10 @@ def test_a_signal_at_any_moment_of_a_loan(make: Make, error: type[BaseException]
     prepare(pool)
 
     interrupted = sum(
-        interrupt_often(pool, load, error, TIMES, seed=number) for number, load in enumerate(LOADS.values())
+        interrupt_often(pool, load, error, scale.INTERRUPTS, seed=number) for number, load in enumerate(LOADS.values())
     )
 
-    assert interrupted >= TIMES
+    assert interrupted >= scale.INTERRUPTS
 
 
 @pytest.mark.mysql
@@ -119,7 +117,7 @@ def test_a_signal_while_rows_are_streamed(make_mariadb: Make) -> None:
             cursor.close()
             ask(pool, 20)
 
-    assert interrupt_often(pool, stream, TimeUpError, 3 * TIMES, seed=1)
+    assert interrupt_often(pool, stream, TimeUpError, 3 * scale.INTERRUPTS, seed=1)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -127,7 +125,7 @@ def test_a_signal_while_a_session_is_made_new(make: Make) -> None:
     pool = make(reset="session")
     prepare(pool)
 
-    assert interrupt_often(pool, LOADS["a transaction"], KeyboardInterrupt, TIMES, seed=2)
+    assert interrupt_often(pool, LOADS["a transaction"], KeyboardInterrupt, scale.INTERRUPTS, seed=2)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -148,7 +146,7 @@ def test_a_time_limit_on_the_tasks_of_threads(make: Make) -> None:
             except WrongAnswerError as error:
                 wrong.append(error)
 
-    for number in range(TIMES):
+    for number in range(scale.INTERRUPTS):
         thread = threading.Thread(target=work, args=[LOADS[names[number % len(names)]]], daemon=True)
         thread.start()
         time.sleep(chance.uniform(0, 0.005))

@@ -108,18 +108,18 @@ def look_for_a_prompt(world: World) -> None:
 
 @pytest.mark.timing
 @pytest.mark.parametrize("kind", SLOW)
-@pytest.mark.parametrize("size", [MEGABYTE, 140_000])
-def test_a_project_file_of_a_megabyte_that_is_made_to_be_slow(world: World, kind: str, size: int) -> None:
-    (world.project / "dbtool.toml").write_text(SLOW[kind](size))
-    assert measure(lambda: look_at_everything(world)) < 5
+def test_a_project_file_of_a_megabyte_that_is_made_to_be_slow(world: World, kind: str) -> None:
+    for size in (MEGABYTE, 140_000):
+        (world.project / "dbtool.toml").write_text(SLOW[kind](size))
+        assert measure(lambda: look_at_everything(world)) < 5, size
 
 
 @pytest.mark.timing
 @pytest.mark.parametrize("kind", SLOW)
-@pytest.mark.parametrize("size", [MEGABYTE, PROMPT, 140_000])
-def test_a_prompt_in_a_project_that_is_made_to_be_slow(world: World, kind: str, size: int) -> None:
-    (world.project / "dbtool.toml").write_text(SLOW[kind](size))
-    assert measure(lambda: look_for_a_prompt(world)) < 1
+def test_a_prompt_in_a_project_that_is_made_to_be_slow(world: World, kind: str) -> None:
+    for size in (MEGABYTE, PROMPT, 140_000):
+        (world.project / "dbtool.toml").write_text(SLOW[kind](size))
+        assert measure(lambda: look_for_a_prompt(world)) < 1, size
 
 
 def test_a_project_file_of_more_than_a_megabyte_is_named_and_not_read(world: World) -> None:

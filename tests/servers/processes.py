@@ -46,11 +46,19 @@ def make_directory() -> Path:
     return directory
 
 
+@cache
+def _own_ports() -> range:
+    """Return the ports of this process: those that run tests side by side never take each other's."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % count
+    return _PORTS[number::count]
+
+
 def find_free_port() -> int:
     """Return a loopback port that nobody listens on."""
     choose = SystemRandom().choice
     for _ in range(200):
-        port = choose(_PORTS)
+        port = choose(_own_ports())
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
