@@ -21,6 +21,7 @@ endef
 
 demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite database
 	@rm -f profiles/demo.db
+	$(call show,dbtool profile trust --yes)
 	$(call show,dbtool query -p demo -f profiles/demo.sql)
 	$(call show,dbtool profile list)
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F table)
