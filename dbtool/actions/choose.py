@@ -5,6 +5,7 @@ from __future__ import annotations
 from dbtool.actions.face import Face
 from dbtool.environment import Environment
 from dbtool.profiles import Catalog, Choice, choose, load_catalog, read_state
+from dbtool.profiles.elsewhere import is_here
 from dbtool.records import Record
 
 
@@ -26,13 +27,10 @@ def choose_profile(environment: Environment, face: Face, *, flag: str | None, co
     if state.warning:
         face.warn(state.warning)
     choice = choose(environment, catalog, state, flag=flag)
-    if choice.password_in_argument:
-        _warn_of_password(face, choice.profile.host)
+    host = choice.profile.host
+    if host is not None and not is_here(host):
+        if choice.password_in_argument:
+            face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")
+        if not choice.profile.trusted:
+            face.warn(f"connecting to {host}: so says {choice.profile.origin}, a project that you have not trusted")
     return Chosen(catalog, choice)
-
-
-def _warn_of_password(face: Face, host: str | None) -> None:
-    from dbtool.engines.tls import is_loopback  # brings ssl, for this rare case alone
-
-    if host is not None and not is_loopback(host):
-        face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")

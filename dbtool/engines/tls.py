@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 
 from dbtool.errors import ProfileError
+from dbtool.profiles.elsewhere import is_here
 from dbtool.profiles.model import Target, TlsLevel
 
 VERIFYING = frozenset({TlsLevel.VERIFY_CA, TlsLevel.VERIFY_FULL})
@@ -44,19 +44,7 @@ def leaves_machine(target: Target) -> bool:
     """Say whether the connection's bytes can be seen outside this machine."""
     if target.socket is not None or target.host is None or target.host.startswith(("/", "@")):
         return False
-    return not all(is_loopback(host) for host in target.host.split(","))
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address means this machine."""
-    if host.lower() in {"localhost", "localhost.localdomain", ""}:
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    return not is_here(target.host)
 
 
 def plain_warning(target: Target) -> str:

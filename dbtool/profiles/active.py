@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
+from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, is_near_project, read_sources
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.scope import Scope
 from dbtool.profiles.shell import SHELL_PROFILE, SHELL_UNTIL, read_shell_switch
@@ -136,6 +136,17 @@ class Surroundings:
         return self._state or read_state(self.environment)
 
     @property
+    def switched_file(self) -> str | None:
+        """The file that the switched profile came from, where that is known."""
+        switch = self.state.switch
+        return switch.at(self.now)[1] if switch else None
+
+    def may_meet_another(self, bound: str | None) -> bool:
+        """Say whether a name may be another profile's here than the one of the file `bound`; reads no file."""
+        own = str(self.environment.config_directory)
+        return is_near_project(self.environment) or (bound is not None and not bound.startswith(own))
+
+    @property
     def warning(self) -> str | None:
         """What is wrong with the state, if a rule had to look at it."""
         state: State | None = self.__dict__.get("state")
@@ -149,7 +160,8 @@ class Surroundings:
 
 def weigh(surroundings: Surroundings, *, flag: str | None) -> Iterator[RuleReport]:
     """Yield what each rule says, in order; the first that says or refuses something decides."""
-    return map(_refuse_odd_name, _ask_each(surroundings, flag))
+    for report in map(_refuse_odd_name, _ask_each(surroundings, flag)):
+        yield _refuse_stranger(surroundings, report)
 
 
 def _ask_each(surroundings: Surroundings, flag: str | None) -> Iterator[RuleReport]:
@@ -172,6 +184,36 @@ def _refuse_odd_name(report: RuleReport) -> RuleReport:
         says=None,
         refusal=f"{report.source}: {said!a} is no profile's name: it has letters, digits, - and _, at most 64",
     )
+
+
+def _refuse_stranger(surroundings: Surroundings, report: RuleReport) -> RuleReport:
+    """Let no name lead to a server that a stranger's project names; `--profile` is an act of one's own."""
+    name = report.says
+    if name is None or report.rule is Rule.FLAG or not PROFILE_NAME.fullmatch(name):
+        return report
+    bound = surroundings.switched_file if report.rule is Rule.SWITCHED else None
+    if not surroundings.may_meet_another(bound):
+        return report
+    sources = surroundings.sources
+    source = next((source for source in sources.files if name in source.profiles), None)
+    refusal = None
+    if source is None:
+        return report
+    if bound is not None and str(source.path) != bound:
+        refusal = (
+            f"{report.source}: {name!r} was switched to as the one of {bound}, and here it is another's, of "
+            f"{source.path}: run `dbtool switch {name}` here if you mean that one, or pass --profile {name}"
+        )
+    elif not sources.is_trusted(source):
+        from dbtool.profiles.elsewhere import find_elsewhere  # most projects are trusted
+
+        host = find_elsewhere(sources, name)
+        if host is not None:
+            refusal = (
+                f"{report.source}: needs trust: {name!r} of {source.path} connects to {host}, which is not this "
+                f"machine: look at the file, then run `dbtool profile trust` there, or pass --profile {name}"
+            )
+    return report if refusal is None else report.replaced(says=None, refusal=refusal)
 
 
 def say_how_to_begin(environment: Environment, sources: Sources) -> str:
@@ -231,6 +273,8 @@ def _ask_default(sources: Sources) -> RuleReport:
         return RuleReport(rule=Rule.DEFAULT, source='default = "NAME"')
     from dbtool.profiles.locate import locate  # a stronger rule mostly answers first
 
+    # A stranger's file says what counts only where the user's own says nothing.
+    speakers = [source for source in speakers if sources.is_trusted(source)] or speakers
     speaker = speakers[0]
     place = f"{speaker.path}:{locate(speaker.text).get(('default',), 1)}"
     name = (speaker.table or {})["default"]

@@ -1,4 +1,4 @@
-"""How a profile's name looks in a prompt, read without checking a profile."""
+"""What a profile says, read without checking it, and how its name looks in a prompt."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ class Look(Record):
 
 def find_look(sources: Sources, name: str) -> Look:
     """Return the look of a profile, inherited where it says nothing itself; a name without a profile has none."""
+    found = gather_settings(sources, name)
+    if found is None:
+        return Look(protected=True)  # the profile is refused when it is used
+    color = found.get(_COLOR)
+    # What is not plainly false is shown as protected: the profile is refused when it is used.
+    return Look(color=color if isinstance(color, str) else None, protected=found.get(_PROTECTED, False) is not False)
+
+
+def gather_settings(sources: Sources, name: str) -> dict[str, object] | None:
+    """Return what a profile and those that it extends say, unchecked; None where that are too many."""
     found: dict[str, object] = {}
     files, seen = list(sources.files), set[str]()
     while name not in seen:
         if len(seen) > MOST_BASES:
-            return Look(protected=True)  # the profile is refused when it is used
+            return None
         seen.add(name)
         # A profile may extend one of its own scope or of a weaker one; the strongest stand first.
         start = next((number for number, file in enumerate(files) if name in file.profiles), None)
@@ -32,6 +42,4 @@ def find_look(sources: Sources, name: str) -> Look:
         files = [file for number, file in enumerate(files) if number >= start or file.scope is scope]
         found = {**table, **found} if isinstance(table, dict) else found
         name = str(table.get(_EXTENDS, name)) if isinstance(table, dict) else name
-    color = found.get(_COLOR)
-    # What is not plainly false is shown as protected: the profile is refused when it is used.
-    return Look(color=color if isinstance(color, str) else None, protected=found.get(_PROTECTED, False) is not False)
+    return found

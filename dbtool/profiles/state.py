@@ -32,10 +32,14 @@ class Switch(Record):
     until: float | None = None
     fallback: str | None = None
     """What is switched to again once `until` has passed."""
+    file: str | None = None
+    """The file that the profile came from: a name alone may be another's elsewhere. None in a record of old."""
+    fallback_file: str | None = None
 
-    def name_at(self, now: float) -> str | None:
-        """Return the profile that the switch stands for at a time in epoch seconds."""
-        return self.name if self.until is None or now < self.until else self.fallback
+    def at(self, now: float) -> tuple[str | None, str | None]:
+        """Return the profile that the switch stands for at a time in epoch seconds, and the file that it came from."""
+        lasts = self.until is None or now < self.until
+        return (self.name, self.file) if lasts else (self.fallback, self.fallback_file)
 
 
 class State(Record):
@@ -52,13 +56,20 @@ class State(Record):
 
     def switched(self, now: float) -> str | None:
         """Return the name of the switched profile at a time in epoch seconds."""
-        return self.switch.name_at(now) if self.switch else None
+        return self.switch.at(now)[0] if self.switch else None
 
-    def switch_to(self, name: str | None, *, now: float, until: float | None = None) -> State:
-        """Return the state after a switch to `name`, or to none; what was switched becomes the previous one."""
-        current = self.switched(now)
-        lasting = self.switch.fallback if self.switch and self.switch.until is not None else current
-        switch = None if name is None else Switch(name=name, until=until, fallback=lasting if until else None)
+    def switch_to(self, name: str | None, *, now: float, until: float | None = None, file: str | None = None) -> State:
+        """Return the state after a switch to the `name` of `file`, or to none; what was switched becomes previous."""
+        before = self.switch
+        current, current_file = before.at(now) if before else (None, None)
+        lasting, lasting_file = current, current_file
+        if before and before.until is not None:
+            lasting, lasting_file = before.fallback, before.fallback_file
+        switch = None
+        if name is not None:
+            switch = Switch(name=name, until=until, file=file)
+            if until:
+                switch = switch.replaced(fallback=lasting, fallback_file=lasting_file)
         return self.replaced(switch=switch, previous=current if current not in (None, name) else self.previous)
 
 
@@ -163,7 +174,7 @@ def _encode(state: State) -> bytes:
     switch = state.switch
     document = {
         "version": _VERSION,
-        "switched": switch and {"name": switch.name, "until": switch.until, "fallback": switch.fallback},
+        "switched": switch and {name: getattr(switch, name) for name in Switch.field_names()},
         "previous": state.previous,
         "trust": {
             "projects": {directory: dict(files) for directory, files in state.projects.items()},
@@ -195,7 +206,13 @@ def _decode_switch(written: Any) -> Switch | None:
     name, until = _check_name(written["name"]), written["until"]
     if name is None or not (until is None or isinstance(until, (int, float))):
         raise ValueError("no switch")
-    return Switch(name=name, until=until, fallback=_check_name(written["fallback"]))
+    return Switch(
+        name=name,
+        until=until,
+        fallback=_check_name(written["fallback"]),
+        file=_check_name(written.get("file")),
+        fallback_file=_check_name(written.get("fallback_file")),
+    )
 
 
 def _check_name(written: Any) -> str | None:

@@ -111,9 +111,11 @@ def test_a_pins_content_is_not_quoted(world: World) -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_a_projects_default_beats_the_users(world: World) -> None:
+def test_a_projects_default_beats_the_users_once_it_is_trusted(world: World) -> None:
     world.write_user('default = "b"\n' + THREE)
     world.write_project('default = "x"\n[profiles.x]\nengine = "mysql"\n')
+    _check(world, "b", Rule.DEFAULT)
+    world.trust()
     _check(world, "x", Rule.DEFAULT)
 
 

@@ -177,9 +177,9 @@ def test_replacing_a_users_profile_needs_trust_and_the_users_is_not_used_silentl
 
 def test_a_pin_may_name_only_the_projects_profiles(world: World) -> None:
     world.write_user(USER)
-    world.write_project(LITERAL)
-    pin = world.pin("theirs")
-    assert world.choose().profile.name == "theirs"
+    world.write_project(LITERAL + '[profiles.near]\nengine = "postgresql"\nhost = "localhost"\n')
+    pin = world.pin("near")
+    assert world.choose().profile.name == "near"
     world.pin("prod")
     with pytest.raises(ProfileError, match=rf"{pin}:1: needs trust: it names 'prod', which is not a profile of this"):
         world.choose()

@@ -106,12 +106,16 @@ class Switcher:
     def _switch_for_all(self) -> None:
         name = None if self._request.unset else self._find_target(self._state.previous)
         catalog = self._catalog()
+        file = None
         if name is not None:
             profile = catalog.get(name)
+            file = str(profile.origin.file)
             if profile.protected and self._until is None:
                 self._confirm(name)
         until = self._until
-        after = update_state(self._environment, lambda state: state.switch_to(name, now=self._now, until=until))
+        after = update_state(
+            self._environment, lambda state: state.switch_to(name, now=self._now, until=until, file=file)
+        )
         if name is not None:
             write_text(self._environment, f"{name}\n")
         self._report(after, catalog)
