@@ -62,3 +62,7 @@ def __getattr__(name: str) -> "Any":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "dbtool.library" if name == "Databases" else "dbtool.errors"
     return getattr(import_module(home), name)
+
+
+def __dir__() -> "list[str]":
+    return sorted({*globals(), *__all__})

@@ -39,6 +39,10 @@ _HOMES = {
     "PooledMySQLDatabase": "databases",
     "PooledPostgresqlDatabase": "databases",
     "PooledSqliteDatabase": "databases",
+    # What playhouse's own extensions build upon.
+    "_PooledMySQLDatabase": "databases",
+    "_PooledPostgresqlDatabase": "databases",
+    "_PooledSqliteDatabase": "databases",
 }
 
 
@@ -49,3 +53,7 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

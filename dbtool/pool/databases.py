@@ -9,15 +9,24 @@ from typing import Any
 import peewee
 import playhouse.pool
 
+from dbtool.pool.ledger import check_not_negative
 from dbtool.pool.memory import SharedMemory
 from dbtool.pool.mixin import PooledDatabase
 
 
-class PooledPostgresqlDatabase(PooledDatabase, playhouse.pool.PooledPostgresqlDatabase):  # type: ignore[misc]
+class _PooledPostgresqlDatabase(PooledDatabase, playhouse.pool._PooledPostgresqlDatabase):  # type: ignore[misc]  # noqa: SLF001
+    """A mixin that gives any kind of PostgreSQL database a pool."""
+
+
+class PooledPostgresqlDatabase(_PooledPostgresqlDatabase, playhouse.pool.PooledPostgresqlDatabase):  # type: ignore[misc]
     """PostgreSQL with a pool."""
 
 
-class PooledMySQLDatabase(PooledDatabase, playhouse.pool.PooledMySQLDatabase):  # type: ignore[misc]
+class _PooledMySQLDatabase(PooledDatabase, playhouse.pool._PooledMySQLDatabase):  # type: ignore[misc]  # noqa: SLF001
+    """A mixin that gives any kind of MySQL database a pool."""
+
+
+class PooledMySQLDatabase(_PooledMySQLDatabase, playhouse.pool.PooledMySQLDatabase):  # type: ignore[misc]
     """MySQL or MariaDB with a pool."""
 
 
@@ -25,28 +34,28 @@ def _renew_after(change: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a change to what connections have: peewee makes it in the caller's own and in new ones."""
 
     @wraps(change)
-    def change_and_renew(self: PooledSqliteDatabase, *arguments: Any, **options: Any) -> Any:
-        result = getattr(super(PooledSqliteDatabase, self), change.__name__)(*arguments, **options)
+    def change_and_renew(self: _PooledSqliteDatabase, *arguments: Any, **options: Any) -> Any:
+        result = getattr(super(_PooledSqliteDatabase, self), change.__name__)(*arguments, **options)
         self._pool.begin_anew()
         return result
 
     return change_and_renew
 
 
-class PooledSqliteDatabase(PooledDatabase, playhouse.pool.PooledSqliteDatabase):  # type: ignore[misc]
-    """SQLite with a pool.
-
-    `timeout` is the pool's wait; `busy_timeout` is how many seconds a statement waits for another's lock.
-    `:memory:` is one database for the whole pool, and lasts as long as the pool object.
-    """
+class _PooledSqliteDatabase(PooledDatabase, playhouse.pool._PooledSqliteDatabase):  # type: ignore[misc]  # noqa: SLF001
+    """A mixin that gives any kind of SQLite database a pool."""
 
     def init(self, database: Any, *arguments: Any, busy_timeout: float = 5, **options: Any) -> None:
         """Point the pool at a file; the connections to the one before are closed."""
+        check_not_negative("busy_timeout", busy_timeout)
         # A connection goes from thread to thread, and is in one thread's hands at a time.
         options["check_same_thread"] = False
         super().init(database, *arguments, **options)
         self._timeout = busy_timeout
-        self._memory = SharedMemory() if database == ":memory:" else None
+        # A driver of another kind knows nothing of what this shares.
+        following = type(self).__mro__[type(self).__mro__.index(playhouse.pool.PooledDatabase) + 1 :]
+        is_usual = next(kind for kind in following if "_connect" in vars(kind)) is peewee.SqliteDatabase
+        self._memory = SharedMemory() if database == ":memory:" and is_usual else None
 
     register_aggregate = _renew_after(peewee.SqliteDatabase.register_aggregate)
     register_collation = _renew_after(peewee.SqliteDatabase.register_collation)
@@ -66,3 +75,11 @@ class PooledSqliteDatabase(PooledDatabase, playhouse.pool.PooledSqliteDatabase):
             connection.close()
             raise
         return connection
+
+
+class PooledSqliteDatabase(_PooledSqliteDatabase, playhouse.pool.PooledSqliteDatabase):  # type: ignore[misc]
+    """SQLite with a pool.
+
+    `timeout` is the pool's wait; `busy_timeout` is how many seconds a statement waits for another's lock.
+    `:memory:` is one database for the whole pool, and lasts as long as the pool object.
+    """

@@ -39,8 +39,14 @@ class Backend(Protocol):
         """Say whether trying again cannot help."""
 
 
+def check_not_negative(name: str, value: float | None) -> None:
+    """Raise ValueError for a size or a time that there cannot be."""
+    if value is not None and not value >= 0:
+        raise ValueError(f"{name} has to be 0 or more, or None, and is {value!r}")
+
+
 class PoolOptions(Record):
-    """How a pool behaves; times in seconds."""
+    """How a pool behaves; times in seconds. Raises ValueError for a negative one."""
 
     max_connections: int | None = 20
     """None: no limit."""
@@ -52,6 +58,11 @@ class PoolOptions(Record):
     resets_session: bool = False
     is_traced: bool = False
     name: str | None = None
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        for name in ("max_connections", "timeout", "stale_timeout", "idle_timeout", "min_idle"):
+            check_not_negative(name, getattr(self, name))
 
 
 class Failure(Record):

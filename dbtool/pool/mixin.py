@@ -85,7 +85,6 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         self, database: Any, max_connections: Any = None, stale_timeout: Any = None, timeout: Any = None, **options: Any
     ) -> None:
         """Point the pool at a database; the connections to the one before are closed."""
-        super(playhouse.pool.PooledDatabase, self).init(database, **options)
         changes: dict[str, Any] = {}
         if max_connections is not None:
             changes["max_connections"] = playhouse.pool.make_int(max_connections) or None
@@ -93,7 +92,9 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
             changes["stale_timeout"] = playhouse.pool.make_int(stale_timeout)
         if timeout is not None:
             changes["timeout"] = read_timeout(timeout)
-        self._pool.replace_options(self._pool.options.replaced(**changes))
+        changed = self._pool.options.replaced(**changes)
+        super(playhouse.pool.PooledDatabase, self).init(database, **options)
+        self._pool.replace_options(changed)
         self._pool.begin_anew()
 
     @property

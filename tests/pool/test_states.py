@@ -143,17 +143,22 @@ class TestTasks:
 
         assert asyncio.run(main()) is True
 
-    def test_are_told_at_once_when_waiting_would_stop_them_all(self, make_pool: MakePool) -> None:
-        pool = make_pool(max_connections=1, timeout=0)
+    @pytest.mark.parametrize("timeout", [None, 0, 60])
+    def test_are_told_at_once_when_waiting_would_stop_them_all(self, make_pool: MakePool, timeout: int | None) -> None:
+        pool = make_pool(max_connections=1, timeout=timeout)
 
         async def ask() -> None:
             pool.connect()
 
+        reason = None if timeout is None else "event loop"
+
         async def main() -> None:
-            with pool.connection_context(), pytest.raises(PoolTimeout, match="event loop"):
+            with pool.connection_context(), pytest.raises(PoolTimeout, match=reason):
                 await asyncio.create_task(ask())
 
+        started = time.monotonic()
         asyncio.run(main())
+        assert time.monotonic() - started < 30
 
     def test_have_what_died_while_idle_replaced(self, make_pool: MakePool) -> None:
         pool = make_pool(max_connections=1, timeout=5)
