@@ -14,7 +14,7 @@ _MYSQL_PERMANENT = frozenset({1044, 1045, 1049, 1231, 1251, 1524, 1698, 2026, 20
 _PERMANENT_TEXT = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|role \S+ is not permitted to log in"
     r"|(?:database|role) \".*\" does not exist|permission denied for database|certificate verify failed"
-    r"|server does not support SSL|unable to open database file"
+    r"|server does not support SSL|password in the clear|unable to open database file"
 )
 
 

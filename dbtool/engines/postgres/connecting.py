@@ -14,7 +14,7 @@ from psycopg2 import extras
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
-from dbtool.engines.tls import VERIFYING, authorities_file
+from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
@@ -35,6 +35,11 @@ _NOTHING_WRITTEN = (
 _FAILED_PROOF = re.compile('"transaction_read_only=(off|lifted)"')
 _NOTHING = "/dev/null/none"
 """A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
+_NOT_IN_THE_CLEAR = "!password"
+"""What libpq is told to require of a server's way to ask: any, but for the password as it is."""
+_KNOWS_REQUIREMENTS = 160000
+"""The version of libpq from which on it can be told so."""
+_NO_TLS = "server does not support SSL"
 
 
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
@@ -44,12 +49,12 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
     """
     verifying = target.tls in VERIFYING
     return {
+        **_encryption(target),
         "host": target.socket or target.host or "127.0.0.1",
         "port": target.port or 5432,
         "user": target.user,
         "password": target.password or "",
         "passfile": target.passfile or _NOTHING,
-        "sslmode": target.tls.value,
         "sslrootcert": authorities_file(target) if verifying else _NOTHING,
         "sslcert": target.tls_cert or _NOTHING,
         "sslkey": target.tls_key or _NOTHING,
@@ -68,6 +73,57 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "keepalives": 1,
         "keepalives_idle": 60,
     }
+
+
+def _encryption(target: Target) -> dict[str, Any]:
+    """Return what decides whether TLS is used, and lets no password leave this machine as it is without it.
+
+    Raises ProfileError where libpq is too old to be told.
+    """
+    may_be_plain = target.tls in {TlsLevel.DISABLE, TlsLevel.PREFER}
+    if not (may_be_plain and leaves_machine(target) and (target.password or target.passfile)):
+        return {"sslmode": target.tls.value}
+    if driver.libpq_version() >= _KNOWS_REQUIREMENTS:
+        return {"sslmode": target.tls.value, "require_auth": _NOT_IN_THE_CLEAR}
+    if target.tls is TlsLevel.DISABLE:
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): tls = 'disable' to another machine needs libpq 16, which can "
+            "keep the password from a server that asks for it in the clear: set tls = 'require', or install a newer one"
+        )
+    return {"sslmode": TlsLevel.REQUIRE.value}
+
+
+class _DiscreetAdapter(peewee.Psycopg2Adapter):
+    """Opens connections that give a server no password in the clear, unless by TLS."""
+
+    def connect(self, db: Any, **arguments: Any) -> Any:
+        """Connect; where a server asks for the password in the clear, again with nothing but TLS.
+
+        Whether there will be TLS is not known before libpq has to be told what it may answer.
+        """
+        try:
+            return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
+        except psycopg2.OperationalError as error:
+            if f'"{_NOT_IN_THE_CLEAR}"' not in str(error):
+                raise
+            refusal = psycopg2.OperationalError(
+                "the server asks for the password in the clear, on a connection that is not encrypted: it was not "
+                "sent: set tls to 'require' or better"
+            )
+            if arguments["sslmode"] == TlsLevel.DISABLE.value:
+                raise refusal from error
+        del arguments["require_auth"]
+        arguments["sslmode"] = TlsLevel.REQUIRE.value
+        try:
+            return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
+        except psycopg2.OperationalError as error:
+            if _NO_TLS in str(error):
+                raise refusal from error
+            raise
+
+
+class _DiscreetDatabase(PooledPostgresqlDatabase):
+    psycopg2_adapter = _DiscreetAdapter
 
 
 class RawConnection(driver.connection):
@@ -170,7 +226,7 @@ def give_driver() -> None:
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
     """Make (not open) a database with a pool for a target."""
-    return PooledPostgresqlDatabase(
+    return _DiscreetDatabase(
         target.database or target.user,
         connection_factory=RawConnection,
         **connect_arguments(target, settings),

@@ -96,7 +96,7 @@ class SqliteConnection:
                 return self._send_rows(cursor, request, sink)
             affected = cursor.rowcount
             return Outcome(0, affected if affected >= 0 else None, 0, statement.words[0])
-        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
             raise self._translate(error, statement) from error
 
     def _send_rows(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
@@ -147,9 +147,11 @@ class SqliteConnection:
         return self._deadline is not None and time.monotonic() > self._deadline
 
     def _translate(self, error: Exception, statement: Statement | None) -> DbtoolError:
-        code = getattr(error, "sqlite_errorname", None)
         place = _place(error, statement)
-        text = f"{place}: {one_line(str(error))}" if place else one_line(str(error))
+        text, code = one_line(str(error)), getattr(error, "sqlite_errorname", None)
+        if isinstance(error, MemoryError):  # how sqlite3 words it when SQLite may take no more
+            text, code = "out of memory: see PRAGMA hard_heap_limit", "SQLITE_NOMEM"
+        text = f"{place}: {text}" if place else text
         if code is not None:
             text += f" [{code}]"
         if undecodable := _UNDECODABLE.search(text):
@@ -190,7 +192,7 @@ class SqliteConnection:
             self._start_clock(self._settings.statement_timeout)
         try:
             self._run_patiently(self._raw.execute, sql)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, MemoryError) as error:
             raise self._translate(error, None) from error
 
     @property
@@ -215,7 +217,7 @@ class SqliteConnection:
         """Report the library's version, after one read of the file has shown that it is a database."""
         try:
             self._raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, MemoryError) as error:
             raise self._translate(error, None) from error
         return ServerFacts(version=f"SQLite {sqlite3.sqlite_version}", tls=None, read_only=self._settings.read_only)
 
