@@ -1,20 +1,38 @@
 """Models bound to a database for a while, in one thread or task alone.
 
 peewee rewrites the model itself, for everybody. Here a context variable says what is bound where, and the
-model's metadata asks it.
+model's metadata asks it, as do the fields that peewee prepares for one engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import peewee
 
-from dbtool.pool.deriving import transform
+from dbtool.pool.deriving import derive, transform
+from dbtool.records import Record
 
-_bindings: ContextVar[tuple[Binding, ...]] = ContextVar("bindings", default=())
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("blocks", default=())
+"""The blocks of this thread or task, the innermost last. Tasks share what they were born in, so nothing is changed."""
+
+
+class _Place(Record):
+    """Where a model belongs in a block."""
+
+    database: Any
+    prepared: Mapping[int, Mapping[str, Any]]
+    """What peewee's hooks set for that database, by the identity of the field."""
+
+
+class _Block(Record):
+    """A block that is being run."""
+
+    binding: Binding
+    places: Mapping[Any, _Place]
+    """By the models' metadata."""
 
 
 class Binding(peewee._callable_context_manager):  # noqa: SLF001  # what peewee's own contexts derive from
@@ -24,22 +42,18 @@ class Binding(peewee._callable_context_manager):  # noqa: SLF001  # what peewee'
         self._models = models
         self._options = {"refs": refs, "backrefs": backrefs}
         self.database = database
-        self.bound: frozenset[Any] = frozenset()
-        """The metadata of the models."""
 
     def _build_ctx(self) -> Binding:
         return Binding(self._models, self.database, **self._options)
 
     def __enter__(self) -> Sequence[Any]:
-        self.bound = frozenset(self._find_metadata())
-        for metadata in self.bound:
-            _adopt(metadata)
-        _bindings.set((*_bindings.get(), self))
+        places = {metadata: _place(metadata, self.database) for metadata in set(self._find_metadata())}
+        _blocks.set((*_blocks.get(), _Block(binding=self, places=places)))
         return self._models
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         # Blocks of one thread may end in any order, as generators do.
-        _bindings.set(tuple(binding for binding in _bindings.get() if binding is not self))
+        _blocks.set(tuple(block for block in _blocks.get() if block.binding is not self))
 
     def _find_metadata(self) -> Iterable[Any]:
         for model in self._models:
@@ -55,11 +69,19 @@ def manages_its_database(model: Any) -> bool:
     return hasattr(kind, "database") and not issubclass(kind, Following)
 
 
-def _find_binding(metadata: Any) -> Binding | None:
-    for binding in reversed(_bindings.get()):
-        if metadata in binding.bound:
-            return binding
+def _find_place(metadata: Any) -> _Place | None:
+    for block in reversed(_blocks.get()):
+        if metadata in block.places:
+            return block.places[metadata]
     return None
+
+
+def _move(metadata: Any, place: _Place) -> None:
+    """Let a model belong elsewhere until the end of the innermost block that binds it."""
+    blocks = list(_blocks.get())
+    number = max(number for number, block in enumerate(blocks) if metadata in block.places)
+    blocks[number] = blocks[number].replaced(places={**blocks[number].places, metadata: place})
+    _blocks.set(tuple(blocks))
 
 
 class Following:
@@ -68,8 +90,8 @@ class Following:
     @property
     def database(self) -> Any:
         """The database that counts here and now."""
-        binding = _find_binding(self)
-        return vars(self)["database"] if binding is None else binding.database
+        place = _find_place(self)
+        return vars(self)["database"] if place is None else place.database
 
     @database.setter
     def database(self, database: Any) -> None:
@@ -78,20 +100,72 @@ class Following:
     @property
     def table(self) -> Any:
         """The model's table, bound to that database."""
-        binding = _find_binding(self)
+        place = _find_place(self)
         table = super().table  # type: ignore[misc]  # of the metadata that this is mixed into
-        if binding is None:
+        if place is None:
             return table
         # peewee keeps one table, and with it the database of the moment when it was first asked for.
-        return table.bind(vars(self)["database"]).clone().bind(binding.database)
+        return table.bind(vars(self)["database"]).clone().bind(place.database)
 
     @table.deleter
     def table(self) -> None:
         vars(self)["_table"] = None
 
+    def set_database(self, database: Any) -> None:
+        """Belong to a database from now on, in a block until its end, as with peewee's own `bind` and `bind_ctx`."""
+        if _find_place(self) is None:
+            super().set_database(database)  # type: ignore[misc]
+        else:
+            _move(self, _place(self, database))
+
+
+class AdaptedField:
+    """A field that peewee prepares for its model's database, and a block for that of the block."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if _blocks.get():
+            prepared = _find_prepared(self)
+            if name in prepared:
+                return prepared[name]
+        return super().__getattribute__(name)
+
+
+def _find_prepared(field: Any) -> Mapping[str, Any]:
+    model = object.__getattribute__(field, "__dict__").get("model")
+    place = None if model is None else _find_place(model._meta)  # noqa: SLF001
+    return {} if place is None else place.prepared.get(id(field), {})
+
+
+class _Trial:
+    """A copy of a field, which notes what a hook sets."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)["names_set"].add(name)
+        super().__setattr__(name, value)
+
+
+def _prepare(field: Any, hook: Any, database: Any) -> Mapping[str, Any]:
+    """Return what a hook sets for a database, without setting it on the field, which other threads use."""
+    trial: Any = object.__new__(derive(type(field), _Trial))
+    vars(trial).update(vars(field), names_set=set())
+    hook(trial, database)
+    return {name: vars(trial)[name] for name in trial.names_set if name in vars(trial)}
+
+
+def _place(metadata: Any, database: Any) -> _Place:
+    _adopt(metadata)
+    known = database.obj if isinstance(database, peewee.Proxy) else database
+    prepared: dict[int, Mapping[str, Any]] = {}
+    for hook in metadata._db_hooks:  # noqa: SLF001
+        field = getattr(hook, "__self__", None)
+        if isinstance(field, peewee.Field):
+            transform(field, AdaptedField)
+            prepared[id(field)] = {**prepared.get(id(field), {}), **_prepare(field, hook.__func__, known)}
+    return _Place(database=database, prepared=prepared)
+
 
 def _adopt(metadata: Any) -> None:
-    """Make metadata follow the bindings; once is for good."""
+    """Make metadata follow the blocks; once is for good."""
     # The schema manager remembers what `bind` set; without that it asks the metadata.
     metadata.model._schema.database = None  # noqa: SLF001
     transform(metadata, Following)

@@ -79,13 +79,34 @@ def test_the_schema_and_the_table_follow(databases: Any, models: Any) -> None:
     assert parent._schema.database is databases[0]
 
 
-def test_binding_for_good_holds_outside_every_block(databases: Any, models: Any) -> None:
-    parent, _ = models
+def test_binding_in_a_block_ends_with_it_as_peewee_s_does(databases: Any, models: Any) -> None:
+    parent, child = models
     with databases[0].bind_ctx([parent]):
         parent.bind(databases[1])
-        assert parent._meta.database is databases[0]
+        assert parent._meta.database is child._meta.database is databases[1]
+        assert Call(lambda: parent._meta.database).result() is databases[0]
 
+    assert parent._meta.database is databases[0]
+    parent.bind(databases[1])
     assert parent._meta.database is databases[1]
+
+
+def test_peewee_s_own_blocks_count_inside(databases: Any, models: Any) -> None:
+    parent, _ = models
+    plain = peewee.SqliteDatabase(":memory:")
+
+    with databases[1].bind_ctx([parent]):
+        for block in (parent.bind_ctx(plain), plain.bind_ctx([parent])):
+            with block:
+                assert parent._meta.database is parent._schema.database is plain
+                assert Call(lambda: parent._meta.database).result() is databases[0]
+                with databases[0].bind_ctx([parent]):
+                    assert parent._meta.database is databases[0]
+                assert parent._meta.database is plain
+            assert parent._meta.database is databases[1]
+
+    assert parent._meta.database is databases[0]
+    assert vars(parent._meta)["database"] is databases[0]
 
 
 def test_tasks_are_apart(databases: Any, models: Any) -> None:
