@@ -1,10 +1,12 @@
-"""Whether an action may write to a profile, and the confirmation that a protected one asks for."""
+"""The profile that an action is to use, whether it may write there, and the confirmation that some ask for."""
 
 from __future__ import annotations
 
 from dbtool.actions.face import Face
+from dbtool.environment import Environment
 from dbtool.errors import GuardError
-from dbtool.profiles import Choice, Rule
+from dbtool.profiles import Catalog, Choice, Rule, choose, load_catalog, read_state
+from dbtool.profiles.elsewhere import is_here
 from dbtool.records import Record
 
 _NAMED = frozenset({Rule.FLAG, Rule.VARIABLE})
@@ -52,3 +54,30 @@ def confirm_name(face: Face, name: str, confirm: str | None, *, purpose: str) ->
     if confirm is not None and confirm != name:
         raise GuardError(f"--confirm {confirm!r} is not the name of the profile, which is {name!r}")
     return confirm is not None or (face.can_ask() and face.ask_name(name, purpose) == name)
+
+
+class Chosen(Record, kw_only=False):
+    """The profile that an action is to use, how it was chosen, and from which catalog."""
+
+    catalog: Catalog
+    choice: Choice
+
+
+def choose_profile(environment: Environment, face: Face, *, flag: str | None, config: str | None) -> Chosen:
+    """Find the active profile; raises ProfileError.
+
+    Warns of a password that stands in the argument list, where other users of the machine may see it.
+    """
+    catalog = load_catalog(environment, config=config)
+    catalog.require_readable()
+    state = read_state(environment)
+    if state.warning:
+        face.warn(state.warning)
+    choice = choose(environment, catalog, state, flag=flag)
+    host = choice.profile.host
+    if host is not None and not is_here(host):
+        if choice.password_in_argument:
+            face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")
+        if not choice.profile.trusted:
+            face.warn(f"connecting to {host}: so says {choice.profile.origin}, a project that you have not trusted")
+    return Chosen(catalog, choice)

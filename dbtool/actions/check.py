@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from dbtool.actions.choose import choose_profile
+from dbtool.actions.access import choose_profile
 from dbtool.actions.connect import Connector
 from dbtool.actions.face import Face
 from dbtool.engines.engine import ServerFacts, SessionSettings

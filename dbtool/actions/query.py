@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from dbtool.actions.access import WriteRequest, decide_read_only
-from dbtool.actions.choose import choose_profile
+from dbtool.actions.access import WriteRequest, choose_profile, decide_read_only
 from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS

@@ -15,10 +15,8 @@ from pathlib import PurePath
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, is_near_project, read_sources
-from dbtool.profiles.paths import MEMORY
-from dbtool.profiles.scope import Scope
-from dbtool.profiles.shell import SHELL_PROFILE, SHELL_UNTIL, read_shell_switch
-from dbtool.profiles.state import State, read_state
+from dbtool.profiles.paths import MEMORY, Scope
+from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
 from dbtool.records import Record
 from dbtool.text import make_visible
 

@@ -11,8 +11,8 @@ from dbtool.profiles.discover import Sources, read_sources
 from dbtool.profiles.files import Source
 from dbtool.profiles.merge import Merged, merge
 from dbtool.profiles.model import Origin, Profile
+from dbtool.profiles.paths import Scope
 from dbtool.profiles.problems import Problem, suggest
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State
 from dbtool.profiles.validate import CheckedFile, check_file
 from dbtool.records import Record

@@ -22,8 +22,8 @@ from dbtool.profiles.active import (
 )
 from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.model import Origin, Profile
+from dbtool.profiles.paths import Scope
 from dbtool.profiles.schema import PROFILE_KEYS
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import State
 from dbtool.profiles.urls import parse_url
 from dbtool.profiles.values import convert

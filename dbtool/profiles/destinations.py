@@ -12,9 +12,8 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import Catalog, check_sources, load_catalog
 from dbtool.profiles.discover import PROFILE_NAME, Sources
 from dbtool.profiles.files import Source, parse_source, read_source
-from dbtool.profiles.paths import anchor, is_inside
+from dbtool.profiles.paths import Scope, anchor, is_inside
 from dbtool.profiles.problems import suggest
-from dbtool.profiles.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,16 @@ from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.files import Source, compute_digest, is_file, parse_source, read_source, refuse_source
-from dbtool.profiles.paths import anchor, is_inside
-from dbtool.profiles.reading import ProjectReader
-from dbtool.profiles.scope import Scope
+from dbtool.profiles.files import (
+    ProjectReader,
+    Source,
+    compute_digest,
+    is_file,
+    parse_source,
+    read_source,
+    refuse_source,
+)
+from dbtool.profiles.paths import Scope, anchor, is_inside
 from dbtool.profiles.state import State, read_state
 from dbtool.records import Record
 from dbtool.text import UNSEEN

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 
 # Not tomllib: the standard library's is pure Python and takes twice as long to import, which
 # `dbtool current` pays in every prompt; and its messages carry no line of their own before 3.14.
 import tomli
 
-from dbtool.profiles.reading import OWN_LIMIT, may_hold_profiles, read_head
-from dbtool.profiles.scope import Scope
+from dbtool.environment import Environment
+from dbtool.errors import ProfileError
+from dbtool.profiles.paths import Scope
 from dbtool.records import Record
 
 TYPE_CHECKING = False  # `dbtool current` reads profiles too
@@ -96,3 +103,156 @@ def parse_source(path: Path, scope: Scope, content: bytes) -> Source:
     except ValueError:  # Python's, of a number of thousands of digits
         return Source(path=path, scope=scope, content=content, table=None, error="holds a number that is too long")
     return Source(path=path, scope=scope, content=content, table=table)
+
+
+OWN_LIMIT = 1 << 25
+"""Bytes of a file that is the user's own, or was named."""
+_PROJECT_LIMIT = 1 << 20
+"""Bytes of a project's files, together."""
+_PROMPT_LIMIT = 1 << 18
+"""Bytes of them that are read for a prompt or for completion: to parse a megabyte takes a second."""
+_PROMPT_SECONDS = 0.5
+_MOST_KEYS = 10_000
+_MOST_ENTRIES = 1000
+_PROFILES_HEADER = re.compile(rb"""^(?:\xef\xbb\xbf)?[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
+_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){64}""")
+"""A key of so many parts that parsers take a time that grows with its square."""
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_PIECE = 1 << 16
+
+
+class ForeignFileError(Exception):
+    """A file that another user has, or may have, written."""
+
+
+def may_hold_profiles(content: bytes) -> bool:
+    """Say whether TOML looks as if it had a top-level `profiles` table; to parse it would take longer."""
+    return _PROFILES_HEADER.search(content) is not None
+
+
+def read_head(path: Path, limit: int, *, owners: frozenset[int] | None = None) -> bytes:
+    """Read a regular file without waiting, and of a longer one `limit + 1` bytes.
+
+    Raises OSError, and ForeignFileError unless one of `owners` (None: anyone) has it and nobody else may write to it.
+    """
+    # Asked before it is opened, because to open a device may do something; then again of what was opened.
+    _require_regular(path.stat())
+    descriptor = os.open(path, _FLAGS)
+    try:
+        found = os.fstat(descriptor)
+        _require_regular(found)
+        if owners is not None:
+            _require_own(path.lstat(), owners, is_link=path.is_symlink())
+            _require_own(found, owners)
+        return _read_up_to(descriptor, limit + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def _require_own(found: os.stat_result, owners: frozenset[int], *, is_link: bool = False) -> None:
+    """Refuse what others could have put there; in a sticky directory, as /tmp, they can only add files of their own."""
+    kind = "its directory" if stat.S_ISDIR(found.st_mode) else "it"
+    if found.st_uid not in owners:
+        raise ForeignFileError(f"{kind} belongs to another user (uid {found.st_uid})")
+    is_sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+    if found.st_mode & stat.S_IWOTH and not (is_link or is_sticky):
+        raise ForeignFileError(f"everyone may write to {kind}")
+
+
+def _read_up_to(descriptor: int, most: int) -> bytes:
+    pieces: list[bytes] = []
+    left = most
+    while left > 0 and (piece := os.read(descriptor, min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
+def _list_owners(environment: Environment) -> frozenset[int] | None:
+    """Return whose files count: this user's and root's, and under sudo those of the user who called it."""
+    if os.name == "nt":
+        return None
+    user = os.geteuid()
+    caller = environment.variables.get("SUDO_UID", "") if user == 0 else ""
+    return frozenset({user, 0, int(caller) if re.fullmatch("[0-9]{1,10}", caller) else user})
+
+
+class ProjectReader:
+    """Reads a project's files for one command, and no more of them than that may take; `brief` for a prompt."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        anyones: bool,
+        brief: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.passed_over: list[str] = []
+        """What was not read because it is not the user's, as lines for people."""
+        self._owners = None if anyones else _list_owners(environment)
+        self._brief = brief
+        self._clock = clock
+        self._until = clock() + _PROMPT_SECONDS
+        self._bytes = _PROMPT_LIMIT if brief else _PROJECT_LIMIT
+        self._keys = _MOST_KEYS
+
+    def list_toml(self, directory: Path) -> list[Path]:
+        """Return a directory's TOML files in order. Raises ProfileError for a directory that is too full to look at."""
+        try:
+            with os.scandir(directory) as entries:
+                names = [entry.name for entry in islice(entries, _MOST_ENTRIES + 1)]
+        except OSError:
+            return []
+        found = sorted(directory / name for name in names if name.endswith(".toml") and not name.startswith("."))
+        if found and len(names) > _MOST_ENTRIES:
+            raise ProfileError(f"{directory} holds more than {_MOST_ENTRIES} files: move those that are not profiles")
+        return found
+
+    def read(self, path: Path, limit: int | None = None) -> bytes | None:
+        """Return what a file holds, None if it is to be passed over; nothing for TOML that is plainly not dbtool's.
+
+        Raises OSError, and ProfileError where a prompt would have to wait.
+        """
+        if self._brief and self._clock() > self._until:
+            raise ProfileError(f"{path} was not read: the project's files took longer than a prompt may wait")
+        try:
+            self._require_own_directories(path)
+            content = read_head(path, limit or _PROJECT_LIMIT, owners=self._owners)
+        except ForeignFileError as error:
+            self.passed_over.append(
+                f"{path} is not read: {error}; if that is right, set DBTOOL_TRUST_PROJECT=1 or name it with --config"
+            )
+            return None
+        if limit is not None:
+            return content
+        if path.name != "dbtool.toml" and not may_hold_profiles(content):
+            return b""
+        fault = self._charge(content)
+        if fault and self._brief:
+            raise ProfileError(f"{path} is not read for this command: {fault}")
+        if fault:
+            raise OSError(errno.EFBIG, fault)
+        return content
+
+    def _require_own_directories(self, path: Path) -> None:
+        parent = path.parent
+        for directory in (parent.parent, parent) if parent.name == "profiles" else (parent,):
+            if self._owners is not None:
+                _require_own(directory.stat(), self._owners)
+
+    def _charge(self, content: bytes) -> str | None:
+        """Return why a file is more than can be parsed and checked in a moment, together with those before it."""
+        self._bytes -= len(content)
+        self._keys -= max(content.count(b"="), content.count(b"["))
+        if self._bytes < 0:
+            limit = "256 KB" if self._brief else "1 MB"
+            return f"a project's files have {limit} at most, together"
+        if self._keys < 0:
+            return f"a project's files have {_MOST_KEYS} keys and tables at most, together"
+        return "it has a key of more than 64 parts" if _LONG_KEY.search(content) else None

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
-from dbtool.profiles.scope import Scope
+from dbtool.profiles.paths import Scope
 from dbtool.records import Record
 
 __all__ = [

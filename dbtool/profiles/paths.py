@@ -1,8 +1,9 @@
-"""Paths as profiles write them: relative to their file, or under the home directory."""
+"""Where the files of profiles lie, whose they are, and where the paths in them lead."""
 
 from __future__ import annotations
 
 import os
+from enum import Enum
 from pathlib import Path
 
 MEMORY = ":memory:"
@@ -24,3 +25,14 @@ def is_inside(path: Path, directory: Path) -> bool:
     if len(str(path)) > _LONGEST:
         return False  # following it takes a time that grows with its square
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
+
+
+class Scope(Enum):
+    """Whose file a profile came from; apart from the model, because `current` needs this and not that."""
+
+    EXPLICIT = "explicit"
+    """Named by `--config` or `DBTOOL_CONFIG`."""
+    PROJECT = "project"
+    USER = "user"
+    ARGUMENT = "argument"
+    """Not from a file: a URL or an SQLite file's path, given as `--profile` or in `DBTOOL_PROFILE`."""

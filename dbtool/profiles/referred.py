@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.environment import Environment
-from dbtool.profiles.files import Source, compute_digest
+from dbtool.profiles.files import Source, compute_digest, read_head
 from dbtool.profiles.paths import anchor, is_inside
-from dbtool.profiles.reading import read_head
 from dbtool.profiles.references import has_reference
 from dbtool.profiles.service import list_service_files
 from dbtool.profiles.urls import parse_url

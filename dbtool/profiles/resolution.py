@@ -13,10 +13,9 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError, SecretError
 from dbtool.profiles.model import Common, Profile, Target
 from dbtool.profiles.optionfile import read_option_file
-from dbtool.profiles.paths import MEMORY, anchor
+from dbtool.profiles.paths import MEMORY, Scope, anchor
 from dbtool.profiles.references import expand
 from dbtool.profiles.schema import PROFILE_KEYS, Kind
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.secrets import Context, Deadline, fetch_secret
 from dbtool.profiles.service import read_service
 from dbtool.profiles.urls import parse_url

@@ -11,10 +11,9 @@ from typing import Any
 
 from dbtool.profiles.discover import Sources
 from dbtool.profiles.files import Source
-from dbtool.profiles.paths import MEMORY, anchor, is_inside
+from dbtool.profiles.paths import MEMORY, Scope, anchor, is_inside
 from dbtool.profiles.references import has_reference
 from dbtool.profiles.schema import Key, Kind, Trust
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.values import walk_strings
 from dbtool.records import Record
 

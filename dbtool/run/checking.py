@@ -1,20 +1,21 @@
-"""How a script is to be run, and what can be refused before any of it runs."""
+"""How a script is to be run, what can be refused before any of it runs, and what is expected of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import Parameters
-from dbtool.errors import GuardError, UsageError
+from dbtool.errors import ExpectationError, GuardError, UsageError
 from dbtool.records import Record
 from dbtool.run.binding import Usage
-from dbtool.run.expectations import RowsExpectation
 from dbtool.run.sources import Source
 from dbtool.statements import Statement, split
-from dbtool.statements.classify import is_query
-from dbtool.statements.stream import Stream
+from dbtool.statements.copy_data import Stream
+from dbtool.statements.statement import is_query
 
 
 class RunOptions(Record):
@@ -84,3 +85,46 @@ def refuse_transaction_control(statement: Statement, dialect: Dialect, options: 
         raise GuardError(
             f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
         )
+
+
+_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "": operator.eq,
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_ROWS = re.compile(r"\s*(|==?|!=|>=?|<=?)\s*(\d+)\s*")
+
+
+class RowsExpectation(Record, kw_only=False):
+    """A comparison that the number of rows has to pass."""
+
+    text: str
+    comparison: str
+    number: int
+
+    def check(self, rows: int) -> None:
+        """Raise ExpectationError unless `rows` passes."""
+        if not _COMPARISONS[self.comparison](rows, self.number):
+            raise ExpectationError(f"expected {self.text} rows and got {rows}")
+
+
+def parse_rows_expectation(text: str) -> RowsExpectation:
+    """Read `5`, `>=1`, `!=0` and their like; raises UsageError."""
+    match = _ROWS.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--expect-rows {text!r}: write a number, or a comparison such as '>=1'")
+    return RowsExpectation(text.strip(), match[1], int(match[2]))
+
+
+def check_value(expected: str, rows: int, value: str | None) -> None:
+    """Raise ExpectationError unless a result is one row whose first value reads `expected`."""
+    if rows != 1:
+        raise ExpectationError(f"expected the value {expected!r} in one row and got {rows} rows")
+    if value != expected:
+        got = "NULL" if value is None else repr(value)
+        raise ExpectationError(f"expected the value {expected!r} and got {got}")

@@ -20,14 +20,13 @@ from dbtool.errors import (
     UsageError,
 )
 from dbtool.run.binding import Usage
-from dbtool.run.checking import RunOptions, refuse_transaction_control
-from dbtool.run.expectations import check_value
+from dbtool.run.checking import RunOptions, check_value, refuse_transaction_control
 from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
-from dbtool.statements.classify import is_housekeeping
-from dbtool.statements.stream import Stream
+from dbtool.statements.copy_data import Stream
+from dbtool.statements.statement import is_housekeeping
 
 _MOST_NOTICES = 100
 _NO_TRANSACTION = TransactionState.NONE

@@ -18,7 +18,7 @@ from typing import BinaryIO
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.records import Record
-from dbtool.statements.stream import Stream
+from dbtool.statements.copy_data import Stream
 
 CHECKED_SIZE = 1 << 20
 """A regular file of up to this many bytes is looked through before it runs."""

@@ -1,8 +1,7 @@
 """Cut SQL text into statements, byte by byte as it arrives, by the lexical rules of one dialect."""
 
 from dbtool.statements.copy_data import CopyData
-from dbtool.statements.parameters import Parameter, find_parameters
 from dbtool.statements.splitter import Splitter, split
-from dbtool.statements.statement import Statement
+from dbtool.statements.statement import Parameter, Statement, find_parameters
 
 __all__ = ["CopyData", "Parameter", "Splitter", "Statement", "find_parameters", "split"]

@@ -1,13 +1,17 @@
-"""One statement of a script."""
+"""A statement: its place and words, its parameters, and what can be said of it before it runs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, cast
 
+from dbtool.dialects import Dialect
 from dbtool.errors import Place
+from dbtool.records import Record
 from dbtool.statements.copy_data import CopyData
+from dbtool.statements.lexer import cut_into_pieces
 
 
 # Loading a dump makes one of these per row: a frozen dataclass would take three times as long to make.
@@ -39,3 +43,57 @@ class Statement(NamedTuple):
 
 new_statement = cast("Callable[[tuple[object, ...]], Statement]", partial(tuple.__new__, Statement))
 """Make a statement of all its fields at once, which takes half the time of `Statement(...)`."""
+
+
+# After a name, a number or a closing bracket a colon is an array's slice or a label; after another colon, a cast.
+_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):([A-Za-z_\x80-\xff][\w\x80-\xff]*+)")
+
+
+class Parameter(Record):
+    """One use of a parameter: its name, and the bytes from the colon up to its end."""
+
+    name: str
+    start: int
+    end: int
+
+
+def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
+    """Return every `:name` outside strings, quoted names, comments, casts and slices, in order."""
+    if b":" not in text:
+        return []
+    return [
+        Parameter(name=match.group(1).decode("utf-8", "surrogateescape"), start=match.start(), end=match.end())
+        for kind, start, end in cut_into_pieces(text, dialect.lexical)
+        if kind is None
+        for match in _PARAMETER.finditer(text, start, end)
+    ]
+
+
+_QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})
+_WRITES = re.compile(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
+_HOUSEKEEPING = re.compile(
+    rb"SELECT\s+pg_catalog\.(?:set_config|setval|lo_\w+|lowrite|loread)\s*"
+    rb"\((?:[^'()]|'(?:[^']|'')*')*\)\s*",
+    re.IGNORECASE,
+)
+
+
+def is_housekeeping(statement: Statement) -> bool:
+    """Say whether a statement is one of those that `pg_dump` writes for their effect, not for their row."""
+    words = statement.words
+    return bool(words) and words[0] == "SELECT" and _HOUSEKEEPING.fullmatch(statement.text) is not None
+
+
+def is_query(statement: Statement) -> bool:
+    """Say whether a statement surely returns rows; in doubt it does not, and the run finds out."""
+    first = statement.words[0] if statement.words else ""
+    if first not in _QUERIES or is_housekeeping(statement):
+        return False
+    return first in {"SHOW", "EXPLAIN", "DESCRIBE", "DESC"} or not _WRITES.search(statement.text)
+
+
+def may_be_cut_short(statement: Statement) -> bool:
+    """Say whether a statement is there for its rows alone; what writes is to run to its end, its rows unread."""
+    first = statement.words[0] if statement.words else ""
+    # EXPLAIN ANALYZE runs what it explains, whatever that is.
+    return first in _QUERIES - {"EXPLAIN"} and not _WRITES.search(statement.text)

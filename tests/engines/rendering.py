@@ -12,7 +12,7 @@ from dbtool.engines.engine import Outcome, Parameters, SessionSettings
 from dbtool.errors import DbtoolError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import Origin, Target
-from dbtool.profiles.scope import Scope
+from dbtool.profiles.paths import Scope
 from dbtool.run.checking import RunOptions
 from dbtool.run.results import Results, Selection, Wanted
 from dbtool.run.runner import Runner

@@ -20,8 +20,8 @@ from dbtool.profiles.editing import (
     relocate_paths,
     save,
 )
+from dbtool.profiles.paths import Scope
 from dbtool.profiles.rewriting import add_profile, copy_profile, remove_profile, rename_profile, update_profile
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import update_state
 from dbtool.profiles.writing import replace_file
 from tests.profiles.world import World

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dbtool.errors import ExpectationError, UsageError
-from dbtool.run.expectations import check_value, parse_rows_expectation
+from dbtool.run.checking import check_value, parse_rows_expectation
 
 
 @pytest.mark.parametrize(

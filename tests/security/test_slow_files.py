@@ -16,7 +16,7 @@ from dbtool.cli.switch.current import CurrentRequest, run_current
 from dbtool.errors import ProfileError
 from dbtool.profiles import current_name, list_names
 from dbtool.profiles.discover import read_sources
-from dbtool.profiles.reading import ProjectReader, read_head
+from dbtool.profiles.files import ProjectReader, read_head
 from tests.profiles.world import World
 
 MEGABYTE = 1 << 20

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dbtool.statements import Statement
-from dbtool.statements.classify import is_housekeeping, is_query
+from dbtool.statements.statement import is_housekeeping, is_query
 from tests.statements.feeding import split_all
 
 

@@ -5,7 +5,7 @@ import pytest
 from dbtool.dialects import DIALECTS
 from dbtool.errors import QueryError
 from dbtool.statements import CopyData, Splitter, Statement
-from dbtool.statements.stream import Stream
+from dbtool.statements.copy_data import Stream
 from tests.statements.feeding import Feed, cut, split_all, texts
 
 SCRIPT = b"COPY t (a, b) FROM stdin;\n1\tx;y\n2\t\\N\n\\.x\n\n\\.\n\nselect 2;"

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from dbtool.dialects import DIALECTS, Lexical
-from dbtool.statements import Splitter, bodies, splitter, stream
+from dbtool.statements import Splitter, bodies, splitter
+from dbtool.statements import copy_data as stream
 from dbtool.statements.bodies import Body
 from tests.statements.feeding import Feed, cut
 

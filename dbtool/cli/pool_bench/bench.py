@@ -8,8 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from dbtool.actions.access import WriteRequest, decide_read_only
-from dbtool.actions.choose import choose_profile
+from dbtool.actions.access import WriteRequest, choose_profile, decide_read_only
 from dbtool.actions.connect import Limits, connect_in_time
 from dbtool.bench.faults.chaos import parse_faults
 from dbtool.bench.load.plan import Status

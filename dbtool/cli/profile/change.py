@@ -20,8 +20,8 @@ from dbtool.profiles.destinations import Where, choose_file, find_holder, open_c
 from dbtool.profiles.discover import find_pin
 from dbtool.profiles.editing import Change, find_extenders, follow_rename, is_clear, relocate_paths
 from dbtool.profiles.files import Source
+from dbtool.profiles.paths import Scope
 from dbtool.profiles.rewriting import add_profile, copy_profile, remove_profile, rename_profile
-from dbtool.profiles.scope import Scope
 from dbtool.profiles.state import read_state
 from dbtool.profiles.urls import has_late_parts, parse_url
 

@@ -11,7 +11,7 @@ from dbtool.profiles.discover import read_sources
 from dbtool.profiles.editing import Change, find_problems, save
 from dbtool.profiles.files import Source
 from dbtool.profiles.locate import locate
-from dbtool.profiles.scope import Scope
+from dbtool.profiles.paths import Scope
 from dbtool.text import count
 
 

@@ -19,8 +19,7 @@ from dbtool.formats.writer import JsonNumbers
 from dbtool.process import prepare_process
 from dbtool.records import Record
 from dbtool.run.binding import parse_parameters
-from dbtool.run.checking import RunOptions
-from dbtool.run.expectations import parse_rows_expectation
+from dbtool.run.checking import RunOptions, parse_rows_expectation
 from dbtool.run.results import Wanted, parse_selection
 from dbtool.run.sources import choose_sources
 from dbtool.run.worker import Worker

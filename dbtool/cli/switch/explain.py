@@ -10,7 +10,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, Rule, RuleReport, State, explain, load_catalog, read_state
 from dbtool.profiles.active import is_path, is_url, say_how_to_begin
-from dbtool.profiles.shell import read_shell_switch
+from dbtool.profiles.state import read_shell_switch
 from dbtool.result import Row
 from dbtool.text import spell_time
 

@@ -12,7 +12,7 @@ from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
 from dbtool.profiles.discover import PROFILE_NAME
-from dbtool.profiles.shell import (
+from dbtool.profiles.state import (
     SHELL_FALLBACK,
     SHELL_PREVIOUS,
     SHELL_PROFILE,

@@ -36,7 +36,7 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
-from dbtool.statements.classify import may_be_cut_short
+from dbtool.statements.statement import may_be_cut_short
 
 _NOT_ROLLED_BACK = 1196
 """Some non-transactional changed tables couldn't be rolled back."""

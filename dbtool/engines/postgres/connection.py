@@ -35,8 +35,13 @@ from dbtool.engines.postgres.connecting import (
     proof_of_reading,
 )
 from dbtool.engines.postgres.copy import CopyFeed
-from dbtool.engines.postgres.errors import DisplacedError, translate, translate_connect_error
-from dbtool.engines.postgres.notices import FirstNotices, heard_to_the_end
+from dbtool.engines.postgres.errors import (
+    DisplacedError,
+    FirstNotices,
+    heard_to_the_end,
+    translate,
+    translate_connect_error,
+)
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
@@ -45,7 +50,7 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
-from dbtool.statements.classify import may_be_cut_short
+from dbtool.statements.statement import may_be_cut_short
 
 _STATES = {
     driver.TRANSACTION_STATUS_IDLE: TransactionState.NONE,

@@ -19,8 +19,7 @@ from dbtool.engines.engine import Outcome
 from dbtool.engines.postgres.bytes import spell_bytes_as_hex
 from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.copy import CopyReceiver
-from dbtool.engines.postgres.errors import DisplacedError
-from dbtool.engines.postgres.notices import heard_to_the_end
+from dbtool.engines.postgres.errors import DisplacedError, heard_to_the_end
 from dbtool.result import Column, Kind, Lane, Sink
 
 _KINDS = {
