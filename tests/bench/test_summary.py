@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dbtool.bench.load import run as load_run
+from dbtool.bench.load.control import Control
+from dbtool.bench.load.plan import Sample
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.measures.harness import measure_harness
 from dbtool.bench.measures.summary import Run, list_notes, measure
@@ -17,8 +21,11 @@ from tests.bench.stubs import NullWork, StubPool, load_of
 
 
 def _run(pool: StubPool, **load: Any) -> Run:
+    return _sum_up(LoadRun(pool, load_of(**{"threads": 2, "hold": 0.0, "duration": 0.3, **load})).run())
+
+
+def _sum_up(sample: Sample) -> Run:
     scene = make_scene(Path(":memory:"), load={"threads": 2, "duration": 0.05})
-    sample = LoadRun(pool, load_of(**{"threads": 2, "hold": 0.0, "duration": 0.3, **load})).run()
     harness = measure_harness(scene)
     return Run(scene=scene, processes=1, samples=(sample,), harness=harness, is_client_bound=False)
 
@@ -40,10 +47,33 @@ def test_a_load_in_which_nothing_was_due_says_so() -> None:
     assert list_notes(run) == ("no request came to its end, and hardly one began: it was too short for this load",)
 
 
+class _EndsInTheThirdTurns(Control):
+    """Lets each thread of the load have two whole turns, and ends the run once all of them are in their third."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__()
+        self.is_measuring = threading.Event()
+        self._turns: Counter[int] = Counter()
+        self._third = threading.Barrier(threads, action=self.finish)
+
+    def sleep(self, seconds: float) -> bool:
+        if threading.current_thread().name != "bench-load":
+            return super().sleep(seconds)
+        self.is_measuring.wait()
+        self._turns[threading.get_ident()] += 1
+        if self._turns[threading.get_ident()] <= 2:
+            return True
+        self._third.wait()
+        return super().sleep(seconds)
+
+
 def test_turns_that_the_end_cuts_short_are_not_counted() -> None:
-    run = _run(StubPool(), threads=4, hold=0.2, duration=0.5)
+    control = _EndsInTheThirdTurns(4)
+    load = load_of(threads=4, hold=1.0, duration=60.0, tick=0.01)
+    run = _sum_up(LoadRun(StubPool(), load, control=control).run(lambda _: control.is_measuring.set()))
     assert measure(run).requests == 8
-    assert measure(run).throughput == pytest.approx(16, abs=0.5)
+    assert 0 < run.elapsed < 60
+    assert measure(run).throughput == 8 / run.elapsed
 
 
 def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:
