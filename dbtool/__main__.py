@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+_HINTS = ("pass", "pwd", "secret", "identified")
 _INTERRUPTED = 130
 """What a shell expects of a program that SIGINT has ended; the statuses' own table is not imported yet."""
 
@@ -28,13 +29,20 @@ def main() -> None:
 
 def _run() -> int:
     _forget_working_directory()
-    if any("://" in argument for argument in sys.argv):
-        from dbtool.process_title import hide_passwords  # a URL in an argument is rare
+    if any(_is_suspicious(argument) for argument in sys.argv):
+        from dbtool.process_title import hide_passwords  # a password in an argument is rare
 
         hide_passwords()
     from dbtool.cli.fast_path import run  # nothing before it may be slow: `dbtool current` stands in prompts
 
     return run(sys.argv[1:])
+
+
+def _is_suspicious(argument: str) -> bool:
+    """Say whether an argument has to be looked at for a password: quickly, and rather too often."""
+    text = argument.lower()
+    is_access = (":" in text or "%3a" in text) and ("://" in text or "@" in text or "%40" in text)
+    return is_access or ("%" in text and "=" in text) or any(word in text for word in _HINTS)
 
 
 def _forget_working_directory() -> None:

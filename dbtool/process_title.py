@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-_PASSWORDS = re.compile(rb"(://[^\0:/@]*:)([^\0]*)(?=@)|([?&]password=)([^\0&]*)")
+from dbtool.scrubbing import cover
+
 _START, _END = 45, 46
 """Where /proc/PID/stat says, after the program's name, between which addresses the arguments lie (proc(5))."""
 
 
 def hide_passwords() -> None:
-    """Overwrite the passwords of URLs among the arguments; `sys.argv` keeps them.
+    """Overwrite what may be a password among the arguments; `sys.argv` keeps them.
 
     Linux alone says where the arguments lie; elsewhere nothing is done.
     """
@@ -20,7 +20,8 @@ def hide_passwords() -> None:
         fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return
-    hidden = _PASSWORDS.sub(_mask, shown)
+    # As Latin-1 every byte is a character, and stays one.
+    hidden = "\0".join(cover(shown.decode("latin-1").split("\0"))).encode("latin-1")
     start, end = int(fields[_START]), int(fields[_END])
     if hidden == shown or not start or end - start != len(shown):
         return
@@ -28,8 +29,3 @@ def hide_passwords() -> None:
 
     if ctypes.string_at(start, len(shown)) == shown:
         ctypes.memmove(start, hidden, len(shown))
-
-
-def _mask(found: re.Match[bytes]) -> bytes:
-    kept = found[1] or found[3]
-    return kept + b"*" * (len(found[0]) - len(kept))

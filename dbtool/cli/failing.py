@@ -6,6 +6,7 @@ Imported once something has failed, by the quick way in and by Typer's alike.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError, one_line
 from dbtool.process import process_environment
+from dbtool.scrubbing import conceal
 
 _UNWRITABLE = frozenset({errno.EBADF, errno.EFBIG, errno.EIO, errno.ENOSPC})
 """What a file that is written to may fail with."""
@@ -29,12 +31,19 @@ def report_failure(error: BaseException, arguments: Sequence[str], environment: 
         return ExitStatus.INTERRUPTED
     if isinstance(error, (ReaderGoneError, SystemExit)):  # the second is Rich's, where a help page's reader has gone
         return ExitStatus.READER_GONE
+    typed = [*arguments, *_list_variables(environment)]
     if "--debug" in arguments:
-        _trace(error, environment)
+        _write(conceal(_trace(error), typed), environment)
     message, status = _describe(error)
     if message:
-        _say(one_line(message), environment)
+        _say(one_line(conceal(message, typed)), environment)
     return status
+
+
+def _list_variables(environment: Environment | None) -> list[str]:
+    """Return what dbtool's own variables say, which may hold a URL as an argument may."""
+    variables = os.environ if environment is None else environment.variables
+    return [text for name, text in variables.items() if name.startswith("DBTOOL_")]
 
 
 def _describe(error: BaseException) -> tuple[str | None, ExitStatus]:
@@ -71,10 +80,10 @@ def _say_where_to_report() -> str:
     return ""
 
 
-def _trace(error: BaseException, environment: Environment | None) -> None:
+def _trace(error: BaseException) -> str:
     from traceback import format_exception  # for --debug alone
 
-    _write("".join(format_exception(error)), environment)
+    return "".join(format_exception(error))
 
 
 def _say(message: str, environment: Environment | None) -> None:

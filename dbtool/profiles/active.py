@@ -18,6 +18,7 @@ from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, is_ne
 from dbtool.profiles.paths import MEMORY, Scope
 from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
 from dbtool.records import Record
+from dbtool.scrubbing import has_password, scrub
 from dbtool.text import make_visible
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -67,7 +68,9 @@ def is_path(argument: str) -> bool:
 
 def is_mistyped_url(argument: str) -> bool:
     """Say whether an argument must have been meant as a URL, and may hold a password like one."""
-    return not is_url(argument) and "//" in argument and ("@" in argument or "password" in argument.lower())
+    if is_url(argument):
+        return False
+    return has_password(argument) or ("//" in argument and ("@" in argument or "password" in argument.lower()))
 
 
 def name_argument(argument: str) -> str:
@@ -76,7 +79,10 @@ def name_argument(argument: str) -> str:
         return "a mistyped URL"
     if not is_url(argument):
         return argument
-    scheme, _, rest = argument.partition("://")
+    shown = scrub(argument, mask="")
+    scheme, separator, rest = shown.partition("://")
+    if not separator:  # no scheme that dbtool knows: what stands before the host may all be a password
+        return shown
     before, at, place = rest.rpartition("@")
     return f"{scheme}://{before.partition(':')[0]}{at}{place.partition('?')[0]}"
 
@@ -180,7 +186,7 @@ def _refuse_odd_name(report: RuleReport) -> RuleReport:
         return report
     return report.replaced(
         says=None,
-        refusal=f"{report.source}: {said!a} is no profile's name: it has letters, digits, - and _, at most 64",
+        refusal=f"{report.source}: {scrub(said)!a} is no profile's name: it has letters, digits, - and _, at most 64",
     )
 
 
@@ -297,6 +303,6 @@ def _ask_only(sources: Sources) -> RuleReport:
 
 def _refuse(source: str, name: str) -> str:
     return (
-        f"{source}: needs trust: it names {name!r}, which is not a profile of this project: look at the file, then run "
-        "`dbtool profile trust` here, or pass --profile"
+        f"{source}: needs trust: it names {scrub(name)!r}, which is not a profile of this project: look at the file, "
+        "then run `dbtool profile trust` here, or pass --profile"
     )

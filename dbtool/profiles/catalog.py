@@ -16,6 +16,7 @@ from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.state import State
 from dbtool.profiles.validate import CheckedFile, check_file
 from dbtool.records import Record
+from dbtool.scrubbing import scrub
 
 
 class ProfileFile(Record):
@@ -75,7 +76,9 @@ class Catalog:
         """Return a valid profile. Raises ProfileError for one that is unknown or has problems."""
         merged = self._merged.get(name)
         if merged is None:
-            raise ProfileError(f"no profile is named {name!r}{suggest(name, self._merged)}{self._mention_broken()}")
+            raise ProfileError(
+                f"no profile is named {scrub(name)!r}{suggest(name, self._merged)}{self._mention_broken()}"
+            )
         problems = self.problems_of(name)
         if problems:
             first, *others = problems

@@ -86,8 +86,8 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     if is_mistyped_url(said):
         # Not quoted: what stands in it may be a password.
         raise ProfileError(
-            f"{report.source}: it looks like a URL and is none: write postgresql://user@host/database, mysql://..., "
-            "mariadb://... or sqlite:///file.db"
+            f"{report.source}: it looks like a URL or a connection string and is no URL that dbtool knows: write "
+            "postgresql://user@host/database, mysql://..., mariadb://... or sqlite:///file.db"
         )
     try:
         if report.rule in _ARGUMENT_RULES and (is_url(said) or is_path(said)):

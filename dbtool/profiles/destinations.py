@@ -14,6 +14,7 @@ from dbtool.profiles.discover import PROFILE_NAME, Sources
 from dbtool.profiles.files import Source, parse_source, read_source
 from dbtool.profiles.paths import Scope, anchor, is_inside
 from dbtool.profiles.problems import suggest
+from dbtool.scrubbing import scrub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,14 @@ def find_holder(environment: Environment, catalog: Catalog, name: str, where: Wh
     if holder is None:
         broken = next((f"; {source.path}:{source.line}: {source.error}" for source in files if source.error), "")
         known = [known for source in files for known in source.profiles]
-        raise ProfileError(f"no profile is named {name!r}{suggest(name, known)}{broken}")
+        raise ProfileError(f"no profile is named {scrub(name)!r}{suggest(name, known)}{broken}")
     return _require_own(catalog, holder)
 
 
 def require_free(catalog: Catalog, source: Source, name: str) -> None:
     """Refuse a name that cannot be one, or that a profile of the same scope has. Raises ProfileError."""
     if not PROFILE_NAME.fullmatch(name):
-        raise ProfileError(f"{name!r} is no profile's name: a word of letters, digits, - and _")
+        raise ProfileError(f"{scrub(name)!r} is no profile's name: a word of letters, digits, - and _")
     holder = find_namesake(catalog, source, name)
     if holder is not None:
         raise ProfileError(f"{holder.path} has a profile named {name!r} already")

@@ -14,6 +14,7 @@ from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.validate import Draft, Setting
 from dbtool.records import Record
+from dbtool.scrubbing import scrub
 
 _STRENGTH = (Scope.EXPLICIT, Scope.PROJECT, Scope.USER)
 _ENGINE_KEYS = frozenset().union(*(dialect.keys for dialect in DIALECTS.values()))
@@ -141,11 +142,11 @@ class _Merger:
         if base is None:
             few = sum(map(len, visible)) < _FEW
             known = {other for drafts in visible for other in drafts} - {draft.name} if few else set()
-            return f"no profile is named {name!r}{suggest(name, known)}"
+            return f"no profile is named {scrub(name)!r}{suggest(name, known)}"
         if not draft.trusted and base.source.scope is not draft.source.scope:
             return (
-                f"needs trust: it extends {name!r}, which is not a profile of this project: look at the project's "
-                "files, then run `dbtool profile trust` there"
+                f"needs trust: it extends {scrub(name)!r}, which is not a profile of this project: look at the "
+                "project's files, then run `dbtool profile trust` there"
             )
         return base
 

@@ -17,6 +17,7 @@ from dbtool.profiles.foreign import resolve_system_authorities, translate
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference
+from dbtool.scrubbing import scrub
 
 _FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
@@ -45,6 +46,7 @@ def parse_url(text: str, *, references: bool) -> dict[str, Any]:
         raise ValueError("the URL has an @ after its ?: in a user or password write %3F, in a parameter %40")
     parse = _parse_file if "path" in dialect.keys else _parse_server
     values = parse(before)
+    _refuse_unknown(query, dialect.url_parameters, scrub(text))
     for key, value in _parse_query(query, dialect.url_parameters):
         if key in values:
             raise ValueError(f"the URL says the {key} twice")
@@ -134,6 +136,14 @@ def _split_port(part: str) -> tuple[str, str]:
 def _parse_query(query: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
     pairs = [part.partition("=") for part in query.split("&") if part]
     return [translate(_decode(name), _decode(value), names) for name, _, value in pairs]
+
+
+def _refuse_unknown(query: str, names: Mapping[str, str], shown: str) -> None:
+    """Raise ValueError for a parameter that dbtool does not know, if it may be a piece of a password: unnamed."""
+    for part in filter(None, query.split("&")):
+        name = part.partition("=")[0]
+        if _decode(name) not in names and f"{name}=" not in f"{shown}=":
+            raise ValueError("the URL has a parameter that dbtool does not know, behind one that may be a password")
 
 
 def _choose_mode(values: dict[str, Any]) -> dict[str, Any]:

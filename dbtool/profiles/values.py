@@ -21,6 +21,7 @@ from dbtool.profiles.model import (
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import find_fault, has_reference
 from dbtool.profiles.schema import SECRET_KEYS, Key, Kind
+from dbtool.scrubbing import scrub
 
 _TYPE_NAMES: Mapping[type, str] = {
     bool: "true or false",
@@ -111,7 +112,7 @@ def _convert_name(key: Key, value: Any) -> str:
 def _convert_choice(key: Key, value: Any) -> Any:
     text = _convert_text(key, value)
     if text not in key.choices:
-        raise ValueError(f"{text!r} is not one of {', '.join(key.choices)}{_nearest(text, key.choices)}")
+        raise ValueError(f"{scrub(text)!r} is not one of {', '.join(key.choices)}{_nearest(text, key.choices)}")
     return _MODEL_TYPES.get(key.name, str)(text)
 
 

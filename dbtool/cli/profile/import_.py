@@ -18,6 +18,7 @@ from dbtool.profiles.files import Source
 from dbtool.profiles.importing import Found, read_found
 from dbtool.profiles.rewriting import add_profile, update_profile
 from dbtool.result import Row
+from dbtool.scrubbing import scrub
 
 _KEPT = "left out, and stays in {place}: --password-keyring keeps it in the keyring, --plain writes it in the clear"
 
@@ -65,7 +66,7 @@ def import_profiles(environment: Environment, request: ImportRequest) -> None:
 def _select(found: Sequence[Found], request: ImportRequest) -> list[Found]:
     """Return what was asked for, by the name that it is to have. Raises UsageError."""
     if not found:
-        raise ProfileError(f"{request.source} holds no connection")
+        raise ProfileError(f"{scrub(request.source)} holds no connection")
     names = [one.name for one in found]
     missing = [name for name in request.only if name not in names]
     if missing:

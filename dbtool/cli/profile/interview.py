@@ -14,6 +14,7 @@ from dbtool.profiles.model import TlsLevel
 from dbtool.profiles.paths import MEMORY, anchor
 from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.profiles.urls import parse_url
+from dbtool.scrubbing import scrub
 
 _PLACES = ("none", "keyring", "env", "file", "command", "plain")
 
@@ -89,9 +90,9 @@ def _check_engine(text: str) -> None:
     if is_url(text):
         parse_url(text, references=True)
     elif text not in DIALECTS:
-        raise ValueError(f"{text!r} is neither a URL nor one of {', '.join(DIALECTS)}")
+        raise ValueError(f"{scrub(text)!r} is neither a URL nor one of {', '.join(DIALECTS)}")
 
 
 def _check_place(text: str) -> None:
     if text not in _PLACES:
-        raise ValueError(f"{text!r} is not one of {', '.join(_PLACES)}")
+        raise ValueError(f"{scrub(text)!r} is not one of {', '.join(_PLACES)}")

@@ -9,6 +9,7 @@ from dbtool.errors import UsageError
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
 from dbtool.profiles.values import convert
+from dbtool.scrubbing import scrub
 
 _POOL = "pool."
 
@@ -28,9 +29,9 @@ def read_settings(written: Iterable[str]) -> dict[str, Any]:
     for argument in written:
         name, equals, text = argument.partition("=")
         if not equals:
-            raise UsageError(f"--set {name!r}: write KEY=VALUE")
+            raise UsageError(f"--set {scrub(name)!r}: write KEY=VALUE")
         if name not in known:
-            raise UsageError(f"--set {name!r}: is not a key that dbtool knows{suggest(name, known)}")
+            raise UsageError(f"--set {scrub(name)!r}: is not a key that dbtool knows{suggest(name, known)}")
         if name in {"password", "url"}:
             raise UsageError(f"--set {name}: use --url, and one of the --password options")
         try:

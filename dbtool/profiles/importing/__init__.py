@@ -15,6 +15,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.active import is_url
 from dbtool.profiles.importing.found import Found
 from dbtool.profiles.paths import anchor
+from dbtool.scrubbing import scrub
 
 __all__ = ["SOURCES", "Found", "ImportSource", "find_source", "read_found"]
 
@@ -80,7 +81,9 @@ def find_source(written: str, kind: str | None, environment: Environment) -> tup
         return SOURCES[written], _find_file(SOURCES[written], environment)
     path = anchor(written, directory=environment.working_directory, home=environment.home)
     if not path.is_file():
-        raise ProfileError(f"{path} is no file, and {written!r} is neither a URL nor one of {', '.join(SOURCES)}")
+        raise ProfileError(
+            f"{scrub(str(path))} is no file, and {scrub(written)!r} is neither a URL nor one of {', '.join(SOURCES)}"
+        )
     return SOURCES[kind] if kind else _guess(path), path
 
 

@@ -9,6 +9,7 @@ from dbtool.environment import Environment
 from dbtool.profiles.importing.found import Found, Gathering, make_name
 from dbtool.profiles.references import has_reference
 from dbtool.profiles.urls import parse_url
+from dbtool.scrubbing import scrub
 
 _KNOWN = frozenset(scheme for dialect in DIALECTS.values() for scheme in dialect.url_schemes)
 _ALIASES = {"mysql2": "mysql", "sqlite3": "sqlite"}
@@ -50,7 +51,9 @@ def _parse(gathering: Gathering, url: str) -> dict[str, Any]:
             parse_url(f"{before}?{parameter}", references=gathering.references)
         except ValueError as error:
             parse_url(before, references=gathering.references)
-            gathering.refuse(parameter.partition("=")[0], error)
+            # Behind a password that has an & in it, a parameter's name is a piece of it.
+            name = parameter.partition("=")[0]
+            gathering.refuse(name if f"{name}=" in f"{scrub(url)}=" else "a parameter", error)
         else:
             kept.append(parameter)
     said = parse_url(f"{before}?{'&'.join(kept)}", references=gathering.references)
