@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from urllib.parse import unquote
 
 from dbtool.text import make_visible
 
@@ -79,6 +78,8 @@ def conceal(text: str, tokens: Sequence[str]) -> str:
 
 def _list_secrets(tokens: Iterable[str]) -> Iterator[str]:
     """Yield what may be quoted of the passwords: each whole, and the pieces that a parser may have cut it into."""
+    from urllib.parse import unquote  # only a failure needs it, and `dbtool current` stands in prompts
+
     for token in tokens:
         for start, end in _find(token):
             for part in (token[start:end], unquote(token[start:end])):
