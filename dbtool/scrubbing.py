@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from dbtool.text import make_visible
 
@@ -26,12 +27,22 @@ def _spell(word: str) -> str:
     return "".join(f"(?:{letter}|%{ord(letter):02x}|%{ord(letter.upper()):02x})" for letter in word)
 
 
-_NAMED = re.compile(
-    rf"(?:{_spell('passw')}(?:{_spell('or')})?{_spell('d')}|{_spell('passphrase')}|{_spell('pwd')}|{_spell('secret')})"
-    rf"[\w%.-]*\s*(?::?=|%3d|:(?!:)|['\"])|\bidentified\s+(?:by|with\s+\S+\s+(?:by|as))\b",
-    re.IGNORECASE,
-)
-"""What stands before a password that is given by name, in a URL, a connection string, an option or a statement."""
+@cache
+def _named() -> re.Pattern[str]:
+    """Match what stands before a password that is given by name, in a URL, a string, an option or a statement.
+
+    Made at its first use: it takes longer than the rest of a prompt.
+    """
+    words = (
+        f"{_spell('passw')}(?:{_spell('or')})?{_spell('d')}|{_spell('passphrase')}|{_spell('pwd')}|{_spell('secret')}"
+    )
+    return re.compile(
+        rf"(?:{words})[\w%.-]*\s*(?::?=|%3d|:(?!:)|['\"])|\bidentified\s+(?:by|with\s+\S+\s+(?:by|as))\b", re.IGNORECASE
+    )
+
+
+_TELLING = frozenset(":%='\" \t\n\r\f\v")
+"""Where none of these is, there is no password."""
 _SEPARATE = frozenset({"--password", "--password-command", "--passwd"})
 """Options whose value is the next argument, and may be or hold a password."""
 _PIECES = re.compile(r"\W+")
@@ -78,7 +89,7 @@ def conceal(text: str, tokens: Sequence[str]) -> str:
 
 def _list_secrets(tokens: Iterable[str]) -> Iterator[str]:
     """Yield what may be quoted of the passwords: each whole, and the pieces that a parser may have cut it into."""
-    from urllib.parse import unquote  # only a failure needs it, and `dbtool current` stands in prompts
+    from urllib.parse import unquote  # noqa: PLC0415 - only a failure needs it, and `dbtool current` stands in prompts
 
     for token in tokens:
         for start, end in _find(token):
@@ -104,7 +115,9 @@ def _replace(text: str, write: Callable[[str], str]) -> str:
 
 def _find(text: str) -> list[tuple[int, int]]:
     """Return from where to where passwords may stand, in order, none of them in another."""
-    named = _NAMED.search(text)
+    if _TELLING.isdisjoint(text):
+        return []
+    named = _named().search(text)
     end = named.end() if named else len(text)
     # What comes behind a name is hidden to the end: quotes, escapes and separators may all be part of it.
     behind = [(end, len(text))] if named and end < len(text) else []
