@@ -106,6 +106,9 @@ def test_a_statement_is_cancelled_through_whatever_translates_addresses(
 def test_nothing_is_killed_on_another_server(
     mariadb: MariaDbServer, mariadb_tls: MariaDbServer, mariadb_database: DatabaseAddress
 ) -> None:
+    # Their numbers begin anew: after many tests, they would be thousands of connections apart.
+    for server in (mariadb, mariadb_tls):
+        server.restart()
     with closing(mariadb_tls.connect()) as latest:
         highest = _thread_of(latest)
     while True:
