@@ -131,7 +131,7 @@ def _read_path(text: str) -> object:
 
 
 def _read_seconds(text: str) -> float:
-    from dbtool.durations import parse_duration
+    from dbtool.text import parse_duration
 
     try:
         return parse_duration(text)

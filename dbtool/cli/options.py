@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from dbtool.durations import parse_duration
+from dbtool.text import parse_duration
 
 CONNECTING = "Connecting"
 SQL = "SQL"

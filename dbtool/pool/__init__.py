@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dbtool.pool.databases import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
     from dbtool.pool.errors import MaxConnectionsExceeded, PoolClosedError, PoolTimeout, PoolUnreachableError
-    from dbtool.pool.events import PoolEvents
+    from dbtool.pool.events import PoolEvents, PoolStats
     from dbtool.pool.mixin import PooledDatabase
-    from dbtool.pool.stats import PoolStats
 
 __all__ = [
     "MaxConnectionsExceeded",
@@ -32,7 +31,7 @@ _HOMES = {
     "MaxConnectionsExceeded": "errors",
     "PoolClosedError": "errors",
     "PoolEvents": "events",
-    "PoolStats": "stats",
+    "PoolStats": "events",
     "PoolTimeout": "errors",
     "PoolUnreachableError": "errors",
     "PooledDatabase": "mixin",

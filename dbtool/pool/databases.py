@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -10,7 +13,6 @@ import peewee
 import playhouse.pool
 
 from dbtool.pool.ledger import check_not_negative
-from dbtool.pool.memory import SharedMemory
 from dbtool.pool.mixin import PooledDatabase
 
 
@@ -83,3 +85,26 @@ class PooledSqliteDatabase(_PooledSqliteDatabase, playhouse.pool.PooledSqliteDat
     `timeout` is the pool's wait; `busy_timeout` is how many seconds a statement waits for another's lock.
     `:memory:` is one database for the whole pool, and lasts as long as the pool object.
     """
+
+
+_numbers = itertools.count()
+
+
+class SharedMemory:
+    """A database in memory that lasts as long as this object, whatever connections come and go."""
+
+    def __init__(self) -> None:
+        name = f"/dbtool-{os.getpid()}-{next(_numbers)}"
+        # Older SQLite can only share one page cache, where locks are a table's and no busy timeout helps.
+        has_memdb = sqlite3.sqlite_version_info >= (3, 36)
+        self._uri = f"file:{name}?vfs=memdb" if has_memdb else f"file:{name}?mode=memory&cache=shared"
+        self._anchor = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+
+    def connect(self, timeout: float, options: Mapping[str, Any]) -> sqlite3.Connection:
+        """Open another connection; `timeout` is the busy timeout in seconds."""
+        settings = {**options, "uri": True}
+        connection: sqlite3.Connection = sqlite3.connect(self._uri, timeout=timeout, isolation_level=None, **settings)
+        return connection
+
+    def __del__(self) -> None:
+        self._anchor.close()

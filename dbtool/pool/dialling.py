@@ -7,11 +7,10 @@ from threading import get_ident
 from time import sleep
 
 from dbtool.pool.events import PoolEvents, announce, find_logger
-from dbtool.pool.lease import RETIRED, Borrower, Lease
+from dbtool.pool.lease import RETIRED, Borrower, Lease, start_thread
 from dbtool.pool.ledger import Backend, Ledger
 from dbtool.pool.planning import Planner, shorten
 from dbtool.pool.queue import Attempt
-from dbtool.pool.threads import start_thread
 
 
 class Dialler:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from enum import Enum
+from threading import Thread
 from typing import Any
 
 from dbtool.records import Record
@@ -119,3 +120,11 @@ def describe_thread(identifier: int) -> str:
         if thread.ident == identifier:
             return f"thread {thread.name}"
     return f"thread {identifier} (ended)"
+
+
+def start_thread(work: Callable[..., object], *arguments: object, name: str) -> None:
+    """Run `work` on a thread of its own; raises RuntimeError where no thread can be had."""
+    if sys.is_finalizing():
+        # Python 3.12 says so itself; before it, the new thread ends at once and `start` waits for it for ever.
+        raise RuntimeError("the interpreter is ending: no thread can be started")
+    Thread(target=work, args=arguments, name=name, daemon=True).start()

@@ -8,13 +8,13 @@ from threading import Event, Lock, get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dbtool.durations import format_duration
 from dbtool.pool.lease import OBSOLETE, RETIRED, Borrower, Driver, Lease, describe_thread
 from dbtool.pool.queue import Attempt, Waiter, WaitingQueue
 from dbtool.records import Record
+from dbtool.text import format_duration
 
 if TYPE_CHECKING:
-    from dbtool.pool.stats import PoolStats
+    from dbtool.pool.events import PoolStats
 
 
 class Backend(Protocol):
@@ -190,7 +190,7 @@ class Ledger:
 
     def count(self) -> PoolStats:
         """Return the gauges and counters of this moment."""
-        from dbtool.pool.stats import PoolStats  # noqa: PLC0415 - most pools are never asked
+        from dbtool.pool.events import PoolStats  # noqa: PLC0415 - most pools are never asked
 
         with self.lock:
             return PoolStats(

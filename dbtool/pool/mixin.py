@@ -4,35 +4,176 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import peewee
 import playhouse.pool
+from playhouse.pool import PoolConnection, make_int
 
 from dbtool.errors import UsageError
-from dbtool.pool.backend import PeeweeBackend, is_overridden
+from dbtool.pool.backend import PeeweeBackend, is_overridden, is_permanent
 from dbtool.pool.bindings import Binding, manages_its_database
-from dbtool.pool.compatibility import PlayhouseNames, read_timeout
 from dbtool.pool.connections import ConnectionPool
-from dbtool.pool.context import LeaseContext
-from dbtool.pool.drivers import find_driver
+from dbtool.pool.drivers.table import find_driver
 from dbtool.pool.events import PoolEvents, find_logger
-from dbtool.pool.failures import is_permanent
 from dbtool.pool.forks import follow_forks
-from dbtool.pool.lease import Health
+from dbtool.pool.lease import Borrower, Health, Lease
 from dbtool.pool.ledger import PoolOptions
-from dbtool.pool.overriding import Overridable, translation
 from dbtool.pool.states import State, States, ThreadStates, find_task
 
 if TYPE_CHECKING:
-    from dbtool.pool.stats import PoolStats
+    from dbtool.pool.events import PoolStats
 
 
 # peewee's own words, for those who look for them.
 _DEFERRED = "Error, database must be initialized before opening a connection."
 _IN_TRANSACTION = "Attempting to close database while transaction is open."
+
+
+class Overridable:
+    """The two methods, and what to do where a subclass has its own."""
+
+    _pool: ConnectionPool
+    _state: State
+
+    @abstractmethod
+    def _close_raw(self, connection: Any) -> None:
+        """Close a connection of the driver."""
+
+    def _connect(self) -> Any:
+        state = self._state
+        # Called from outside, it is for a connection beside the thread's own.
+        borrower = state.borrower if state.is_connecting else Borrower(threading.get_ident())
+        return self._pool.acquire(borrower).connection
+
+    def _close(self, connection: Any, close_conn: bool = False) -> None:
+        lease, borrower = self._pool.find(connection)
+        if close_conn:
+            if lease is None:
+                self._close_raw(connection)
+            else:
+                self._pool.discard(lease, "closed")
+        elif lease is not None:
+            self._pool.release(lease, borrower)
+
+    def _check_out_by_override(self, state: State) -> None:
+        """Check a connection out through a subclass's own `_connect`."""
+        state.is_connecting = True
+        try:
+            connection = self._connect()
+        finally:
+            state.is_connecting = False
+        held = self._pool.list_held_by(state.borrower)
+        if not held:
+            raise peewee.InterfaceError(_PAST_THE_POOL)
+        lease = next((lease for lease in held if lease.connection is connection), held[-1])
+        state.take(lease)
+        state.conn = connection
+        for other in held:
+            if other is not lease:
+                self._pool.release(other, state.borrower)
+
+    def _check_in_by_override(self, state: State) -> None:
+        """Return a connection through a subclass's own `_close`, which may still use it."""
+        try:
+            with translation:
+                self._close(state.conn)
+        finally:
+            state.clear()
+            # What it did not pass on is not lost.
+            self._pool.recover(state.borrower)
+
+
+class PlayhouseNames:
+    """Settings, which may be assigned, and copies of the rest to look at. Times are the wall clock's, as they were."""
+
+    _pool: ConnectionPool
+    conn_key: Callable[[Any], Any] = staticmethod(id)
+
+    @property
+    def _max_connections(self) -> int | None:
+        return self._pool.options.max_connections
+
+    @_max_connections.setter
+    def _max_connections(self, most: int | None) -> None:
+        self._change(max_connections=most or None)
+
+    @property
+    def _stale_timeout(self) -> float | None:
+        return self._pool.options.stale_timeout
+
+    @_stale_timeout.setter
+    def _stale_timeout(self, seconds: float | None) -> None:
+        self._change(stale_timeout=seconds)
+
+    @property
+    def _wait_timeout(self) -> float | None:
+        return self._pool.options.timeout
+
+    @_wait_timeout.setter
+    def _wait_timeout(self, seconds: float | None) -> None:
+        self._change(timeout=seconds)
+
+    def _change(self, **changes: Any) -> None:
+        self._pool.replace_options(self._pool.options.replaced(**changes))
+
+    @property
+    def _in_use(self) -> dict[Any, PoolConnection]:
+        views = (self._describe(lease) for lease in self._pool.list_leases() if lease.holder)
+        return {self.conn_key(view.connection): view for view in views}
+
+    @property
+    def _connections(self) -> list[tuple[float, int, Any]]:
+        idle = [self._describe(lease) for lease in self._pool.list_leases() if not lease.holder]
+        return [(view.timestamp, number, view.connection) for number, view in enumerate(idle)]
+
+    def _describe(self, lease: Lease) -> PoolConnection:
+        started = time.time() - self._pool.read_clock()
+        return PoolConnection(started + lease.opened_at, lease.connection, started + lease.taken_at)
+
+
+class LeaseContext(peewee.ConnectionContext):
+    """A block that has a connection, and returns it at the end if it took it.
+
+    It may end in another thread or task than it began in, as generators do: it is the beginner's connection
+    that goes back.
+    """
+
+    __slots__ = ("_is_taker", "_state")
+
+    def __enter__(self) -> Any:
+        db = self.db
+        state = db._state  # noqa: SLF001  # peewee's own protocol between blocks
+        # Weak, for the state knows its blocks: a circle would put off what its end gives back.
+        self._state = ref(state)
+        was_closed = state.closed
+        try:
+            self._is_taker = db.connect(reuse_if_open=True)
+            state.ctx.append(self)
+        except BaseException:
+            if was_closed and not state.closed:
+                # Interrupted in between: no block would ever return it.
+                db._return_whatever_happens(state, is_silent=True)  # noqa: SLF001
+            raise
+        return state.conn
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        state = self._state()
+        if state is None:
+            return
+        if self in state.ctx:
+            state.ctx.remove(self)
+        if self._is_taker and state.ctx:
+            # Blocks may end in any order, as generators do: the connection goes with the last.
+            for other in state.ctx:
+                if isinstance(other, LeaseContext):
+                    other._is_taker = True  # noqa: SLF001  # of this class
+        elif self._is_taker:
+            self.db._return_whatever_happens(state, is_silent=kind is not None)  # noqa: SLF001
 
 
 class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase):  # type: ignore[misc]
@@ -283,3 +424,15 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         if self.thread_safe:
             self._lock: Any = threading.Lock()
         self._states = self._states.start_in_child(self._pool.mailbox)
+
+
+def read_timeout(timeout: Any) -> float | None:
+    """Turn playhouse's 0, which waits for ever, into infinity; None does not wait."""
+    seconds: float | None = make_int(timeout)
+    return float("inf") if seconds == 0 else seconds
+
+
+translation = vars(peewee)["__exception_wrapper__"]
+"""Turns a driver's error into peewee's."""
+
+_PAST_THE_POOL = "_connect() has to take its connection from super()._connect(): that is the pool."

@@ -11,8 +11,7 @@ from typing import Protocol, TypeAlias
 from weakref import ref
 
 from dbtool.pool.events import find_logger
-from dbtool.pool.lease import Lease
-from dbtool.pool.threads import start_thread
+from dbtool.pool.lease import Lease, start_thread
 
 Mailbox: TypeAlias = SimpleQueue[Lease | None]
 """Orphans to take back, or None to look round. Its `put` may be called from a finaliser, whatever lock is held."""

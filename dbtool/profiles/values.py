@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbtool.durations import parse_duration
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import (
     CommandSecret,
@@ -22,6 +21,7 @@ from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import find_fault, has_reference
 from dbtool.profiles.schema import SECRET_KEYS, Key, Kind
 from dbtool.scrubbing import scrub
+from dbtool.text import parse_duration
 
 _TYPE_NAMES: Mapping[type, str] = {
     bool: "true or false",

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from dbtool.databases import is_read_only, open_profile
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
-from dbtool.pool.deriving import transform
+from dbtool.pool.bindings import transform
 from dbtool.pool.errors import PoolClosedError
 from dbtool.profiles import Catalog, choose, load_catalog, read_state
 from dbtool.profiles.model import Profile

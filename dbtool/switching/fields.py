@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import peewee
 
-from dbtool.pool.deriving import derive
+from dbtool.pool.bindings import derive
 
 _followers: dict[type, type] = {}
 

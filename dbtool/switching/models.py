@@ -13,8 +13,7 @@ from typing import Any
 import peewee
 
 from dbtool.errors import GuardError
-from dbtool.pool.bindings import Binding, Following
-from dbtool.pool.deriving import derive, transform
+from dbtool.pool.bindings import Binding, Following, derive, transform
 from dbtool.switching.fields import follow_database
 from dbtool.switching.origins import TrackedQuery
 from dbtool.switching.places import Follower, Stay, find_origin, find_place

@@ -11,7 +11,7 @@ from typing import Any
 
 import peewee
 
-from dbtool.pool.deriving import transform
+from dbtool.pool.bindings import transform
 from dbtool.switching.places import Place, Reading, Stay, find_place
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from dbtool.pool.deriving import derive
+from dbtool.pool.bindings import derive
 from dbtool.switching.models import SwitchedMetadata
 from dbtool.switching.places import Follower, Place, Stay
 

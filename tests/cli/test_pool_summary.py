@@ -23,8 +23,8 @@ from dbtool.cli.pool_bench.findings import describe_duration, describe_verdict, 
 from dbtool.cli.pool_bench.summary import show_details, summary_columns, summary_rows
 from dbtool.cli.pool_bench.tables import tabulate_bleed, tabulate_histogram, tabulate_latencies, tabulate_sweep
 from dbtool.cli.terminal.listing import print_listing
-from dbtool.durations import parse_duration
 from dbtool.result import Value
+from dbtool.text import parse_duration
 from tests.cli import pool_golden
 from tests.cli.pool_samples import (
     HOSTILE,

@@ -313,7 +313,7 @@ class TestWithAServerThatIsAway:
         server.go_away()
         call = Call(pool.connect, begins=False)
         with monkeypatch.context() as patch:
-            patch.setattr("dbtool.pool.threads.Thread", NoThread)
+            patch.setattr("dbtool.pool.lease.Thread", NoThread)
             call.begin()
             is_done = call.is_done(2)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dbtool.pool import threads
+from dbtool.pool import lease as threads
 from tests.pool.conftest import MakePool
 from tests.pool.stub import (
     Borrower,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from dbtool.bench.measures.estimates import SHARE, Estimate, estimate
 from dbtool.bench.measures.scaling import Fit, SweepPoint, fit
-from dbtool.durations import format_duration
 from dbtool.errors import UsageError
+from dbtool.text import format_duration
 
 __all__ = ["SIZES", "Fit", "Recommendation", "SweepPoint", "fit", "parse_sizes", "recommend"]
 

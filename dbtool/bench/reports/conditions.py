@@ -18,8 +18,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from dbtool.bench.reports.report import Measures, Report
-from dbtool.durations import format_duration, parse_duration
 from dbtool.errors import UsageError
+from dbtool.text import format_duration, parse_duration
 
 _OPERATORS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "<": (operator.lt, "under"),

@@ -17,9 +17,8 @@ from dbtool.bench.reports.report import (
     Storm,
     TimeoutHonesty,
 )
-from dbtool.durations import format_duration
 from dbtool.profiles.discover import PROFILE_NAME
-from dbtool.text import count
+from dbtool.text import count, format_duration
 
 _VIRTUES = {"starvation": "fair", "capacity": "bounded", "bleed": "clean"}
 """What a pool is called that passed the gate."""

@@ -12,7 +12,6 @@ from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
 from dbtool.cli.terminal.rows import RowsRequest, open_output
 from dbtool.cli.terminal.signals import stopping_on_signals
-from dbtool.durations import format_duration
 from dbtool.environment import Environment
 from dbtool.errors import one_line
 from dbtool.process import prepare_process
@@ -20,7 +19,7 @@ from dbtool.profiles.model import Profile
 from dbtool.records import Record
 from dbtool.result import Column, Kind, Row
 from dbtool.run.worker import Worker
-from dbtool.text import make_visible
+from dbtool.text import format_duration, make_visible
 
 _JUNIT = "junit"
 _COLUMNS = (

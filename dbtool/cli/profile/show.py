@@ -10,7 +10,6 @@ from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.lines import write_text
 from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.dialects import DIALECTS
-from dbtool.durations import format_duration
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, current_name, load_catalog
@@ -26,7 +25,7 @@ from dbtool.profiles.model import (
 )
 from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.result import Row
-from dbtool.text import count
+from dbtool.text import count, format_duration
 
 _MASK = "********"
 _SECONDS = frozenset(

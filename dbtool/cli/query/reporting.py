@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows
-from dbtool.durations import format_duration
 from dbtool.engines.engine import Outcome
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, one_line
 from dbtool.run.runner import Runner
 from dbtool.statements import Statement
-from dbtool.text import count
+from dbtool.text import count, format_duration
 
 _SHOW_AFTER = 1.0
 """Seconds of silence before progress is shown."""

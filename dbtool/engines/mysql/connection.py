@@ -31,7 +31,7 @@ from dbtool.engines.mysql.rows import drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import QueryError, TimedOutError
-from dbtool.pool.checks import look_at_pymysql
+from dbtool.pool.drivers.checks import look_at_pymysql
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink

@@ -45,7 +45,7 @@ from dbtool.engines.postgres.errors import (
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
-from dbtool.pool.checks import look_at_psycopg
+from dbtool.pool.drivers.checks import look_at_psycopg
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink

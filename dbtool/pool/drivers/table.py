@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from dbtool.pool import checks, replies, reset
+from dbtool.pool.drivers import checks, replies, reset
 from dbtool.pool.lease import Driver
 
 UNKNOWN = Driver()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbtool.pool.replies import is_in_step
+from dbtool.pool.drivers.replies import is_in_step
 
 _IDLE, _ACTIVE, _UNKNOWN = 0, 1, 4  # libpq's PGTransactionStatusType
 _COM_RESET_CONNECTION = 0x1F

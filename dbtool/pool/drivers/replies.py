@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dbtool.pool.deriving import transform
+from dbtool.pool.bindings import transform
 
 
 class AccountableResult:
