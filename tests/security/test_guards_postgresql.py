@@ -374,3 +374,23 @@ def test_a_pool_of_the_library_is_refused_where_its_guard_does_not_hold(database
         target = target_of(replace(database, port=port), tls=TlsLevel.DISABLE)
         with pytest.raises(GuardError, match="does not keep the session read-only"):
             open_session(target, GUARDED.replaced(keeps_session=True))
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        "create function f() returns int return (select begin atomic from (select 1 begin) x); {write}; commit; end",
+        "create function f() returns int language sql return (select begin atomic from (select 1 begin) x); {write};"
+        " commit; select 1 as end",
+        "create rule r as on insert to t do instead (select 1; {write}; commit; select 1)",
+    ],
+)
+@pytest.mark.parametrize("opening", ["", "begin; reset transaction_read_only; "])
+def test_no_statement_hides_others_behind_a_body(database: DatabaseAddress, opening: str, hiding: str) -> None:
+    """What looks like the body of a function is sent whole, and a server that sees none in it runs each part."""
+    with open_on(database, GUARDED) as session, pytest.raises(DbtoolError, match=r"a semicolon inside|cannot be reset"):
+        render(session, opening + hiding.format(write=_WRITE))
+    with open_on(database, GUARDED) as session, pytest.raises(GuardError, match="a semicolon inside a statement"):
+        render(session, hiding.format(write=_WRITE))
+    with open_on(database) as session:
+        assert render(session, "select i from t", "value") == b"1\n"

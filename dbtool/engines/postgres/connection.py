@@ -50,6 +50,7 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
+from dbtool.statements.lexer import cut_into_pieces
 from dbtool.statements.statement import may_be_cut_short
 
 _STATES = {
@@ -214,7 +215,13 @@ class PostgresConnection:
             )
 
     def _reads_differently(self, text: bytes) -> str:
-        """Say what the session has set that lets a quote end elsewhere than in the text that was split."""
+        """Say what may make the server end a statement elsewhere than where the text was split."""
+        # A body of statements, which only DDL has. Whether the server sees one as well, its grammar alone knows.
+        if b";" in text and any(
+            kind is None and b";" in text[start:end]
+            for kind, start, end in cut_into_pieces(text, self._dialect.lexical)
+        ):
+            return "a semicolon inside a statement"
         if b"\\" in text and self._raw.get_parameter_status("standard_conforming_strings") != "on":
             return "a backslash while standard_conforming_strings is off"
         encoding = self._raw.get_parameter_status("client_encoding")
