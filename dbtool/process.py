@@ -87,9 +87,13 @@ def _find_stderr() -> TextIO:
 
 def _find_home() -> Path:
     try:
-        return Path.home()
+        home = Path.home()
     except RuntimeError as error:
         raise UsageError("this user has no home directory that could be found: set HOME") from error
+    if not home.is_absolute():
+        # Relative, it would be a directory of whatever project one stands in, and its profiles one's own.
+        raise UsageError(f"HOME is {str(home)!r}: it has to be an absolute path")
+    return home
 
 
 def _find_working_directory() -> Path:

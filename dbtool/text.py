@@ -62,12 +62,18 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+")
 
 
+_LONGEST_DURATION = 40
+"""Characters: more digits than that no clock can count."""
+
+
 def parse_duration(text: str) -> float:
     """Return the seconds that `text` stands for; a bare number counts seconds.
 
     Raises ValueError with a one-line reason.
     """
     compact = text.strip().lower().replace(" ", "").replace("\N{MICRO SIGN}", "u")
+    if len(compact) > _LONGEST_DURATION:
+        raise ValueError("is no duration that anybody would wait for")
     if re.fullmatch(r"\d+(?:\.\d+)?", compact):
         return float(compact)
     if not _WHOLE.fullmatch(compact):

@@ -12,6 +12,7 @@ from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserError, ProfileError, UsageError
 from dbtool.profiles import Catalog, load_catalog
+from dbtool.profiles.elsewhere import is_here
 from dbtool.profiles.model import Profile
 from dbtool.records import Record
 from dbtool.run.session import Session
@@ -51,7 +52,18 @@ def list_candidates(
     ]
     # What is left out is a base: it names no engine, and nothing is wrong with it while others extend it.
     asked = [entry.name for entry in catalog.entries() if entry.engine or entry.problem]
-    return [*unreadable, *(_find(catalog, name) for name in asked)]
+    return [*unreadable, *(_refuse_stranger(_find(catalog, name)) for name in asked)]
+
+
+def _refuse_stranger(candidate: Profile | Checked) -> Profile | Checked:
+    """Connect to no other machine because a project that nobody trusted names it; by its name it is asked for."""
+    if isinstance(candidate, Checked) or candidate.trusted or candidate.host is None or is_here(candidate.host):
+        return candidate
+    problem = (
+        f"{candidate.origin}: needs trust: it connects to {candidate.host}, which is not this machine: look at the "
+        f"file, then run `dbtool profile trust` there, or check {candidate.name} by its name"
+    )
+    return Checked(name=candidate.name, engine=candidate.engine, problems=(problem,), failure=ProfileError(problem))
 
 
 def _find(catalog: Catalog, name: str) -> Profile | Checked:

@@ -10,13 +10,14 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.profiles.files import Source, compute_digest, read_head
-from dbtool.profiles.paths import anchor, is_inside
+from dbtool.profiles.paths import MEMORY, anchor, is_inside
 from dbtool.profiles.references import has_reference
 from dbtool.profiles.service import list_service_files
 from dbtool.profiles.urls import parse_url
 
 _PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "option_file")
-"""Not `path` and `socket`: what a database holds changes all the time."""
+_LEADING_KEYS = ("path", "socket")
+"""What a database holds changes all the time: of these the record holds where they lead."""
 _MOST_FILES = 500
 _MOST_BYTES = 1 << 24
 _WORD_ENDS = re.compile(r"[\s=:;,|&<>()'\"`]+")
@@ -26,6 +27,7 @@ NOT_COVERED = "not covered: "
 
 def list_referred(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
     """Return each file that the profiles refer to, relative to the project where it is inside, and its digest."""
+    files = tuple(files)
     paths = dict.fromkeys(path for source in files for path in _find_paths(environment, project, source))
     found: dict[str, str] = {}
     left = _MOST_BYTES
@@ -36,7 +38,22 @@ def list_referred(environment: Environment, project: Path, files: Iterable[Sourc
         name = os.path.relpath(path, project) if is_inside(path, project) else os.path.normpath(path)
         found[name], size = _compute(path, project, left)
         left -= size
+    for source in files:
+        for said in _read_tables(source):
+            for key in _LEADING_KEYS:
+                found.update(_follow(environment, project, source, said.get(key)))
     return found
+
+
+def _follow(environment: Environment, project: Path, source: Source, place: Any) -> dict[str, str]:
+    """Return what a record holds for a database's file or a socket: where it leads, by links as they are now."""
+    if not isinstance(place, str) or has_reference(place) or "\0" in place or place == MEMORY:
+        return {}
+    path = Path(os.path.normpath(anchor(place, directory=source.path.parent, home=environment.home)))
+    # Lexically: a link in the project that leads out of it is what has to be noticed.
+    if not path.is_relative_to(project):
+        return {}
+    return {os.path.relpath(path, project): f"leads to {os.path.realpath(path)}"}
 
 
 def list_unhashed(project: Path, files: Iterable[Source]) -> Iterator[tuple[str, str]]:
@@ -54,6 +71,7 @@ def _list_programs(project: Path, directory: Path, command: list[str]) -> Iterat
     if not command or "\0" in command[0]:
         return
     program = command[0]
+    yield " ".join(command), "what it runs and reads beyond the files named here"
     if has_reference(program):
         yield program, "a variable says which program it is"
     elif os.sep not in program:

@@ -224,10 +224,24 @@ def give_driver() -> None:
     adapter.txn_unknown = driver.TRANSACTION_STATUS_UNKNOWN
 
 
+def _require_plain_name(target: Target) -> str | None:
+    """Return the database's name; raises ProfileError for one that libpq would read as settings of its own.
+
+    It takes a name with a `=`, or one that begins as its URLs do, for a connection string, whose host wins.
+    """
+    name = target.database or target.user
+    if name is not None and ("=" in name or name.startswith(("postgresql://", "postgres://"))):
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): database: it reads as a connection string, which the client "
+            "library would follow: a database's name holds no = and is no URL"
+        )
+    return name
+
+
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
     """Make (not open) a database with a pool for a target."""
     return _DiscreetDatabase(
-        target.database or target.user,
+        _require_plain_name(target),
         connection_factory=RawConnection,
         **connect_arguments(target, settings),
         **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
