@@ -95,6 +95,16 @@ class LoginConnection(MetadataConnection):
                 raise
             raise _refuse(f"the server asks for more than a password ({shown}), which dbtool does not have") from error
 
+    def _read_query_result(self, unbuffered: bool = False) -> Any:
+        """Send no file that a server asks for, which it may do whatever the statement was."""
+        try:
+            return super()._read_query_result(unbuffered)  # type: ignore[misc]  # the stubs do not know it
+        except RuntimeError as error:
+            self._force_close()  # type: ignore[attr-defined]  # the server waits for the file
+            raise pymysql.OperationalError(
+                CR.CR_UNKNOWN_ERROR, "the server asks for a file of this machine, which it was not sent"
+            ) from error
+
     def _get_auth_plugin_handler(self, _name: bytes) -> None:
         """Have no methods but PyMySQL's own."""
 
