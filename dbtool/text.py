@@ -73,7 +73,7 @@ def parse_duration(text: str) -> float:
     """
     compact = text.strip().lower().replace(" ", "").replace("\N{MICRO SIGN}", "u")
     if len(compact) > _LONGEST_DURATION:
-        raise ValueError("is no duration that anybody would wait for")
+        raise ValueError("is too large: no clock counts so long a duration")
     if re.fullmatch(r"\d+(?:\.\d+)?", compact):
         return float(compact)
     if not _WHOLE.fullmatch(compact):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dbtool.pool.databases import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
     from dbtool.pool.errors import MaxConnectionsExceeded, PoolClosedError, PoolTimeout, PoolUnreachableError
-    from dbtool.pool.events import PoolEvents, PoolStats
+    from dbtool.pool.events import PoolEvents
     from dbtool.pool.mixin import PooledDatabase
+    from dbtool.pool.stats import PoolStats
 
 __all__ = [
     "MaxConnectionsExceeded",
@@ -31,7 +32,7 @@ _HOMES = {
     "MaxConnectionsExceeded": "errors",
     "PoolClosedError": "errors",
     "PoolEvents": "events",
-    "PoolStats": "events",
+    "PoolStats": "stats",
     "PoolTimeout": "errors",
     "PoolUnreachableError": "errors",
     "PooledDatabase": "mixin",

@@ -7,11 +7,11 @@ from enum import Enum, auto
 from functools import wraps
 from queue import SimpleQueue
 from threading import get_ident
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from dbtool.pool.dialling import Dialler
 from dbtool.pool.errors import Refusals
-from dbtool.pool.events import PoolEvents, PoolStats, announce
+from dbtool.pool.events import PoolEvents, announce
 from dbtool.pool.lease import RETIRED, Borrower, Health, Lease, describe_caller
 from dbtool.pool.ledger import Backend, Ledger, PoolOptions
 from dbtool.pool.planning import Planner
@@ -19,6 +19,9 @@ from dbtool.pool.queue import Waiter
 from dbtool.pool.states import find_task
 from dbtool.pool.upkeep import Mailbox, start_upkeep
 from dbtool.text import format_duration
+
+if TYPE_CHECKING:
+    from dbtool.pool.stats import PoolStats
 
 _OPENING_PAUSE = 0.25
 """How soon the housekeeping looks again for a connection that is not there yet, or hangs."""

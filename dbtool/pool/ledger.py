@@ -14,7 +14,7 @@ from dbtool.records import Record
 from dbtool.text import format_duration
 
 if TYPE_CHECKING:
-    from dbtool.pool.events import PoolStats
+    from dbtool.pool.stats import PoolStats
 
 
 class Backend(Protocol):
@@ -190,7 +190,7 @@ class Ledger:
 
     def count(self) -> PoolStats:
         """Return the gauges and counters of this moment."""
-        from dbtool.pool.events import PoolStats  # noqa: PLC0415 - most pools are never asked
+        from dbtool.pool.stats import PoolStats  # noqa: PLC0415 - most pools are never asked
 
         with self.lock:
             return PoolStats(

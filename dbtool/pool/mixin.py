@@ -26,7 +26,7 @@ from dbtool.pool.ledger import PoolOptions
 from dbtool.pool.states import State, States, ThreadStates, find_task
 
 if TYPE_CHECKING:
-    from dbtool.pool.events import PoolStats
+    from dbtool.pool.stats import PoolStats
 
 
 # peewee's own words, for those who look for them.

@@ -198,7 +198,10 @@ def _refuse_stranger(surroundings: Surroundings, report: RuleReport) -> RuleRepo
     bound = surroundings.switched_file if report.rule is Rule.SWITCHED else None
     if not surroundings.may_meet_another(bound):
         return report
-    sources = surroundings.sources
+    try:
+        sources = surroundings.sources
+    except ProfileError:  # too much for a prompt to read: whatever uses the profile reads it all, and judges then
+        return report
     source = next((source for source in sources.files if name in source.profiles), None)
     refusal = None
     if source is None:
