@@ -21,7 +21,8 @@ endef
 
 demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite database
 	@rm -f profiles/demo.db
-	$(call show,dbtool profile trust --yes)
+	@# Its long answer is for those who have not looked at these files.
+	@said=$$($(BIN)/dbtool profile trust --yes 2>&1) || { printf '%s\n' "$$said" >&2; exit 1; }
 	$(call show,dbtool query -p demo -f profiles/demo.sql)
 	$(call show,dbtool profile list)
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F table)

@@ -37,7 +37,8 @@ def _named() -> re.Pattern[str]:
         f"{_spell('passw')}(?:{_spell('or')})?{_spell('d')}|{_spell('passphrase')}|{_spell('pwd')}|{_spell('secret')}"
     )
     return re.compile(
-        rf"(?:{words})[\w%.-]*\s*(?::?=|%3d|:(?!:)|['\"])|\bidentified\s+(?:by|with\s+\S+\s+(?:by|as))\b", re.IGNORECASE
+        rf"(?:{words})[\w%.-]*\s*(?::?=|%3d|:(?!:)|['\"])|[?&](?:hex)?key(?:=|%3d)|\bidentified\s+(?:by|with\s+\S+\s+(?:by|as))\b",
+        re.IGNORECASE,
     )
 
 
@@ -45,6 +46,8 @@ _TELLING = frozenset(":%='\" \t\n\r\f\v")
 """Where none of these is, there is no password."""
 _SEPARATE = frozenset({"--password", "--password-command", "--passwd"})
 """Options whose value is the next argument, and may be or hold a password."""
+_IN_MEMORY = re.compile(r"(?:-p|--profile=)?(?:sqlite3?:/*)?:memory:")
+"""SQLite's word for a database in memory, whole: it has colons, and no password."""
 _PIECES = re.compile(r"\W+")
 _SHORTEST_PIECE = 6
 _SHORTEST = 4
@@ -75,8 +78,7 @@ def conceal(text: str, tokens: Sequence[str]) -> str:
 
     What also stands in a token where no password is, a user's name, say, is left as it is.
     """
-    # SQLite's own word for a database in memory has colons, and no password.
-    suspects = [token for token in tokens if has_password(token) and ":memory:" not in token]
+    suspects = [token for token in tokens if has_password(token) and not _IN_MEMORY.fullmatch(token)]
     for token in suspects:
         for spelled in _list_spellings(token):
             text = text.replace(spelled, scrub(spelled))

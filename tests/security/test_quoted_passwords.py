@@ -77,6 +77,9 @@ def _strings(draw: st.DrawFn) -> str:
 
 _TYPED = st.one_of(_accesses(), _parameters(), _strings())
 _EXAMPLES = (
+    f"file:x.db?key={_SECRET}",
+    f"file:x.db?mode=ro&hexkey={_SECRET}",
+    f"postgresql://u:{_SECRET}@h/d?service=:memory:",
     f"postgresql://user@server:{_SECRET}@host/d",
     f"mysql://h/d?passw%6frd={_SECRET}",
     f"mysql://h/d?password={_SECRET}@more",
@@ -140,6 +143,13 @@ def test_no_error_of_a_url_quotes_it(text: str) -> None:
 def test_what_holds_no_password_is_left_as_it_is(text: str) -> None:
     assert scrub(text) == text
     assert cover([text]) == [text]
+
+
+@pytest.mark.parametrize(
+    "typed", [":memory:", "sqlite://:memory:", "sqlite:///:memory:", "--profile=sqlite:///:memory:"]
+)
+def test_a_database_in_memory_has_no_password_that_messages_lose(typed: str) -> None:
+    assert conceal("out of memory: see PRAGMA", [typed]) == "out of memory: see PRAGMA"
 
 
 def test_a_word_that_is_shown_anyway_stays_in_messages() -> None:
