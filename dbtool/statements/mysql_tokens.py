@@ -53,7 +53,7 @@ class Quoting(Record):
 _PATTERN = rb"""
     (?P<blank> [\t\n\v\f\r ]++ | \#[^\n\0]*+ | --(?=[\x01-\x20\x7f]|\Z)[^\n\0]*+ )
   | (?P<opener> /\*M?! )
-  | (?P<hint> /\*\+%(hint)b*+\*/ )
+  | (?P<hint> /\*\+%(hint)b*\*/ )
   | (?P<comment> /\*(?!\+).*?\*/ )
   | (?P<row> (?:,[ \n]?(?:[0-9]++(?![A-Za-z_$.\x80-\xff])|'[^'\\]*+'(?!'))){8,4096} )
   | (?P<string> %(string)b )
@@ -66,7 +66,8 @@ _PATTERN = rb"""
 # A row of plain values goes into one token: a statement may hold many thousands.
 # Within a hint the server looks for the end of a quote, not of the comment: both have to be in one place.
 _INSIDE = rb"(?:(?!\*/)[^\"'`\\])"
-_HINT = rb"(?:%(inside)b|'%(inside)b*+'|\"%(inside)b*+\"|`%(inside)b*+`)" % {b"inside": _INSIDE}
+# Not possessive, though nothing could be given back: Python before 3.11.4 fails on such a repetition of another.
+_HINT = rb"(?:%(inside)b|'%(inside)b*'|\"%(inside)b*\"|`%(inside)b*`)" % {b"inside": _INSIDE}
 _SINGLE, _DOUBLE = rb"'(?:[^'\\]++|\\.)*+'", rb'"(?:[^"\\]++|\\.)*+"'
 _PLAIN_SINGLE, _PLAIN_DOUBLE = rb"'[^']*+'", rb'"[^"]*+"'
 _BACKTICKS, _DOUBLE_NAME = rb"`(?:[^`\0]|``)++`", rb'"(?:[^"\0]|"")++"'
