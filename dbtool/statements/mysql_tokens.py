@@ -66,7 +66,7 @@ _PATTERN = rb"""
 # A row of plain values goes into one token: a statement may hold many thousands.
 # Within a hint the server looks for the end of a quote, not of the comment: both have to be in one place.
 _INSIDE = rb"(?:(?!\*/)[^\"'`\\])"
-# Not possessive, though nothing could be given back: Python before 3.11.4 fails on such a repetition of another.
+# Not possessive, though nothing could be given back: Python 3.11.2 fails on such a repetition of another.
 _HINT = rb"(?:%(inside)b|'%(inside)b*'|\"%(inside)b*\"|`%(inside)b*`)" % {b"inside": _INSIDE}
 _SINGLE, _DOUBLE = rb"'(?:[^'\\]++|\\.)*+'", rb'"(?:[^"\\]++|\\.)*+"'
 _PLAIN_SINGLE, _PLAIN_DOUBLE = rb"'[^']*+'", rb'"[^"]*+"'
