@@ -61,7 +61,8 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 	@$(BIN)/python -m tests.cli.generate_quick_table
 
 soak: servers ## all that the tests only sample: half an hour
-	DBTOOL_TEST_SOAK=1 $(PYTEST) -o faulthandler_timeout=1800
+	DBTOOL_TEST_SOAK=1 $(BIN)/pytest -o faulthandler_timeout=1800 tests/pool
+	DBTOOL_TEST_SOAK=1 $(PYTEST) -o faulthandler_timeout=1800 --ignore tests/pool
 	$(BIN)/python -m tests.pool.soak
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
