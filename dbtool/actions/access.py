@@ -6,7 +6,7 @@ from dbtool.actions.face import Face
 from dbtool.environment import Environment
 from dbtool.errors import GuardError
 from dbtool.profiles import Catalog, Choice, Rule, choose, load_catalog, read_state
-from dbtool.profiles.elsewhere import is_here
+from dbtool.profiles.active.unchecked import is_here
 from dbtool.records import Record
 
 _NAMED = frozenset({Rule.FLAG, Rule.VARIABLE})

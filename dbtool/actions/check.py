@@ -12,7 +12,7 @@ from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserError, ProfileError, UsageError
 from dbtool.profiles import Catalog, load_catalog
-from dbtool.profiles.elsewhere import is_here
+from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.model import Profile
 from dbtool.records import Record
 from dbtool.run.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.elsewhere import is_here
+from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.model import Target, TlsLevel
 
 VERIFYING = frozenset({TlsLevel.VERIFY_CA, TlsLevel.VERIFY_FULL})

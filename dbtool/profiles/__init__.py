@@ -11,9 +11,9 @@ TYPE_CHECKING = False  # `dbtool current` and completion pay for what is importe
 if TYPE_CHECKING:
     from typing import Any
 
-    from dbtool.profiles.active import Rule, RuleReport, current_name
+    from dbtool.profiles.active.choice import Choice, choose, explain
+    from dbtool.profiles.active.rules import Rule, RuleReport, current_name
     from dbtool.profiles.catalog import Catalog, Entry, ProfileFile, load_catalog
-    from dbtool.profiles.choice import Choice, choose, explain
     from dbtool.profiles.discover import list_names
     from dbtool.profiles.problems import Problem
     from dbtool.profiles.resolution import resolve
@@ -40,16 +40,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Rule": "active",
-    "RuleReport": "active",
-    "current_name": "active",
+    "Rule": "active.rules",
+    "RuleReport": "active.rules",
+    "current_name": "active.rules",
     "Catalog": "catalog",
     "Entry": "catalog",
     "ProfileFile": "catalog",
     "load_catalog": "catalog",
-    "Choice": "choice",
-    "choose": "choice",
-    "explain": "choice",
+    "Choice": "active.choice",
+    "choose": "active.choice",
+    "explain": "active.choice",
     "list_names": "discover",
     "Problem": "problems",
     "resolve": "resolution",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.profiles.checks.validate import CheckedFile, check_file
 from dbtool.profiles.discover import Sources, read_sources
 from dbtool.profiles.files import Source
 from dbtool.profiles.merge import Merged, merge
@@ -14,7 +15,6 @@ from dbtool.profiles.model import Origin, Profile
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.state import State
-from dbtool.profiles.validate import CheckedFile, check_file
 from dbtool.records import Record
 from dbtool.scrubbing import scrub
 

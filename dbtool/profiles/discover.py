@@ -106,7 +106,9 @@ def _is_recorded(
     """Say whether a project's files, and what they refer to, are what was trusted."""
     if recorded is None or not list_digests(project, files).items() <= recorded.items():
         return False
-    from dbtool.profiles.trust import compute_record  # only a trusted project has the files hashed that it refers to
+    from dbtool.profiles.trust.record import (
+        compute_record,  # only a trusted project has the files hashed that it refers to
+    )
 
     return recorded == compute_record(environment, project, files)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.dialects import DIALECTS
+from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.validate import Draft, Setting
 from dbtool.profiles.discover import MOST_BASES
 from dbtool.profiles.model import CommandSecret, FileSecret, Origin, PoolSettings, Profile
 from dbtool.profiles.paths import MEMORY, Scope
 from dbtool.profiles.problems import Problem, suggest
-from dbtool.profiles.schema import PROFILE_KEYS, Kind
-from dbtool.profiles.validate import Draft, Setting
 from dbtool.records import Record
 from dbtool.scrubbing import scrub
 

@@ -11,15 +11,15 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, SecretError
+from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.values import check_host, convert
+from dbtool.profiles.foreign.optionfile import read_option_file
+from dbtool.profiles.foreign.service import read_service
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import Common, Profile, Target
-from dbtool.profiles.optionfile import read_option_file
 from dbtool.profiles.paths import MEMORY, Scope, anchor
 from dbtool.profiles.references import expand
-from dbtool.profiles.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.secrets import Context, Deadline, fetch_secret
-from dbtool.profiles.service import read_service
-from dbtool.profiles.urls import parse_url
-from dbtool.profiles.values import check_host, convert
 
 NO_PASSFILE = f"{os.devnull}/none"
 """A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""

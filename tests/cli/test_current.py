@@ -225,7 +225,7 @@ def test_a_name_is_printed_without_typer_dataclasses_or_what_reads_profiles(worl
         "from dbtool.__main__ import main\n"
         "try: main()\n"
         "finally: sys.stderr.write(' '.join(n for n in ('typer', 'rich', 'peewee', 'dataclasses', 'inspect', "
-        "'platformdirs', 'dbtool.profiles.validate', 'dbtool.profiles.model') if n in sys.modules))"
+        "'platformdirs', 'dbtool.profiles.checks.validate', 'dbtool.profiles.model') if n in sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT, env=world.variables()

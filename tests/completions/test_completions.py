@@ -113,7 +113,7 @@ def test_names_for_completion_are_printed_without_typer_or_a_database_library(ho
         "from dbtool.__main__ import main\n"
         "try: main()\n"
         "finally: sys.stderr.write(' '.join(n for n in "
-        "('typer', 'rich', 'peewee', 'dataclasses', 'json', 'dbtool.profiles.validate') if n in sys.modules))"
+        "('typer', 'rich', 'peewee', 'dataclasses', 'json', 'dbtool.profiles.checks.validate') if n in sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -13,8 +13,8 @@ from dbtool.cli.app import build
 from dbtool.cli.exits import ExitStatus
 from dbtool.dialects import DIALECTS
 from dbtool.formats import FORMATS
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
 from dbtool.profiles.model import PoolSettings, Profile
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
 from dbtool.text import format_duration
 
 README = Path(__file__).parents[2] / "README.md"

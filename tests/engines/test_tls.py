@@ -11,7 +11,7 @@ from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.tls import authorities_file, leaves_machine, plain_warning
 from dbtool.errors import ProfileError
-from dbtool.profiles.elsewhere import is_loopback
+from dbtool.profiles.active.unchecked import is_loopback
 from dbtool.profiles.model import Origin, Scope, Target, TlsLevel
 from tests.servers.mariadb import MariaDbServer
 

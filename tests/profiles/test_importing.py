@@ -6,9 +6,9 @@ import pytest
 
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import translate
+from dbtool.profiles.changes.rewriting import add_profile
+from dbtool.profiles.foreign.names import translate
 from dbtool.profiles.importing import SOURCES, Found, read_found
-from dbtool.profiles.rewriting import add_profile
 from tests.profiles.world import World
 
 

@@ -11,7 +11,7 @@ from textwrap import dedent
 from dbtool.environment import Environment, say_nothing
 from dbtool.profiles import Catalog, Choice, State, choose, load_catalog, read_state, resolve
 from dbtool.profiles.model import Profile, Target
-from dbtool.profiles.trust import plan_trust, record_trust
+from dbtool.profiles.trust.record import plan_trust, record_trust
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.profile.drafts import Draft, sweep_drafts
-from dbtool.profiles.writing import replace_file
+from dbtool.profiles.changes.writing import replace_file
 from dbtool.run.outputs import open_file_output
 from tests.cli.profile_shell import Shell
 from tests.cli.running import COMMAND

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dbtool.profiles.active import name_argument
-from dbtool.profiles.urls import parse_url
+from dbtool.profiles.active.rules import name_argument
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.scrubbing import conceal, cover, scrub
 from tests import scale
 from tests.cli.fakes import silent_port

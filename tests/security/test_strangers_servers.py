@@ -10,7 +10,7 @@ import pytest
 
 from dbtool.errors import ProfileError
 from dbtool.profiles import Rule, current_name, explain
-from dbtool.profiles.elsewhere import is_here
+from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.state import State, read_state, update_state
 from tests.cli.running import Completed, run_dbtool
 from tests.profiles.world import World

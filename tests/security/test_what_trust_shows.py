@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.profile.trust import describe_plan
-from dbtool.profiles.trust import plan_trust
+from dbtool.profiles.trust.record import plan_trust
 from tests.cli.profile_shell import Shell
 from tests.profiles.world import World
 

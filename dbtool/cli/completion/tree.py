@@ -10,7 +10,7 @@ from enum import Enum
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from dbtool.formats import FORMATS
-from dbtool.profiles.schema import PROFILE_KEYS
+from dbtool.profiles.checks.schema import PROFILE_KEYS
 
 
 class Kind(Enum):

@@ -16,14 +16,14 @@ from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog, load_catalog
-from dbtool.profiles.destinations import Where, choose_file, find_holder, open_catalog, require_free
+from dbtool.profiles.changes.destinations import Where, choose_file, find_holder, open_catalog, require_free
+from dbtool.profiles.changes.editing import Change, find_extenders, follow_rename, is_clear, relocate_paths
+from dbtool.profiles.changes.rewriting import add_profile, copy_profile, remove_profile, rename_profile
 from dbtool.profiles.discover import find_pin
-from dbtool.profiles.editing import Change, find_extenders, follow_rename, is_clear, relocate_paths
 from dbtool.profiles.files import Source
+from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 from dbtool.profiles.paths import Scope
-from dbtool.profiles.rewriting import add_profile, copy_profile, remove_profile, rename_profile
 from dbtool.profiles.state import read_state
-from dbtool.profiles.urls import has_late_parts, parse_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ def add(
     from dbtool.cli.profile.change import add as run
     from dbtool.cli.profile.passwords import PasswordRequest
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     said = {
         "engine": engine,
@@ -147,7 +147,7 @@ def edit(
     """Edit a profile file in $VISUAL or $EDITOR; it is replaced only once nothing is wrong with it."""
     from dbtool.cli.profile.editor import edit as run
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     run(command_environment(), name, Where(config=config, file=file, project=project))
 
@@ -164,7 +164,7 @@ def copy(
     """Copy a profile under a new name, into its own file unless an option names another."""
     from dbtool.cli.profile.change import copy as run
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     run(command_environment(), name, new, Where(config=config, file=file, project=project), plain=plain)
 
@@ -180,7 +180,7 @@ def rename(
     """Rename a profile; `extends` and `default` in its file and the switched profile follow."""
     from dbtool.cli.profile.change import rename as run
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     run(command_environment(), name, new, Where(config=config, file=file, project=project))
 
@@ -196,7 +196,7 @@ def remove(
     """Remove a profile from its file, with the comments right above it; asks first."""
     from dbtool.cli.profile.change import remove as run
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     run(command_environment(), name, Where(config=config, file=file, project=project), yes=yes)
 
@@ -240,7 +240,7 @@ def import_(
     """
     from dbtool.cli.profile.import_ import ImportRequest, import_profiles
     from dbtool.process import command_environment
-    from dbtool.profiles.destinations import Where
+    from dbtool.profiles.changes.destinations import Where
 
     request = ImportRequest(
         source=source,

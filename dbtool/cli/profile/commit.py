@@ -7,8 +7,8 @@ from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import load_catalog
+from dbtool.profiles.changes.editing import Change, find_problems, save
 from dbtool.profiles.discover import read_sources
-from dbtool.profiles.editing import Change, find_problems, save
 from dbtool.profiles.files import Source
 from dbtool.profiles.locate import locate
 from dbtool.profiles.paths import Scope

@@ -12,8 +12,8 @@ from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
-from dbtool.profiles.destinations import Where, choose_file, find_holder, open_catalog
-from dbtool.profiles.editing import Change, find_problems, save
+from dbtool.profiles.changes.destinations import Where, choose_file, find_holder, open_catalog
+from dbtool.profiles.changes.editing import Change, find_problems, save
 from dbtool.profiles.files import Source
 from dbtool.text import count
 

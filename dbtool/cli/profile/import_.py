@@ -12,11 +12,11 @@ from dbtool.cli.terminal.listing import choose_listing_format, print_listing, te
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
-from dbtool.profiles.destinations import Where, choose_file, find_namesake, open_catalog, require_free
-from dbtool.profiles.editing import Change, quote_literal
+from dbtool.profiles.changes.destinations import Where, choose_file, find_namesake, open_catalog, require_free
+from dbtool.profiles.changes.editing import Change, quote_literal
+from dbtool.profiles.changes.rewriting import add_profile, update_profile
 from dbtool.profiles.files import Source
 from dbtool.profiles.importing import Found, read_found
-from dbtool.profiles.rewriting import add_profile, update_profile
 from dbtool.result import Row
 from dbtool.scrubbing import scrub
 

@@ -10,7 +10,7 @@ from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
-from dbtool.profiles.editing import is_clear, quote_literal
+from dbtool.profiles.changes.editing import is_clear, quote_literal
 from dbtool.profiles.secrets import Deadline, keep_in_keyring
 
 

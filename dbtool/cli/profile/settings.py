@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from dbtool.errors import UsageError
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
+from dbtool.profiles.checks.values import convert
 from dbtool.profiles.problems import suggest
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
-from dbtool.profiles.values import convert
 from dbtool.scrubbing import scrub
 
 _POOL = "pool."

@@ -13,6 +13,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, current_name, load_catalog
+from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.profiles.model import (
     CommandSecret,
     EnvironmentSecret,
@@ -23,7 +24,6 @@ from dbtool.profiles.model import (
     Profile,
     Secret,
 )
-from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.result import Row
 from dbtool.text import count, format_duration
 
@@ -164,6 +164,6 @@ def print_schema(environment: Environment) -> None:
     """Print the JSON Schema of a profile file."""
     import json
 
-    from dbtool.profiles.json_schema import make_schema
+    from dbtool.profiles.checks.json_schema import make_schema
 
     write_text(environment, json.dumps(make_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -13,9 +13,9 @@ from dbtool.environment import Environment
 from dbtool.errors import GuardError
 from dbtool.profiles import load_catalog
 from dbtool.profiles.files import Source
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.references import REFERENCE
-from dbtool.profiles.trust import TrustPlan, plan_trust, record_trust
-from dbtool.profiles.urls import parse_url
+from dbtool.profiles.trust.record import TrustPlan, plan_trust, record_trust
 
 _MASK = "********"
 

@@ -40,7 +40,7 @@ def run_current(environment: Environment, request: CurrentRequest) -> int:
 
 def _print_name(environment: Environment, *, flag: str | None, config: str | None) -> None:
     """Print the active profile's name; raises ProfileError when there is none."""
-    from dbtool.profiles.active import Surroundings, find_current
+    from dbtool.profiles.active.rules import Surroundings, find_current
 
     surroundings = Surroundings(environment=environment, config=config)
     try:
@@ -55,8 +55,8 @@ def _print_name(environment: Environment, *, flag: str | None, config: str | Non
 def _print_segment(environment: Environment, shell: str, *, flag: str | None, config: str | None) -> int:
     """Print a piece of a prompt, and nothing where no profile is active: a prompt is no place to say why."""
     from dbtool.cli.switch.segment import find_marks, render_segment
-    from dbtool.profiles.active import Surroundings, find_current
-    from dbtool.profiles.look import Look, find_look
+    from dbtool.profiles.active.rules import Surroundings, find_current
+    from dbtool.profiles.active.unchecked import Look, find_look
 
     marks = find_marks(shell)
     surroundings = Surroundings(environment=environment.replaced(warn=say_nothing), config=config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbtool.errors import UsageError, one_line
-from dbtool.profiles.look import Look
+from dbtool.profiles.active.unchecked import Look
 from dbtool.records import Record
 
 _CODES = {

@@ -19,7 +19,7 @@ from pymysql.constants import CR
 from dbtool.engines.mysql.errors import number_of
 from dbtool.engines.mysql.metadata import MetadataConnection
 from dbtool.errors import one_line
-from dbtool.profiles.elsewhere import is_loopback
+from dbtool.profiles.active.unchecked import is_loopback
 
 _HASHED = frozenset({b"mysql_native_password", b"client_ed25519", b"caching_sha2_password", b"sha256_password"})
 """What the server gets is of no use for another login; the last two may ask for more, and see below."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active import is_url
+from dbtool.profiles.active.rules import is_url
 from dbtool.profiles.importing.found import Found
 from dbtool.profiles.paths import anchor
 from dbtool.scrubbing import scrub

@@ -10,10 +10,10 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import translate
+from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.values import convert
+from dbtool.profiles.foreign.names import translate
 from dbtool.profiles.references import find_fault, has_reference
-from dbtool.profiles.schema import PROFILE_KEYS, Kind
-from dbtool.profiles.values import convert
 
 _NO_WORD = re.compile(r"[^\w-]+")
 _NAME_LIMIT = 64

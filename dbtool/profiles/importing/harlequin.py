@@ -11,7 +11,7 @@ import tomli
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active import is_url
+from dbtool.profiles.active.rules import is_url
 from dbtool.profiles.importing.found import Found, Gathering, LeftOut, make_name, read_text
 from dbtool.profiles.importing.url import read_url
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dbtool.environment import Environment
+from dbtool.profiles.foreign.optionfile import read_options, translate_option
 from dbtool.profiles.importing.found import Found, Gathering, make_name
-from dbtool.profiles.optionfile import read_options, translate_option
 
 _MARIADB_GROUPS = frozenset({"client-server", "client-mariadb", "mariadb-client"})
 _SHARED_GROUPS = frozenset({"client", "mysql"}) | _MARIADB_GROUPS

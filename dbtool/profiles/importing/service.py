@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
+from dbtool.profiles.foreign.service import list_service_files, read_entries
 from dbtool.profiles.importing.found import Found, Gathering, make_name
-from dbtool.profiles.service import list_service_files, read_entries
 
 
 def list_files(environment: Environment) -> list[Path]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.importing.found import Found, Gathering, make_name
 from dbtool.profiles.references import has_reference
-from dbtool.profiles.urls import parse_url
 from dbtool.scrubbing import scrub
 
 _KNOWN = frozenset(scheme for dialect in DIALECTS.values() for scheme in dialect.url_schemes)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.profiles.checks.schema import SECRET_KEYS, Key, Kind
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import (
     CommandSecret,
@@ -19,7 +20,6 @@ from dbtool.profiles.model import (
 )
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import find_fault, has_reference
-from dbtool.profiles.schema import SECRET_KEYS, Key, Kind
 from dbtool.scrubbing import scrub
 from dbtool.text import parse_duration
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.profiles.catalog import Catalog, check_sources
+from dbtool.profiles.changes.writing import replace_file
+from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.discover import Sources
 from dbtool.profiles.files import Source, parse_source
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem
-from dbtool.profiles.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.state import State, read_state, update_state
-from dbtool.profiles.writing import replace_file
 
 _LINE = re.compile(r":\d+")
 _ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")

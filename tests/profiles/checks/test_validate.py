@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dbtool.errors import ProfileError
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from dbtool.profiles.checks.values import _CONVERTERS
 from dbtool.profiles.model import CommandSecret, EnvironmentSecret, KeyringSecret, PlainSecret, Reset, TlsLevel
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Kind
-from dbtool.profiles.values import _CONVERTERS
 from tests.profiles.world import World
 
 

@@ -212,7 +212,7 @@ def _refuse_stranger(surroundings: Surroundings, report: RuleReport) -> RuleRepo
             f"{source.path}: run `dbtool switch {name}` here if you mean that one, or pass --profile {name}"
         )
     elif not sources.is_trusted(source):
-        from dbtool.profiles.elsewhere import find_elsewhere  # most projects are trusted
+        from dbtool.profiles.active.unchecked import find_elsewhere  # most projects are trusted
 
         host = find_elsewhere(sources, name)
         if host is not None:

@@ -9,11 +9,11 @@ import pytest
 import tomli
 import tomlkit
 
-from dbtool.profiles.json_schema import make_schema
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from dbtool.profiles.checks.json_schema import make_schema
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
 from tests.profiles.world import World
 
-EXAMPLES = Path(__file__).parents[2] / "profiles"
+EXAMPLES = Path(__file__).parents[3] / "profiles"
 VALIDATOR = jsonschema.Draft202012Validator(make_schema())
 
 VALID: dict[Kind, list[Any]] = {

@@ -10,10 +10,10 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.profiles.files import Source, compute_digest, read_head
+from dbtool.profiles.foreign.service import list_service_files
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.paths import MEMORY, anchor, is_inside
 from dbtool.profiles.references import has_reference
-from dbtool.profiles.service import list_service_files
-from dbtool.profiles.urls import parse_url
 
 _PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "option_file")
 _LEADING_KEYS = ("path", "socket")

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dbtool.dialects import DIALECTS, Dialect
-from dbtool.profiles.foreign import resolve_system_authorities, translate
+from dbtool.profiles.foreign.names import resolve_system_authorities, translate
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any
 
 from dbtool.dialects import DIALECTS
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, Kind
 from dbtool.profiles.model import PoolSettings, Profile
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, Kind
 from dbtool.text import format_duration
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, TOP_KEYS, Key
+from dbtool.profiles.checks.values import convert
 from dbtool.profiles.discover import PROFILE_NAME, Sources
 from dbtool.profiles.files import Source
+from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 from dbtool.profiles.locate import locate
 from dbtool.profiles.problems import Problem, suggest
-from dbtool.profiles.schema import POOL_KEYS, PROFILE_KEYS, TOP_KEYS, Key
-from dbtool.profiles.untrusted import TrustCheck
-from dbtool.profiles.urls import has_late_parts, parse_url
-from dbtool.profiles.values import convert
+from dbtool.profiles.trust.untrusted import TrustCheck
 from dbtool.records import Record
 
 

@@ -9,7 +9,7 @@ import pytest
 from dbtool.errors import ProfileError
 from dbtool.profiles import Rule, current_name, resolve
 from dbtool.profiles.resolution import NO_PASSFILE
-from dbtool.profiles.trust import plan_trust, record_trust
+from dbtool.profiles.trust.record import plan_trust, record_trust
 from tests.profiles.world import World
 
 USER = """

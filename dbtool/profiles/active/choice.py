@@ -9,7 +9,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active import (
+from dbtool.profiles.active.rules import (
     Rule,
     RuleReport,
     Surroundings,
@@ -21,12 +21,12 @@ from dbtool.profiles.active import (
     weigh,
 )
 from dbtool.profiles.catalog import Catalog
+from dbtool.profiles.checks.schema import PROFILE_KEYS
+from dbtool.profiles.checks.values import convert
+from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import Origin, Profile
 from dbtool.profiles.paths import Scope
-from dbtool.profiles.schema import PROFILE_KEYS
 from dbtool.profiles.state import State
-from dbtool.profiles.urls import parse_url
-from dbtool.profiles.values import convert
 from dbtool.records import Record
 
 _SWITCH_CURE = "switch to one that exists with `dbtool switch NAME`, or to none with `dbtool switch --unset`"

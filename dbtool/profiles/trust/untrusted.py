@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dbtool.profiles.checks.schema import Key, Kind, Trust
+from dbtool.profiles.checks.values import walk_strings
 from dbtool.profiles.discover import Sources
 from dbtool.profiles.files import Source
 from dbtool.profiles.paths import MEMORY, Scope, anchor, is_inside
 from dbtool.profiles.references import has_reference
-from dbtool.profiles.schema import Key, Kind, Trust
-from dbtool.profiles.values import walk_strings
 from dbtool.records import Record
 
 

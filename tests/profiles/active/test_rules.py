@@ -243,7 +243,7 @@ environment = Environment(
 )
 assert current_name(environment) == "a"
 assert list_names(environment) == ("a",)
-heavy = "dbtool.profiles.model dbtool.profiles.validate dbtool.dialects json subprocess hashlib difflib keyring peewee"
+heavy = "dbtool.profiles.model dbtool.profiles.checks dbtool.dialects json subprocess hashlib difflib keyring peewee"
 print([name for name in heavy.split() if name in sys.modules])
 """
     (tmp_path / "profiles.toml").write_text('[profiles.a]\nengine = "mysql"\n')

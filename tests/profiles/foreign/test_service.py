@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.service import read_service
+from dbtool.profiles.foreign.service import read_service
 from tests.profiles.world import World
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.destinations import Where, choose_file, find_holder, open_catalog, require_free
-from dbtool.profiles.editing import (
+from dbtool.profiles.changes.destinations import Where, choose_file, find_holder, open_catalog, require_free
+from dbtool.profiles.changes.editing import (
     Change,
     find_extenders,
     find_problems,
@@ -20,10 +20,10 @@ from dbtool.profiles.editing import (
     relocate_paths,
     save,
 )
+from dbtool.profiles.changes.rewriting import add_profile, copy_profile, remove_profile, rename_profile, update_profile
+from dbtool.profiles.changes.writing import replace_file
 from dbtool.profiles.paths import Scope
-from dbtool.profiles.rewriting import add_profile, copy_profile, remove_profile, rename_profile, update_profile
 from dbtool.profiles.state import update_state
-from dbtool.profiles.writing import replace_file
 from tests.profiles.world import World
 
 TEXT = """\

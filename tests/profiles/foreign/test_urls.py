@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtool.profiles.urls import has_late_parts, parse_url
+from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from dbtool.dialects import DIALECTS
 from dbtool.dialects.mysql import MYSQL
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import translate
+from dbtool.profiles.foreign.names import translate
 
 _FLAGS = {
     "ssl": "require",

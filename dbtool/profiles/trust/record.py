@@ -10,8 +10,8 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.discover import Pin, Sources, list_digests
 from dbtool.profiles.files import Source
 from dbtool.profiles.paths import Scope
-from dbtool.profiles.referred import NOT_COVERED, list_referred, list_unhashed
 from dbtool.profiles.state import State, read_state, update_state
+from dbtool.profiles.trust.referred import NOT_COVERED, list_referred, list_unhashed
 from dbtool.records import Record
 
 

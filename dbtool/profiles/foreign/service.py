@@ -8,7 +8,7 @@ from pathlib import Path
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign import resolve_system_authorities, translate
+from dbtool.profiles.foreign.names import resolve_system_authorities, translate
 from dbtool.profiles.problems import suggest
 
 _KEYS = {**POSTGRESQL.settings, "passfile": "passfile"}

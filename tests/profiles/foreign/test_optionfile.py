@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.optionfile import read_option_file
+from dbtool.profiles.foreign.optionfile import read_option_file
 
 
 def _read(tmp_path: Path, text: str, engine: str = "mysql") -> dict[str, str]:

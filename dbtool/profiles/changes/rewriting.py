@@ -13,8 +13,8 @@ from typing import Any
 import tomli
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.layout import Statement, list_statements
-from dbtool.profiles.schema import PROFILE_KEYS
+from dbtool.profiles.changes.layout import Statement, list_statements
+from dbtool.profiles.checks.schema import PROFILE_KEYS
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PLACE_KEYS = frozenset({key.name for key in PROFILE_KEYS.values() if key.in_url} | {"url", "service", "option_file"})

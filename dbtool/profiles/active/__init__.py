@@ -1,0 +1,1 @@
+"""Which profile is active, and what it is before anyone checks it."""

@@ -1,0 +1,1 @@
+"""Changes to profile files that keep everything else as it is."""

@@ -1,0 +1,1 @@
+"""Addresses and settings as other tools write them."""
