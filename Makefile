@@ -29,7 +29,9 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F csv)
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F json)
 	$(call show,dbtool query -p demo "select * from orders where id = :id" -v id:=3 -F table)
-	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms)
+	@# Status 5 is a verdict on half a second of load, which a busy machine may spoil: the table is what the demo shows.
+	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms) \
+	|| test $$? -eq 5
 
 # Each worker starts servers of its own.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
@@ -79,7 +79,9 @@ def _check(scratch: Path) -> Iterator[str]:
     run(["dbtool", "current"], expected="shop\n")
     run(["dbtool", "query", "-q", "select count(*) as n from orders", "--expect-rows", "1", "--result", "none"])
     run(["dbtool", "completions", "bash"], expected="dbtool")
-    run(["dbtool", "pool-bench", "--duration", "200ms", "--warm-up", "50ms", "--threads", "2", "-q"], expected="dbtool")
+    # On a busy machine so short a load may leave a thread without its turns: the verdict may be 5, the table is there.
+    load = ["--duration", "200ms", "--warm-up", "50ms", "--threads", "2", "--hold", "1ms"]
+    run(["dbtool", "pool-bench", "-q", *load], expected="dbtool", statuses=(0, 5))
     yield "queries, switches, completes and loads a pool"
     run([programs / "python", "-P", "-c", _PACKAGE])
     yield "is a library, with its types"
@@ -105,8 +107,8 @@ class _Runner:
         path = f"{programs}:/usr/bin:/bin"
         self._variables: Mapping[str, str] = {**inherited, "PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8"}
 
-    def __call__(self, command: list[str | Path], *, expected: str = "") -> None:
-        """Run a command that has to succeed, and whose output has to hold something."""
+    def __call__(self, command: Sequence[str | Path], *, expected: str = "", statuses: Sequence[int] = (0,)) -> None:
+        """Run a command that has to end with one of some statuses, and whose output has to hold something."""
         done = subprocess.run(
             command,
             cwd=self._home,
@@ -117,7 +119,7 @@ class _Runner:
             check=False,
         )
         words = " ".join(str(word) for word in command)[:200]
-        if done.returncode:
+        if done.returncode not in statuses:
             raise WheelError(f"{words}: status {done.returncode}: {done.stderr.strip()}")
         if expected not in done.stdout:
             raise WheelError(f"{words}: printed {done.stdout!r}, without {expected!r}")
