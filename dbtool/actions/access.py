@@ -19,6 +19,13 @@ class WriteRequest(Record):
     confirm: str | None = None
 
 
+class Access(Record):
+    """The profile that an action uses, and what it may do there."""
+
+    choice: Choice
+    read_only: bool
+
+
 def decide_read_only(face: Face, choice: Choice, request: WriteRequest) -> bool:
     """Return whether the session has to be read-only, after asking where a person has to confirm.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from dbtool.actions.access import WriteRequest, choose_profile, decide_read_only
+from dbtool.actions.access import Access, WriteRequest, choose_profile, decide_read_only
 from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS
@@ -42,13 +42,6 @@ class QueryRequest(Record):
     run: RunOptions = RunOptions()
     writing: WriteRequest = WriteRequest()
     statement_timeout: float | None = None
-
-
-class Access(Record):
-    """The profile that a query uses, and what it may do there."""
-
-    choice: Choice
-    read_only: bool
 
 
 class RowsFace(Protocol):

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.actions.judging import Judging, require_pass
 from dbtool.bench.reports.report import FAIL
-from dbtool.cli.pool_bench.outputs import Judging, require_pass
-from dbtool.cli.pool_bench.request import OutputRequest
 from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
 from dbtool.errors import ExpectationError
@@ -53,7 +52,7 @@ def test_what_changed_against_the_baseline_is_told_for_each_pool(environment: En
     )
     (tmp_path / "main.json").write_text(json.dumps(before.to_json()))
     now = replace(sound, measures=replace(measures, acquire=replace(measures.acquire, p50=0.0005, p99=0.002)))
-    judging = Judging(environment, OutputRequest(baseline=Path("main.json")))
+    judging = Judging(environment, (), Path("main.json"))
     judging.tell_changes(Console(environment), [now, replace(now, pool="other")])
     told, unknown = environment.stderr.getvalue().splitlines()  # type: ignore[attr-defined] # a StringIO
     assert told.startswith(f"{sound.pool}, compared with main.json: throughput ")
@@ -62,5 +61,5 @@ def test_what_changed_against_the_baseline_is_told_for_each_pool(environment: En
 
 
 def test_without_a_baseline_nothing_is_compared(environment: Environment) -> None:
-    Judging(environment, OutputRequest()).tell_changes(Console(environment), [make_sound()])
+    Judging(environment, (), None).tell_changes(Console(environment), [make_sound()])
     assert environment.stderr.getvalue() == ""  # type: ignore[attr-defined] # a StringIO

@@ -227,8 +227,9 @@ def pool_bench(
         return
     from dbtool.actions.access import WriteRequest
     from dbtool.actions.connect import Limits
-    from dbtool.cli.pool_bench.bench import run_bench
-    from dbtool.cli.pool_bench.request import BenchRequest, OutputRequest
+    from dbtool.actions.pool_bench import BenchRequest
+    from dbtool.cli.pool_bench.bench import BenchOptions, run_bench
+    from dbtool.cli.pool_bench.outputs import OutputRequest
     from dbtool.process import command_environment
 
     request = BenchRequest(
@@ -253,11 +254,15 @@ def pool_bench(
         slo=slo,
         chaos=chaos,
         writing=WriteRequest(write=write, confirm=confirm),
-        output=OutputRequest(
-            json=json, html=html, baseline=baseline, fail_if=tuple(fail_if or ()), format_name=format_name, quiet=quiet
-        ),
     )
-    run_bench(command_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()))
+    asked = BenchOptions(
+        request=request,
+        limits=Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic()),
+        fail_if=fail_if or (),
+        baseline=baseline,
+        output=OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet),
+    )
+    run_bench(command_environment(), asked)
 
 
 def _refuse_options(context: typer.Context) -> None:
@@ -286,9 +291,9 @@ def merge(
     _debug: options.Debug = False,
 ) -> None:
     """Make one report of runs that several hosts made at the same time: rates add up, histograms merge."""
-    from dbtool.cli.pool_bench.bench import merge_files
-    from dbtool.cli.pool_bench.request import OutputRequest
+    from dbtool.cli.pool_bench.bench import run_merge
+    from dbtool.cli.pool_bench.outputs import OutputRequest
     from dbtool.process import command_environment
 
     output = OutputRequest(json=json, html=html, format_name=format_name, quiet=quiet)
-    merge_files(command_environment(), files, output)
+    run_merge(command_environment(), files, output)

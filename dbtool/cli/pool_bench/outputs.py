@@ -1,87 +1,28 @@
-"""Where the reports of pool-bench go, and what they have to keep to."""
+"""Where the reports of pool-bench go."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dbtool.bench.reports.conditions import (
-    Change,
-    Condition,
-    find_baseline,
-    judge_all,
-    list_changes,
-    parse_condition,
-    require_baseline,
-    show_measure,
-)
-from dbtool.bench.reports.reading import read_report
-from dbtool.bench.reports.report import FAIL, Report
+from dbtool.bench.reports.report import Report
 from dbtool.cli.pool_bench.page import require_plotting, write_html
-from dbtool.cli.pool_bench.request import OutputRequest
 from dbtool.cli.pool_bench.summary import show_details, summary_columns, summary_rows
-from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.listing import choose_listing_format, print_listing
 from dbtool.environment import Environment
-from dbtool.errors import ExpectationError, UsageError
+from dbtool.records import Record
 from dbtool.run.outputs import ResultOutput, open_file_output
 
 
-class Judging:
-    """The conditions of `--fail-if` and what they compare with, read before anything runs."""
+class OutputRequest(Record):
+    """Where the reports go."""
 
-    def __init__(self, environment: Environment, request: OutputRequest) -> None:
-        self._conditions: list[Condition] = [parse_condition(text) for text in request.fail_if]
-        self._baselines: tuple[Report, ...] = ()
-        self._named = request.baseline
-        if request.baseline is not None:
-            self._baselines = read_file(environment, request.baseline)
-        require_baseline(self._conditions, self._baselines)
-
-    def tell_changes(self, console: Console, reports: Sequence[Report]) -> None:
-        """Say how the main figures of each pool have changed against the baseline, if there is one."""
-        if self._named is not None:
-            for report in reports:
-                console.note(f"{report.pool}, compared with {self._named}: {self._word_changes(report)}")
-
-    def _word_changes(self, report: Report) -> str:
-        baseline = find_baseline(report, self._baselines)
-        if baseline is None:
-            return f"it has no such pool, only {', '.join(each.pool for each in self._baselines)}"
-        changes = list_changes(report, baseline)
-        return ", ".join(map(_word_change, changes)) or "there are no figures to compare"
-
-    def judge(self, reports: Sequence[Report]) -> None:
-        """Raise ExpectationError where the first pool has failed a gate, or a condition is met."""
-        failed = [judgement for judgement in judge_all(self._conditions, reports, self._baselines) if judgement.failed]
-        if failed:
-            raise ExpectationError(f"--fail-if: {'; '.join(judgement.detail for judgement in failed)}")
-        require_pass(reports[0])
-
-
-def _word_change(change: Change) -> str:
-    shown = f"{change.measure} {show_measure(change.measure, change.value)}"
-    return shown if change.percent is None else f"{shown} ({change.percent:+.1f}%)"
-
-
-def require_pass(report: Report) -> None:
-    """Raise ExpectationError where a pool has failed a gate, or served nobody."""
-    failed = [f"{gate.name} ({gate.detail})" for gate in report.gates if gate.status == FAIL]
-    if report.verdict == FAIL:
-        failed = failed or [f"no request was served; the first failure: {report.measures.first_failure}"]
-        raise ExpectationError(f"pool {report.pool} failed: {'; '.join(failed)}")
-
-
-def read_file(environment: Environment, path: Path) -> tuple[Report, ...]:
-    """Return the reports that `--json` wrote to a file; raises UsageError."""
-    try:
-        text = (environment.working_directory / path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"{path} cannot be read: {reason}") from error
-    return read_report(text, str(path))
+    json: Path | None = None
+    html: Path | None = None
+    format_name: str | None = None
+    quiet: bool = False
 
 
 class Outputs:

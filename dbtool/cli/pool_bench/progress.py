@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
+from dbtool.bench.load.plan import Status
 from dbtool.cli.terminal.console import stderr_columns
 from dbtool.environment import Environment
 from dbtool.formats.controls import escape_onto_one_line
@@ -74,3 +76,46 @@ def describe_progress(status: ProgressStatus) -> str:
         if number is not None:
             parts.append(f"{number:,} {what}")
     return escape_onto_one_line("  ".join(parts))
+
+
+class BenchProgress:
+    """Keeps what the load's threads tell of a test, and shows it on the thread that waits."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._progress = Progress(environment)
+        # Guards the status, which is replaced as a whole.
+        self._lock = Lock()
+        self._status: ProgressStatus | None = None
+
+    def announce(self, pool: str, phase: str) -> None:
+        """Note what begins."""
+        self._set(ProgressStatus(pool=pool, phase=phase))
+
+    def watch(self, pool: str, phase: str, status: Status) -> None:
+        """Note how it goes."""
+        self._set(
+            ProgressStatus(
+                pool=pool,
+                phase=phase,
+                fraction=status.fraction,
+                throughput=status.throughput,
+                in_use=status.in_use,
+                waiting=status.waiting,
+                failures=status.failures,
+            )
+        )
+
+    def _set(self, status: ProgressStatus) -> None:
+        with self._lock:
+            self._status = status
+
+    def show_progress(self) -> None:
+        """Show it."""
+        with self._lock:
+            status = self._status
+        if status is not None:
+            self._progress.show(status)
+
+    def close(self) -> None:
+        """Leave no line behind."""
+        self._progress.close()

@@ -6,8 +6,9 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dbtool.actions.access import Access
 from dbtool.actions.lasting import LastingSession
-from dbtool.actions.query import Access, Query
+from dbtool.actions.query import Query
 from dbtool.cli.query.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt
 from dbtool.cli.query.reporting import RunReporter
 from dbtool.cli.terminal.console import Console
