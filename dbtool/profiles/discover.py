@@ -124,13 +124,6 @@ def list_digests(project: Path, files: Iterable[Source]) -> dict[str, str]:
     return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
 
 
-def is_near_project(environment: Environment) -> bool:
-    """Say whether a directory here or above looks like a project; reads no file."""
-    return any(
-        (directory / "dbtool.toml").exists() or (directory / "profiles").is_dir() for directory in _climb(environment)
-    )
-
-
 def find_pin(environment: Environment, *, config: str | None = None) -> Pin | None:
     """Return the `.dbtool-profile` of the nearest directory that has one which may be read."""
     named = _find_named(environment, config)

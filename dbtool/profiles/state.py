@@ -47,6 +47,8 @@ class State(Record):
 
     switch: Switch | None = None
     previous: str | None = None
+    previous_file: str | None = None
+    """The file that the previous profile came from."""
     projects: Mapping[str, Mapping[str, str]] = _NONE
     """Per trusted project directory: the digest of each of its files."""
     pins: Mapping[str, str] = _NONE
@@ -54,14 +56,14 @@ class State(Record):
     warning: str | None = None
     """What was wrong with the file, which then counts as empty; never written."""
 
-    def switched(self, now: float) -> str | None:
-        """Return the name of the switched profile at a time in epoch seconds."""
-        return self.switch.at(now)[0] if self.switch else None
+    def switched(self, now: float) -> tuple[str | None, str | None]:
+        """Return the switched profile at a time in epoch seconds, and the file that it came from."""
+        return self.switch.at(now) if self.switch else (None, None)
 
     def switch_to(self, name: str | None, *, now: float, until: float | None = None, file: str | None = None) -> State:
         """Return the state after a switch to the `name` of `file`, or to none; what was switched becomes previous."""
         before = self.switch
-        current, current_file = before.at(now) if before else (None, None)
+        current, current_file = self.switched(now)
         lasting, lasting_file = current, current_file
         if before and before.until is not None:
             lasting, lasting_file = before.fallback, before.fallback_file
@@ -70,7 +72,9 @@ class State(Record):
             switch = Switch(name=name, until=until, file=file)
             if until:
                 switch = switch.replaced(fallback=lasting, fallback_file=lasting_file)
-        return self.replaced(switch=switch, previous=current if current not in (None, name) else self.previous)
+        if current in (None, name):
+            return self.replaced(switch=switch)
+        return self.replaced(switch=switch, previous=current, previous_file=current_file)
 
 
 def read_state(environment: Environment) -> State:
@@ -176,6 +180,7 @@ def _encode(state: State) -> bytes:
         "version": _VERSION,
         "switched": switch and {name: getattr(switch, name) for name in Switch.field_names()},
         "previous": state.previous,
+        "previous_file": state.previous_file,
         "trust": {
             "projects": {directory: dict(files) for directory, files in state.projects.items()},
             "pins": dict(state.pins),
@@ -195,6 +200,7 @@ def _decode(content: bytes) -> State:
     return State(
         switch=_decode_switch(document["switched"]),
         previous=_check_name(document["previous"]),
+        previous_file=_check_name(document.get("previous_file")),
         projects={directory: _check_digests(files) for directory, files in trust["projects"].items()},
         pins=_check_digests(trust["pins"]),
     )
@@ -228,20 +234,30 @@ def _check_digests(written: Any) -> dict[str, str]:
 
 
 SHELL_PROFILE = "DBTOOL_PROFILE"
+SHELL_FILE = "DBTOOL_PROFILE_FILE"
+"""The name that a switch gave DBTOOL_PROFILE, a blank, and the file that this profile is of.
+
+It is about no other name, so that a DBTOOL_PROFILE set by hand later means whatever has its name.
+"""
 SHELL_UNTIL = "DBTOOL_PROFILE_UNTIL"
 """Epoch seconds and the name that they are about, so that a DBTOOL_PROFILE set by hand later never runs out."""
 SHELL_FALLBACK = "DBTOOL_PROFILE_FALLBACK"
-"""What the shell was switched to for good before; it counts once the time is up."""
+"""What the shell was switched to for good before, with its file if a switch said it; counts once the time is up."""
 SHELL_PREVIOUS = "DBTOOL_PROFILE_PREVIOUS"
-"""What `switch - --shell` goes back to."""
+"""What `switch - --shell` goes back to, with its file if a switch said it."""
 
 
 class ShellSwitch(Record):
     """What a shell's variables say; `until` is epoch seconds, None for good."""
 
-    profile: bool
-    """DBTOOL_PROFILE is set."""
-    fallback: bool
+    _concealed = frozenset({"profile", "fallback"})
+
+    profile: str | None
+    """What DBTOOL_PROFILE says: a name, or a URL or path that somebody wrote there."""
+    file: str | None = None
+    """The file that a switch bound the name to."""
+    fallback: str | None = None
+    fallback_file: str | None = None
     until: int | None = None
 
     def variable_at(self, now: float) -> str | None:
@@ -257,15 +273,31 @@ class ShellSwitch(Record):
             return SHELL_PROFILE if self.profile else None
         return SHELL_FALLBACK if self.fallback else None
 
+    def read(self, variable: str | None) -> tuple[str | None, str | None]:
+        """Return what one of the two variables names, and the file that it is bound to."""
+        if variable == SHELL_PROFILE:
+            return self.profile, self.file
+        return (self.fallback, self.fallback_file) if variable == SHELL_FALLBACK else (None, None)
+
 
 def read_shell_switch(variables: Mapping[str, str]) -> ShellSwitch:
     """Read a shell's switch; raises ValueError where its time makes no sense."""
-    named = variables.get(SHELL_PROFILE)
+    named = variables.get(SHELL_PROFILE) or None
     seconds, _, about = variables.get(SHELL_UNTIL, "").partition(" ")
     if seconds and not (seconds.isascii() and seconds.isdecimal()):
         raise ValueError("is not what `dbtool switch --shell --for` sets: unset it")
+    bound, file = split_bound(variables.get(SHELL_FILE, ""))
+    fallback, fallback_file = split_bound(variables.get(SHELL_FALLBACK, ""))
     return ShellSwitch(
-        profile=bool(named),
-        fallback=bool(variables.get(SHELL_FALLBACK)),
+        profile=named,
+        file=file if bound == named else None,
+        fallback=fallback or None,
+        fallback_file=fallback_file,
         until=int(seconds) if seconds and named and about == named else None,
     )
+
+
+def split_bound(text: str) -> tuple[str, str | None]:
+    """Return a name and the file that a switch bound it to; what no switch wrote is returned whole."""
+    name, _, file = text.partition(" ")
+    return (name, file) if Path(file).is_absolute() and "/" not in name else (text, None)

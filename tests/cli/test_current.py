@@ -56,7 +56,11 @@ def test_the_stronger_of_two_rules_decides(tmp_path: Path, rules: tuple[Rule, ..
     # A pin or default in a project of one profile may only name that one unless it is trusted.
     world.trust()
     winner = rules[0]
-    assert current_name(world.environment, flag=flag, clock=lambda: 1.0) == _NAMES[winner]
+    if Rule.ONLY in rules[1:]:  # what the others name is no profile then
+        with pytest.raises(ProfileError, match=f"no profile is named '{_NAMES[winner]}'"):
+            current_name(world.environment, flag=flag, clock=lambda: 1.0)
+    else:
+        assert current_name(world.environment, flag=flag, clock=lambda: 1.0) == _NAMES[winner]
     reports = explain(world.environment, world.load(), world.read_state(), flag=flag, clock=lambda: 1.0)
     assert [report.rule for report in reports if report.won] == [winner]
     assert {report.rule for report in reports if report.says} == set(rules)
@@ -140,7 +144,7 @@ def test_every_rule_is_explained_in_order(world: SwitchWorld) -> None:
     world.run("switch", "ci", "--for", "1h")
     done = world.run("current", "--explain", "-F", "json", "-p", "gone")
     rows = json.loads(done.text)
-    assert done.status == 0
+    assert (done.status, done.err) == (2, "dbtool: error: no profile is named 'gone'\n")
     assert [row["rule"] for row in rows] == [rule.value for rule in Rule]
     assert [row["says"] for row in rows] == ["gone", "", "", "ci", "staging", ""]
     assert [row["won"] for row in rows] == ["*", "", "", "", "", ""]
@@ -211,6 +215,30 @@ def test_options_that_would_count_for_nothing_are_refused(
     done = world.run("current", *arguments)
     assert (done.status, done.text, done.err.count("\n")) == (2, "", 1)
     assert said in done.err
+
+
+@pytest.mark.parametrize("by", ["switch", "variable", "flag"])
+def test_a_name_without_a_profile_is_refused_as_query_refuses_it_and_a_prompt_shows_nothing(
+    world: SwitchWorld, by: str
+) -> None:
+    (world.project / "dbtool.toml").write_text(_write("shop"))
+    variables = {}
+    if by == "switch":
+        world.run("switch", "shop")
+    elif by == "variable":
+        variables["DBTOOL_PROFILE"] = "shop"
+    flag = ("-p", "shop") if by == "flag" else ()
+    assert world.run("current", *flag, **variables).text == "shop\n"
+    assert world.run("current", "--prompt", "plain", *flag, **variables).text == "shop"
+    (world.project / "dbtool.toml").unlink()
+    current, query, prompt = (
+        world.run(*command, *flag, **variables)
+        for command in (("current",), ("query", "select 1"), ("current", "--prompt", "plain"))
+    )
+    assert (current.status, current.text) == (query.status, query.text) == (2, "")
+    assert current.err == query.err
+    assert "no profile is named 'shop'" in current.err
+    assert (prompt.status, prompt.text, prompt.err) == (2, "", "")
 
 
 def test_an_unknown_prompt_is_refused(world: SwitchWorld) -> None:

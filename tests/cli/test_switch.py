@@ -188,9 +188,9 @@ def test_keys_move_in_the_list_and_escape_leaves_it(world: SwitchWorld) -> None:
 
 
 _SHOW = {
-    "bash": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK]"',
-    "zsh": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK]"',
-    "fish": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK]"',
+    "bash": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK][$DBTOOL_PROFILE_FILE]"',
+    "zsh": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK][$DBTOOL_PROFILE_FILE]"',
+    "fish": 'echo "[$DBTOOL_PROFILE][$DBTOOL_PROFILE_FALLBACK][$DBTOOL_PROFILE_FILE]"',
 }
 _EVALUATE = {
     "bash": 'eval "$(dbtool switch {} --shell=bash)"',
@@ -204,16 +204,20 @@ def test_one_shell_is_switched_and_no_other(world: SwitchWorld, shell: str) -> N
     world.run("switch", "ci")
     steps = ["staging", "prod", "-", "base --for 1h", "prod --for 1h", "-", "--unset", "-"]
     lines = [line for step in steps for line in (_EVALUATE[shell].format(step), _SHOW[shell])]
+    steps_seen = [("staging", ""), ("prod", ""), ("staging", ""), ("base", "staging"), ("prod", "staging")]
+    steps_seen += [("base", ""), ("", ""), ("base", "")]
+    file = world.home / "config" / "dbtool" / "profiles.toml"
+    bind = {name: f"{name} {file}" if name else "" for name in ("", "staging", "prod", "base")}
     assert _run_in_shell(world, shell, lines) == [
-        "[staging][]", "[prod][]", "[staging][]", "[base][staging]", "[prod][staging]", "[base][]", "[][]", "[base][]",
-    ]  # fmt: skip
+        f"[{name}][{bind[fallback]}][{bind[name]}]" for name, fallback in steps_seen
+    ]
     assert world.current() == "ci"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_going_back_in_a_shell_that_had_no_profile_leaves_it_with_none(world: SwitchWorld, shell: str) -> None:
     lines = [_EVALUATE[shell].format("staging"), _EVALUATE[shell].format("-"), _SHOW[shell]]
-    assert _run_in_shell(world, shell, lines) == ["[][]"]
+    assert _run_in_shell(world, shell, lines) == ["[][][]"]
 
 
 def _run_in_shell(world: SwitchWorld, shell: str, lines: list[str]) -> list[str]:
@@ -276,6 +280,8 @@ def test_a_switched_profile_that_no_longer_exists_is_an_error_that_says_so(world
     assert (done.status, done.text) == (2, "")
     assert "dbtool switch: no profile is named 'staging'; did you mean stage?" in done.err
     assert "`dbtool switch NAME`" in done.err
-    assert "there is no such profile" in world.run("current", "--explain").text
+    explained = world.run("current", "--explain")
+    assert "there is no such profile" in explained.text
+    assert (explained.status, "no profile is named 'staging'" in explained.err) == (2, True)
     world.run("switch", "ci")
     assert "'staging'" in world.run("switch", "-").err

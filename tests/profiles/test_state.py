@@ -55,10 +55,10 @@ def test_the_file_is_private_and_so_is_its_directory(world: World) -> None:
 def test_a_switch_remembers_the_one_before(world: World) -> None:
     _switch(world, "a")
     state = _switch(world, "b")
-    assert (state.switched(0), state.previous) == ("b", "a")
+    assert (state.switched(0)[0], state.previous) == ("b", "a")
     assert _switch(world, "b").previous == "a"
     state = _switch(world, None)
-    assert (state.switched(0), state.previous) == (None, "b")
+    assert (state.switched(0)[0], state.previous) == (None, "b")
     assert _switch(world, "a").previous == "b"
 
 
@@ -66,14 +66,14 @@ def test_a_timed_switch_goes_back_to_what_was_switched_for_good(world: World) ->
     _switch(world, "a")
     _switch(world, "b", now=100, until=200)
     state = _switch(world, "c", now=150, until=300)
-    assert [state.switched(now) for now in (150, 299.9, 300)] == ["c", "c", "a"]
+    assert [state.switched(now)[0] for now in (150, 299.9, 300)] == ["c", "c", "a"]
     assert state.previous == "b"
     assert _switch(world, "d", now=400).previous == "a"
 
 
 def test_a_timed_switch_from_nothing_goes_back_to_nothing(world: World) -> None:
     state = _switch(world, "b", now=0, until=10)
-    assert [state.switched(now) for now in (9, 10)] == ["b", None]
+    assert [state.switched(now)[0] for now in (9, 10)] == ["b", None]
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_file_that_cannot_be_understood_warns_and_is_kept_aside_by_the_next_wr
     path = world.state / "state.json"
     path.write_bytes(content)
     state = world.read_state()
-    assert state.switched(0) is None
+    assert state.switched(0) == (None, None)
     assert state.warning is not None
     assert str(path) in state.warning
     assert path.read_bytes() == content
     after = _switch(world, "b")
-    assert (after.switched(0), after.warning) == ("b", None)
+    assert (after.switched(0)[0], after.warning) == ("b", None)
     assert world.read_state() == after
     assert (world.state / "state.json.damaged-1").read_bytes() == content
 
@@ -151,7 +151,7 @@ def test_a_draft_that_a_crash_left_behind_is_in_nobodys_way(world: World) -> Non
     _switch(world, "a")
     (world.state / "state.json.new").write_bytes(b"half")
     _switch(world, "b")
-    assert world.read_state().switched(0) == "b"
+    assert world.read_state().switched(0)[0] == "b"
     assert not (world.state / "state.json.new").exists()
 
 

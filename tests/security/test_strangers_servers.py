@@ -12,7 +12,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles import Rule, current_name, explain
 from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.state import State, read_state, update_state
-from tests.cli.running import Completed, run_dbtool
+from tests.cli.running import Completed, run_dbtool, run_inside
 from tests.profiles.world import World
 
 _OWN = '[profiles.own]\nengine = "postgresql"\nhost = "db.example.com"\n'
@@ -110,6 +110,87 @@ def test_a_name_switched_to_in_one_project_means_no_other_projects_server(tmp_pa
     assert run("two", "switch", "staging").status == 0
     assert run("two", "query", "select 1").status == 0
     assert run("one", "current").status == 2
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("said", ['host = "evil.example"', 'host = "localhost"'])
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_name_that_one_shell_was_switched_to_means_no_other_projects_server(
+    tmp_path: Path, said: str, trusted: bool, timed: bool
+) -> None:
+    world = World(root=tmp_path)
+    world.write_project(_project('host = "localhost"'))
+    bound = f"shop {world.project / 'dbtool.toml'}"
+    world.variables |= {"DBTOOL_PROFILE": "shop", "DBTOOL_PROFILE_FILE": bound}
+    if timed:  # and over: what the shell falls back to is bound as well
+        more = {"DBTOOL_PROFILE": "x", "DBTOOL_PROFILE_UNTIL": "0 x", "DBTOOL_PROFILE_FALLBACK": bound}
+        world.variables |= {**more, "DBTOOL_PROFILE_FILE": "x /x"}
+    assert _asks(world) == ["shop"] * 3
+    world.working_directory = world.home / "src" / "other"
+    world.write(world.working_directory / "dbtool.toml", _project(said))
+    if trusted:
+        world.trust()
+    for answer in _asks(world):
+        assert "was switched to as the one of" in answer
+        assert str(world.project / "dbtool.toml") in answer
+        assert str(world.working_directory / "dbtool.toml") in answer
+        assert "`dbtool switch shop --shell`" in answer
+        assert "--profile shop" in answer
+        assert ("evil.example" in answer) is ("evil" in said)
+    assert world.choose("shop").profile.name == "shop"
+    (world.working_directory / "dbtool.toml").unlink()
+    for answer in _asks(world)[:2]:
+        assert "no profile is named 'shop'; it was switched to as the one of " in answer
+    # What somebody wrote into the variable later is about whatever has the name.
+    world.write(world.working_directory / "dbtool.toml", _project('host = "localhost"'))
+    world.variables["DBTOOL_PROFILE"] = "base"
+    assert world.trust()
+    assert _asks(world) == ["base"] * 3
+
+
+@pytest.mark.parametrize("config", [False, True])
+def test_a_switch_in_a_shell_or_for_all_holds_for_a_named_file_only_where_it_was_of_that(
+    tmp_path: Path, config: bool
+) -> None:
+    """A directory beside one's own may even have a name that begins the same."""
+    world = World(root=tmp_path)
+    own = world.write_user(_project('host = "db.example.com"'))
+    other = world.write(world.home / ".config" / "dbtool-evil" / "dbtool.toml", _project('host = "evil.example"'))
+    bound = str(own if config else other)
+    for rule in (Rule.VARIABLE, Rule.SWITCHED):
+        if rule is Rule.SWITCHED:
+            world.variables.clear()
+            update_state(world.environment, lambda state: state.switch_to("shop", now=0.0, file=bound))
+        else:
+            world.variables |= {"DBTOOL_PROFILE": "shop", "DBTOOL_PROFILE_FILE": f"shop {bound}"}
+        named = str(other) if config else None
+        with pytest.raises(ProfileError, match="was switched to as the one of"):
+            world.choose(config=named)
+        with pytest.raises(ProfileError, match="was switched to as the one of"):
+            current_name(world.environment, config=named)
+
+
+@pytest.mark.parametrize("shell", [False, True])
+def test_going_back_leads_to_no_other_projects_profile_of_the_name(tmp_path: Path, shell: bool) -> None:
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "dbtool.toml").write_text(
+            '[profiles.staging]\nengine = "sqlite"\npath = ":memory:"\n[profiles.b]\nengine = "mysql"\n'
+        )
+    variables = {"XDG_STATE_HOME": str(tmp_path / "state"), "DBTOOL_TRUST_PROJECT": "1", "SHELL": "bash"}
+    option = ("--shell",) if shell else ()
+
+    def run(place: str, *arguments: str) -> Completed:
+        return run_inside("switch", *arguments, *option, cwd=tmp_path / place, environment=variables)
+
+    run("one", "staging")
+    run("one", "b")
+    if shell:
+        variables["DBTOOL_PROFILE_PREVIOUS"] = f"staging {tmp_path / 'one' / 'dbtool.toml'}"
+    done = run("two", "-")
+    assert (done.status, done.text) == (2, "")
+    assert f"'staging' of {tmp_path / 'one' / 'dbtool.toml'}, and here it is another's" in done.err
+    assert run("one", "-").status == 0
 
 
 def test_a_switch_to_ones_own_profile_holds_everywhere(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def rename(environment: Environment, old: str, new: str, where: Where) -> None:
     commit(environment, console, change)
     console.note(f"renamed {old} to {new} in {say_place(change, new)}")
     if _is_gone(environment, where, holder, old):
-        if follow_rename(environment, old, new):
+        if follow_rename(environment, holder.path, old, new):
             console.note(f"the switched or previous profile {old!r} is {new!r} now")
         _warn_of_pointers(environment, console, old)
     note_rivals(console, change, new)

@@ -43,6 +43,8 @@ def _require_winner(environment: Environment, reports: tuple[RuleReport, ...], c
         raise ProfileError(say_how_to_begin(environment, catalog.sources))
     if decided.refusal:
         raise ProfileError(decided.refusal)
+    if decided.names_profile and decided.says not in catalog.names():
+        raise ProfileError(decided.blame(f"no profile is named {decided.says!r}"))
 
 
 def _annotate(environment: Environment, report: RuleReport, catalog: Catalog, state: State, now: float) -> str:

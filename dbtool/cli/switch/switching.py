@@ -12,12 +12,16 @@ from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
 from dbtool.profiles.discover import PROFILE_NAME
+from dbtool.profiles.model import Profile
 from dbtool.profiles.state import (
     SHELL_FALLBACK,
+    SHELL_FILE,
     SHELL_PREVIOUS,
     SHELL_PROFILE,
     SHELL_UNTIL,
+    ShellSwitch,
     read_shell_switch,
+    split_bound,
 )
 from dbtool.records import Record
 from dbtool.text import spell_time
@@ -104,14 +108,11 @@ class Switcher:
         return None if seconds is None else self._now + seconds
 
     def _switch_for_all(self) -> None:
-        name = None if self._request.unset else self._find_target(self._state.previous)
         catalog = self._catalog()
-        file = None
-        if name is not None:
-            profile = catalog.get(name)
-            file = str(profile.origin.file)
-            if profile.protected and self._until is None:
-                self._confirm(name)
+        target = self._find_target(catalog, self._state.previous, self._state.previous_file)
+        if target is not None and target.protected and self._until is None:
+            self._confirm(target.name)
+        name, file = (target.name, str(target.origin.file)) if target else (None, None)
         until = self._until
         after = update_state(
             self._environment, lambda state: state.switch_to(name, now=self._now, until=until, file=file)
@@ -120,14 +121,23 @@ class Switcher:
             write_text(self._environment, f"{name}\n")
         self._report(after, catalog)
 
-    def _find_target(self, previous: str | None) -> str:
+    def _find_target(self, catalog: Catalog, previous: str | None, file: str | None) -> Profile | None:
+        """Return the profile to switch to, None for none; `-` means the previous one, of the file that it was of."""
+        if self._request.unset:
+            return None
         name = self._request.name
         if name != _BACK:
             assert name is not None  # noqa: S101 - `run` has seen to it
-            return name
+            return catalog.get(name)
         if previous is None:
             raise ProfileError("there is no profile to go back to: nothing was switched before; name one")
-        return previous
+        here = next((str(source.path) for source in catalog.sources.files if previous in source.profiles), None)
+        if file is not None and here != file:
+            elsewhere = f", and here it is another's, of {here}" if here else ", which does not count here"
+            raise ProfileError(
+                f"the profile to go back to is {previous!r} of {file}{elsewhere}: name the one that you mean"
+            )
+        return catalog.get(previous)
 
     def _confirm(self, name: str) -> None:
         """Ask before a protected profile becomes what every terminal uses; raises GuardError."""
@@ -151,9 +161,11 @@ class Switcher:
             self._console.note(f"until {spell_time(switch.until)}, then {then}")
         reports = explain(self._environment, catalog, state, flag=None, clock=lambda: self._now)
         decided = next((report for report in reports if report.says or report.refusal), None)
-        if decided is None or decided.rule is Rule.SWITCHED:
+        if decided is None or (decided.rule is Rule.SWITCHED and not decided.refusal):
             return
-        if switch is None:
+        if decided.rule is Rule.SWITCHED:
+            self._console.warn(f"nothing follows the switch yet: {decided.refusal}")
+        elif switch is None:
             self._console.note(f"now active: {decided.shown or 'none'} (by {decided.rule.value}: {decided.source})")
         elif decided.refusal:
             self._console.warn(f"the switch is hidden: {decided.refusal}")
@@ -163,41 +175,48 @@ class Switcher:
             )
 
     def _switch_shell(self, shell: Shell) -> None:
-        variables = self._environment.variables
-        name = None if self._request.unset else self._find_shell_target(variables.get(SHELL_PREVIOUS))
-        if name is not None:
-            self._catalog().get(name)
-        write_text(self._environment, render_script(shell, self._plan(name)))
+        target = self._find_shell_target(self._environment.variables.get(SHELL_PREVIOUS))
+        name = target.name if target else None
+        write_text(self._environment, render_script(shell, self._plan(target)))
         if self._environment.stdout_is_terminal:
             words = name if name is not None else "--unset"
             self._console.warn(f"nothing is switched until the shell reads this: {shell.evaluate.format(words)}")
         elif self._until is not None:
             self._console.note(f"{name}, in this shell until {spell_time(self._until)}")
 
-    def _find_shell_target(self, previous: str | None) -> str | None:
+    def _find_shell_target(self, said: str | None) -> Profile | None:
+        previous, file = split_bound(said) if said is not None else (None, None)
         if self._request.name == _BACK and previous == _NOTHING:
             return None
         if self._request.name == _BACK and previous is not None and not PROFILE_NAME.fullmatch(previous):
             raise ProfileError(f"{SHELL_PREVIOUS} holds no profile's name: set {SHELL_PROFILE} yourself")
-        return self._find_target(previous)
+        return self._find_target(self._catalog(), previous, file)
 
-    def _plan(self, name: str | None) -> list[Assignment]:
+    def _plan(self, target: Profile | None) -> list[Assignment]:
         """Return what a shell has to set, in an order in which nothing is overwritten before it is copied."""
         variables = self._environment.variables
+        name = target.name if target else None
         try:
             before = read_shell_switch(variables)
         except ValueError:
             before = read_shell_switch({key: text for key, text in variables.items() if key != SHELL_UNTIL})
         active = before.variable_at(self._now)
         plan = []
-        if (variables[active] if active else None) != name:
-            plan.append(Assignment(variable=SHELL_PREVIOUS, copied=active, text=None if active else _NOTHING))
+        if before.read(active)[0] != name:
+            copied = _find_holder(before, active)
+            plan.append(Assignment(variable=SHELL_PREVIOUS, copied=copied, text=None if active else _NOTHING))
         timed = self._until is not None and name is not None
         if timed:
-            plan += [Assignment(variable=SHELL_FALLBACK, copied=before.lasting)]
+            plan += [Assignment(variable=SHELL_FALLBACK, copied=_find_holder(before, before.lasting))]
         plan += [Assignment(variable=SHELL_PROFILE, text=name)]
+        plan += [Assignment(variable=SHELL_FILE, text=f"{name} {target.origin.file}" if target else None)]
         if timed and self._until is not None:
             plan += [Assignment(variable=SHELL_UNTIL, text=f"{round(self._until)} {name}")]
         else:
             plan += [Assignment(variable=SHELL_UNTIL), Assignment(variable=SHELL_FALLBACK)]
         return plan
+
+
+def _find_holder(shell: ShellSwitch, variable: str | None) -> str | None:
+    """Return the variable to copy what another names from: the one that says the file as well, if a switch set it."""
+    return SHELL_FILE if variable == SHELL_PROFILE and shell.file is not None else variable

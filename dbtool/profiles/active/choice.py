@@ -29,7 +29,6 @@ from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import State
 from dbtool.records import Record
 
-_SWITCH_CURE = "switch to one that exists with `dbtool switch NAME`, or to none with `dbtool switch --unset`"
 _ARGUMENT_RULES = frozenset({Rule.FLAG, Rule.VARIABLE})
 
 
@@ -97,8 +96,8 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     except (ProfileError, ValueError) as error:
         if report.rule is Rule.FLAG and isinstance(error, ProfileError):
             raise
-        if report.rule is Rule.SWITCHED and said not in catalog.names():
-            raise ProfileError(f"{report.source}: {error}; {_SWITCH_CURE}") from None
+        if report.names_profile and said not in catalog.names():
+            raise ProfileError(report.blame(str(error))) from None
         # An error of the file that the rule stands in names that file already.
         says_where = str(error).startswith(report.source)
         raise ProfileError(str(error) if says_where else f"{report.source}: {error}") from None

@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, is_near_project, read_sources
+from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import MEMORY, Scope
 from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
 from dbtool.records import Record
@@ -45,6 +45,8 @@ class RuleReport(Record):
     """The option, variable, command or file and line that speaks."""
     says: str | None = None
     """A profile's name, or a URL or path; a URL's password is masked in `shown`."""
+    file: str | None = None
+    """The file whose profile was switched to; None where a name means whatever has it."""
     refusal: str | None = None
     won: bool = False
 
@@ -52,6 +54,22 @@ class RuleReport(Record):
     def shown(self) -> str | None:
         """Return what the rule says, fit to be printed."""
         return name_argument(self.says) if self.says else None
+
+    @property
+    def names_profile(self) -> bool:
+        """Say whether it says a profile's name, and not a URL or a path."""
+        return self.says is not None and PROFILE_NAME.fullmatch(self.says) is not None
+
+    def blame(self, fault: str) -> str:
+        """Return what is wrong with the profile that it names, with who names it and, for a switch, the way out."""
+        cure = ""
+        if self.file is not None:
+            fault += f"; it was switched to as the one of {self.file}"
+        if self.rule is Rule.SWITCHED:
+            cure = "; switch to one that exists with `dbtool switch NAME`, or to none with `dbtool switch --unset`"
+        elif self.file is not None:
+            cure = "; switch this shell to one that exists with `dbtool switch NAME --shell`, or unset DBTOOL_PROFILE"
+        return fault if self.rule is Rule.FLAG else f"{self.source}: {fault}{cure}"
 
 
 def is_url(argument: str) -> bool:
@@ -96,7 +114,7 @@ def current_name(
 ) -> str:
     """Return the name of the active profile, reading no file that the answer does not need.
 
-    It need not be a valid profile. Raises ProfileError when no rule names one.
+    It need not be a valid profile. Raises ProfileError when no rule names one, or one that does not exist here.
     """
     return find_current(Surroundings(environment=environment, config=config, clock=clock), flag=flag)
 
@@ -107,8 +125,24 @@ def find_current(surroundings: Surroundings, *, flag: str | None = None) -> str:
         if report.refusal:
             raise ProfileError(report.refusal)
         if report.shown:
+            _require_known(surroundings, report)
             return make_visible(report.shown)
     raise ProfileError(say_how_to_begin(surroundings.environment, surroundings.sources))
+
+
+def _require_known(surroundings: Surroundings, report: RuleReport) -> None:
+    """Refuse a name that whatever uses the profile would refuse because no profile has it. Raises ProfileError."""
+    if not report.names_profile:
+        return
+    try:
+        files = surroundings.sources.files
+    except ProfileError:  # too much for a prompt to read
+        return
+    known = {name for source in files for name in source.profiles}
+    if report.says not in known and not any(source.error for source in files):
+        from dbtool.profiles.problems import suggest  # a name is mostly right
+
+        raise ProfileError(report.blame(f"no profile is named {report.says!r}{suggest(report.says or '', known)}"))
 
 
 class Surroundings:
@@ -140,17 +174,6 @@ class Surroundings:
         return self._state or read_state(self.environment)
 
     @property
-    def switched_file(self) -> str | None:
-        """The file that the switched profile came from, where that is known."""
-        switch = self.state.switch
-        return switch.at(self.now)[1] if switch else None
-
-    def may_meet_another(self, bound: str | None) -> bool:
-        """Say whether a name may be another profile's here than the one of the file `bound`; reads no file."""
-        own = str(self.environment.config_directory)
-        return is_near_project(self.environment) or (bound is not None and not bound.startswith(own))
-
-    @property
     def warning(self) -> str | None:
         """What is wrong with the state, if a rule had to look at it."""
         state: State | None = self.__dict__.get("state")
@@ -172,7 +195,8 @@ def _ask_each(surroundings: Surroundings, flag: str | None) -> Iterator[RuleRepo
     yield _ask_flag(flag)
     yield _ask_variables(surroundings)
     yield _ask_pin(surroundings)
-    yield RuleReport(rule=Rule.SWITCHED, source="dbtool switch", says=surroundings.state.switched(surroundings.now))
+    name, file = surroundings.state.switched(surroundings.now)
+    yield RuleReport(rule=Rule.SWITCHED, source="dbtool switch", says=name, file=file)
     yield _ask_default(surroundings.sources)
     yield _ask_only(surroundings.sources)
 
@@ -193,33 +217,35 @@ def _refuse_odd_name(report: RuleReport) -> RuleReport:
 def _refuse_stranger(surroundings: Surroundings, report: RuleReport) -> RuleReport:
     """Let no name lead to a server that a stranger's project names; `--profile` is an act of one's own."""
     name = report.says
-    if name is None or report.rule is Rule.FLAG or not PROFILE_NAME.fullmatch(name):
-        return report
-    bound = surroundings.switched_file if report.rule is Rule.SWITCHED else None
-    if not surroundings.may_meet_another(bound):
+    if name is None or report.rule is Rule.FLAG or not report.names_profile:
         return report
     try:
         sources = surroundings.sources
     except ProfileError:  # too much for a prompt to read: whatever uses the profile reads it all, and judges then
         return report
     source = next((source for source in sources.files if name in source.profiles), None)
-    refusal = None
     if source is None:
         return report
-    if bound is not None and str(source.path) != bound:
-        refusal = (
-            f"{report.source}: {name!r} was switched to as the one of {bound}, and here it is another's, of "
-            f"{source.path}: run `dbtool switch {name}` here if you mean that one, or pass --profile {name}"
-        )
-    elif not sources.is_trusted(source):
-        from dbtool.profiles.active.unchecked import find_elsewhere  # most projects are trusted
+    is_bound_to_another = report.file is not None and str(source.path) != report.file
+    if sources.is_trusted(source) and not is_bound_to_another:
+        return report
+    from dbtool.profiles.active.unchecked import find_elsewhere  # most projects are trusted
 
-        host = find_elsewhere(sources, name)
-        if host is not None:
-            refusal = (
-                f"{report.source}: needs trust: {name!r} of {source.path} connects to {host}, which is not this "
-                f"machine: look at the file, then run `dbtool profile trust` there, or pass --profile {name}"
-            )
+    host = find_elsewhere(sources, name)
+    refusal = None
+    if is_bound_to_another:
+        leads = f"which connects to {host}" if host else "of this machine"
+        shell = " --shell" if report.rule is Rule.VARIABLE else ""
+        refusal = (
+            f"{report.source}: {name!r} was switched to as the one of {report.file}, and here it is another's, of "
+            f"{source.path}, {leads}: run `dbtool switch {name}{shell}` here if you mean that one, or pass --profile "
+            f"{name}"
+        )
+    elif host is not None:
+        refusal = (
+            f"{report.source}: needs trust: {name!r} of {source.path} connects to {host}, which is not this "
+            f"machine: look at the file, then run `dbtool profile trust` there, or pass --profile {name}"
+        )
     return report if refusal is None else report.replaced(says=None, refusal=refusal)
 
 
@@ -250,8 +276,8 @@ def _ask_variables(surroundings: Surroundings) -> RuleReport:
     except ValueError as error:
         return RuleReport(rule=Rule.VARIABLE, source=SHELL_UNTIL, refusal=f"{SHELL_UNTIL}: {error}")
     variable = shell.variable_at(surroundings.now)
-    said = surroundings.environment.variables.get(variable) if variable else None
-    return RuleReport(rule=Rule.VARIABLE, source=variable or SHELL_PROFILE, says=said)
+    said, file = shell.read(variable)
+    return RuleReport(rule=Rule.VARIABLE, source=variable or SHELL_PROFILE, says=said, file=file)
 
 
 def _ask_pin(surroundings: Surroundings) -> RuleReport:

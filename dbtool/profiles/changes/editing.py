@@ -66,21 +66,21 @@ def find_extenders(catalog: Catalog, source: Source, name: str) -> tuple[str, ..
     )
 
 
-def follow_rename(environment: Environment, old: str, new: str) -> bool:
-    """Let the switched and the previous profile follow a new name; say whether one of them did."""
+def follow_rename(environment: Environment, file: Path, old: str, new: str) -> bool:
+    """Let the switched and the previous profile follow the new name of a file's; say whether one of them did."""
 
-    def rename(name: str | None) -> str | None:
-        return new if name == old else name
+    def rename(name: str | None, of: str | None) -> str | None:
+        return new if name == old and of in (None, str(file)) else name
 
     def change(state: State) -> State:
         switch = state.switch
         if switch is not None:
-            switch = switch.replaced(name=rename(switch.name), fallback=rename(switch.fallback))
-        return state.replaced(switch=switch, previous=rename(state.previous))
+            name, fallback = rename(switch.name, switch.file), rename(switch.fallback, switch.fallback_file)
+            switch = switch.replaced(name=name, fallback=fallback)
+        return state.replaced(switch=switch, previous=rename(state.previous, state.previous_file))
 
     state = read_state(environment)
-    names = {state.previous, *((state.switch.name, state.switch.fallback) if state.switch else ())}
-    if old not in names:
+    if change(state) == state:
         return False
     update_state(environment, change)
     return True

@@ -274,10 +274,19 @@ def test_the_profiles_that_extend_one_are_named(world: World) -> None:
 def test_the_switched_and_the_previous_profile_follow_a_rename(world: World) -> None:
     update_state(world.environment, lambda state: state.switch_to("a", now=0.0))
     update_state(world.environment, lambda state: state.switch_to("b", now=0.0, until=5.0))
-    assert follow_rename(world.environment, "a", "z")
+    file = world.config / "profiles.toml"
+    assert follow_rename(world.environment, file, "a", "z")
     state = world.read_state()
-    assert (state.switched(1.0), state.switched(9.0), state.previous) == ("b", "z", "z")
-    assert not follow_rename(world.environment, "a", "z")
+    assert (state.switched(1.0)[0], state.switched(9.0)[0], state.previous) == ("b", "z", "z")
+    assert not follow_rename(world.environment, file, "a", "z")
+
+
+def test_what_another_file_has_under_the_old_name_follows_no_rename(world: World) -> None:
+    other = str(world.project / "dbtool.toml")
+    update_state(world.environment, lambda state: state.switch_to("a", now=0.0, file=other))
+    update_state(world.environment, lambda state: state.switch_to("b", now=0.0, until=5.0, file=other))
+    assert not follow_rename(world.environment, world.config / "profiles.toml", "a", "z")
+    assert follow_rename(world.environment, world.project / "dbtool.toml", "a", "z")
 
 
 def test_paths_are_moved_with_a_profile(tmp_path: Path) -> None:
