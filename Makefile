@@ -68,8 +68,9 @@ soak: servers ## all that the tests only sample: half an hour
 	$(BIN)/python -m tests.pool.soak
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
+# Start-up alone, beside that of another commit, in two minutes: make bench AGAINST=d75d754
 bench: $(VENV)/.tools ## measure dbtool beside its peers
-	$(BIN)/python -m benchmarks --only '$(ONLY)' $(if $(RUNS),--runs $(RUNS))
+	$(BIN)/python -m benchmarks --only '$(ONLY)' $(if $(RUNS),--runs $(RUNS)) $(if $(AGAINST),--against $(AGAINST))
 
 bench-peers: $(VENV)/.created ## fetch the tools that bench measures beside into .venv-peers
 	@$(BIN)/python -m benchmarks.peers

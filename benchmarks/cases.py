@@ -9,10 +9,9 @@ from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.measure import Contender
-from tests.servers.database import DatabaseAddress
+from benchmarks.places import ROWS, Places
 
 QUERY = "select * from big"
-ROWS = 1_000_000
 
 _COPY_JSON = "\\copy (select row_to_json(big) from big) to stdout"
 _WRITE_JSON = """
@@ -21,17 +20,6 @@ for row in c:
     names = [column[0] for column in c.description]
     sys.stdout.write(json.dumps(dict(zip(names, row)), default=str) + "\\n")
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where the data are."""
-
-    sqlite: Path
-    postgres: DatabaseAddress
-    mariadb: DatabaseAddress
-    profiles: Path
-    dump: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +40,12 @@ def _dbtool(*arguments: str) -> Contender:
     return Contender("dbtool", (str(Path(sys.executable).with_name("dbtool")), *arguments))
 
 
-def _present(*contenders: Contender | None) -> list[Contender]:
+def list_present(*contenders: Contender | None) -> list[Contender]:
+    """Return the contenders that are here."""
     return [contender for contender in contenders if contender is not None]
 
 
-def _peer(name: str, *command: str, script: Path | None = None) -> Contender | None:
+def find_peer(name: str, *command: str, script: Path | None = None) -> Contender | None:
     """Return a peer if its program is here: in the peers' environment, or on PATH."""
     found = peers.find(command[0])
     return Contender(name, (found, *command[1:]), script) if found else None
@@ -82,23 +71,25 @@ def list_cases(places: Places) -> Iterator[Case]:
 
 def _start_up(_places: Places) -> Iterator[Case]:
     bare, typer = _python("bare Python", "pass"), _python("import typer", "import typer")
-    yield Case(name="`current`", contenders=_present(_dbtool("current"), bare), budget=0.040)
-    yield Case(name="completion of a name", contenders=_present(_dbtool("__complete", "profiles"), bare), budget=0.040)
-    yield Case(name="`switch x`", contenders=_present(_dbtool("switch", "sqlite"), bare, typer), budget=0.090)
-    yield Case(name="`profile list`", contenders=_present(_dbtool("profile", "list"), bare, typer), budget=0.090)
-    yield Case(name="`--help`", contenders=_present(_dbtool("--help"), bare, typer), budget=0.150)
+    yield Case(name="`current`", contenders=list_present(_dbtool("current"), bare), budget=0.040)
+    yield Case(
+        name="completion of a name", contenders=list_present(_dbtool("__complete", "profiles"), bare), budget=0.040
+    )
+    yield Case(name="`switch x`", contenders=list_present(_dbtool("switch", "sqlite"), bare, typer), budget=0.090)
+    yield Case(name="`profile list`", contenders=list_present(_dbtool("profile", "list"), bare, typer), budget=0.090)
+    yield Case(name="`--help`", contenders=list_present(_dbtool("--help"), bare, typer), budget=0.150)
 
 
 def _one_shot_sqlite(places: Places) -> Iterator[Case]:
     file = str(places.sqlite)
     yield Case(
         name="one-shot `select 1`, SQLite",
-        contenders=_present(
+        contenders=list_present(
             _dbtool("query", "-p", "sqlite", "select 1"),
-            _peer("sqlite3", "sqlite3", file, "select 1"),
-            _peer("sqlite-utils", "sqlite-utils", "query", file, "select 1"),
-            _peer("litecli", "litecli", file, "-e", "select 1"),
-            _peer("hsql", "hsql", "-a", "sqlite", file, "-c", "select 1"),
+            find_peer("sqlite3", "sqlite3", file, "select 1"),
+            find_peer("sqlite-utils", "sqlite-utils", "query", file, "select 1"),
+            find_peer("litecli", "litecli", file, "-e", "select 1"),
+            find_peer("hsql", "hsql", "-a", "sqlite", file, "-c", "select 1"),
         ),
         budget=0.115,
     )
@@ -108,12 +99,12 @@ def _one_shot_postgres(places: Places) -> Iterator[Case]:
     url = places.postgres.url
     yield Case(
         name="one-shot `select 1`, PostgreSQL",
-        contenders=_present(
+        contenders=list_present(
             _dbtool("query", "-p", "postgres", "select 1"),
-            _peer("psql", "psql", "-X", url, "-c", "select 1"),
-            _peer("usql", "usql", f"{url}?sslmode=disable", "-c", "select 1"),
-            _peer("hsql", "hsql", "-a", "postgres", url, "-c", "select 1"),
-            _peer("pgcli", "pgcli", url, "-c", "select 1"),
+            find_peer("psql", "psql", "-X", url, "-c", "select 1"),
+            find_peer("usql", "usql", f"{url}?sslmode=disable", "-c", "select 1"),
+            find_peer("hsql", "hsql", "-a", "postgres", url, "-c", "select 1"),
+            find_peer("pgcli", "pgcli", url, "-c", "select 1"),
         ),
         budget=0.140,
     )
@@ -122,10 +113,10 @@ def _one_shot_postgres(places: Places) -> Iterator[Case]:
 def _one_shot_mariadb(places: Places) -> Iterator[Case]:
     yield Case(
         name="one-shot `select 1`, MariaDB",
-        contenders=_present(
+        contenders=list_present(
             _dbtool("query", "-p", "mariadb", "select 1"),
-            _peer("mariadb", *_mariadb_client(places), "-e", "select 1"),
-            _peer("mycli", "mycli", *_mycli_arguments(places), "-e", "select 1"),
+            find_peer("mariadb", *_mariadb_client(places), "-e", "select 1"),
+            find_peer("mycli", "mycli", *_mycli_arguments(places), "-e", "select 1"),
         ),
         budget=0.150,
     )
@@ -162,14 +153,14 @@ def _exports(places: Places) -> Iterator[Case]:
 def _loads(places: Places) -> Iterator[Case]:
     dump = str(places.dump)
     clients = {
-        "postgres": (1.5, _peer("psql -f", "psql", "-X", "-q", places.postgres.url, "-f", dump)),
-        "mariadb": (1.5, _peer("mariadb <", *_mariadb_client(places), script=places.dump)),
-        "sqlite": (2.5, _peer("sqlite3 <", "sqlite3", str(places.sqlite), script=places.dump)),
+        "postgres": (1.5, find_peer("psql -f", "psql", "-X", "-q", places.postgres.url, "-f", dump)),
+        "mariadb": (1.5, find_peer("mariadb <", *_mariadb_client(places), script=places.dump)),
+        "sqlite": (2.5, find_peer("sqlite3 <", "sqlite3", str(places.sqlite), script=places.dump)),
     }
     for profile, (ratio, client) in clients.items():
         yield Case(
             name=f"loading {ROWS:,} INSERT statements, {profile}",
-            contenders=_present(_dbtool("query", "-q", "-p", profile, "-f", dump), client),
+            contenders=list_present(_dbtool("query", "-q", "-p", profile, "-f", dump), client),
             ratio=ratio,
             memory=45,
         )
@@ -182,29 +173,29 @@ def _postgres_csv_peers(places: Places) -> list[Contender]:
         f"c.copy_expert('COPY ({QUERY}) TO STDOUT CSV HEADER', sys.stdout.buffer)"
     )
     cursor = _open_postgres_cursor(places) + "import sys,csv; csv.writer(sys.stdout).writerows(c)"
-    return _present(
-        _peer("psql COPY", "psql", "-X", url, "-c", f"\\copy ({QUERY}) to stdout csv header"),
-        _peer("psql --csv", "psql", "-X", url, "--csv", "-c", QUERY),
+    return list_present(
+        find_peer("psql COPY", "psql", "-X", url, "-c", f"\\copy ({QUERY}) to stdout csv header"),
+        find_peer("psql --csv", "psql", "-X", url, "--csv", "-c", QUERY),
         _python("psycopg2 COPY", copy),
         _python("psycopg2 cursor + csv", cursor),
-        _peer("usql", "usql", f"{url}?sslmode=disable", "--csv", "-c", QUERY),
-        _peer("hsql", "hsql", "-a", "postgres", url, "--limit", "-1", "--csv", "-c", QUERY),
+        find_peer("usql", "usql", f"{url}?sslmode=disable", "--csv", "-c", QUERY),
+        find_peer("hsql", "hsql", "-a", "postgres", url, "--limit", "-1", "--csv", "-c", QUERY),
     )
 
 
 def _postgres_ndjson_peers(places: Places) -> list[Contender]:
-    return _present(
-        _peer("psql COPY of row_to_json", "psql", "-X", places.postgres.url, "-c", _COPY_JSON),
+    return list_present(
+        find_peer("psql COPY of row_to_json", "psql", "-X", places.postgres.url, "-c", _COPY_JSON),
         _python("psycopg2 cursor + json", _open_postgres_cursor(places) + _WRITE_JSON),
     )
 
 
 def _postgres_json_peers(places: Places) -> list[Contender]:
-    return _present(_peer("usql", "usql", f"{places.postgres.url}?sslmode=disable", "--json", "-c", QUERY))
+    return list_present(find_peer("usql", "usql", f"{places.postgres.url}?sslmode=disable", "--json", "-c", QUERY))
 
 
 def _postgres_tsv_peers(places: Places) -> list[Contender]:
-    return _present(_peer("psql COPY", "psql", "-X", places.postgres.url, "-c", f"\\copy ({QUERY}) to stdout"))
+    return list_present(find_peer("psql COPY", "psql", "-X", places.postgres.url, "-c", f"\\copy ({QUERY}) to stdout"))
 
 
 def _open_postgres_cursor(places: Places) -> str:
@@ -216,27 +207,27 @@ def _open_postgres_cursor(places: Places) -> str:
 
 def _sqlite_csv_peers(places: Places) -> list[Contender]:
     file = str(places.sqlite)
-    return _present(
-        _peer("sqlite3", "sqlite3", "-csv", "-header", file, QUERY),
-        _peer("sqlite-utils", "sqlite-utils", "query", file, QUERY, "--csv"),
-        _peer("hsql", "hsql", "-a", "sqlite", file, "--limit", "-1", "--csv", "-c", QUERY),
+    return list_present(
+        find_peer("sqlite3", "sqlite3", "-csv", "-header", file, QUERY),
+        find_peer("sqlite-utils", "sqlite-utils", "query", file, QUERY, "--csv"),
+        find_peer("hsql", "hsql", "-a", "sqlite", file, "--limit", "-1", "--csv", "-c", QUERY),
     )
 
 
 def _sqlite_ndjson_peers(places: Places) -> list[Contender]:
-    return _present(_peer("sqlite-utils", "sqlite-utils", "query", str(places.sqlite), QUERY, "--nl"))
+    return list_present(find_peer("sqlite-utils", "sqlite-utils", "query", str(places.sqlite), QUERY, "--nl"))
 
 
 def _mariadb_csv_peers(places: Places) -> list[Contender]:
     cursor = _open_mariadb_cursor(places) + "import sys,csv; csv.writer(sys.stdout).writerows(c)"
-    return _present(
-        _peer("mariadb --batch --quick", *_mariadb_client(places), "--batch", "--quick", "-e", QUERY),
+    return list_present(
+        find_peer("mariadb --batch --quick", *_mariadb_client(places), "--batch", "--quick", "-e", QUERY),
         _python("PyMySQL SSCursor + csv", cursor),
     )
 
 
 def _mariadb_ndjson_peers(places: Places) -> list[Contender]:
-    return _present(_python("PyMySQL SSCursor + json", _open_mariadb_cursor(places) + _WRITE_JSON))
+    return list_present(_python("PyMySQL SSCursor + json", _open_mariadb_cursor(places) + _WRITE_JSON))
 
 
 def _open_mariadb_cursor(places: Places) -> str:

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -16,11 +16,12 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to do a piece of work; `script` goes to standard input."""
+    """One way to do a piece of work; `script` goes to standard input, `variables` are its own."""
 
     name: str
     command: Sequence[str]
     script: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Measurement:
         return statistics.median(sample.wall for sample in self.samples)
 
     @property
+    def fastest(self) -> float:
+        """Fewest seconds."""
+        return min(sample.wall for sample in self.samples)
+
+    @property
     def cpu(self) -> float:
         """Median CPU seconds."""
         return statistics.median(sample.cpu for sample in self.samples)
@@ -62,7 +68,7 @@ def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
         capture_output=True,
         text=True,
         check=False,
-        env=environment,
+        env={**environment, **contender.variables},
     )
     if launched.returncode or '"status": 0' not in launched.stdout:
         raise RuntimeError(f"{contender.name} failed: {launched.stderr[-500:]}")
@@ -71,10 +77,10 @@ def run_once(contender: Contender, environment: Mapping[str, str]) -> Sample:
 
 
 def measure(contenders: Sequence[Contender], environment: Mapping[str, str], *, runs: int) -> list[Measurement]:
-    """Run the contenders in turn, A B C A B C, so that a drifting machine is fair to all; the first turn warms up."""
+    """Run the contenders in turn, A B C C B A, so that a drifting machine is fair to all; the first turn warms up."""
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
     for number in range(1 + runs):
-        for contender in contenders:
+        for contender in contenders[:: -1 if number % 2 else 1]:
             sample = run_once(contender, environment)
             if number:
                 samples[contender.name].append(sample)
