@@ -57,8 +57,10 @@ try:
     raise SystemExit("no such throughput was reached")
 except ExpectationError as error:
     assert "throughput" in str(error), error
-Path("one.json").write_text(json.dumps(reports[0].to_json()))
-(merged,) = merge_files(environment, [Path("one.json"), Path("one.json")])
+files = [Path("one.json"), Path("other.json")]
+for path in files:
+    path.write_text(json.dumps(reports[0].to_json()))
+(merged,) = merge_files(environment, files)
 assert merged.measures.requests == 2 * reports[0].measures.requests
 loaded = {"typer", "rich", "click", "prompt_toolkit"} & set(sys.modules)
 assert not loaded and not any(name.startswith("dbtool.cli") for name in sys.modules), loaded
