@@ -195,8 +195,8 @@ def local_settings(raw: RawConnection, settings: SessionSettings) -> bytes:
     return "".join(f"{part}; " for part in parts).encode()
 
 
-def proof_of_reading(raw: RawConnection, settings: SessionSettings) -> bytes:
-    """Return what has to go before the COMMIT of a guarded transaction on a server that lets it be lifted."""
+def check_before_commit(raw: RawConnection, settings: SessionSettings) -> bytes:
+    """Return what has to succeed before a guarded transaction commits, on a server that lets the guard be lifted."""
     return _NOTHING_WRITTEN.encode() if settings.read_only and raw.server_version < _KEEPS_READ_ONLY else b""
 
 

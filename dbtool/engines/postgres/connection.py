@@ -29,10 +29,10 @@ from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.connecting import (
     RawConnection,
     build_database,
+    check_before_commit,
     failed_proof,
     give_driver,
     local_settings,
-    proof_of_reading,
 )
 from dbtool.engines.postgres.copy import CopyFeed
 from dbtool.engines.postgres.errors import (
@@ -42,7 +42,7 @@ from dbtool.engines.postgres.errors import (
     translate,
     translate_connect_error,
 )
-from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text
+from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
 from dbtool.pool.drivers.checks import look_at_psycopg
@@ -63,6 +63,12 @@ _STATES = {
 _WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
 _MODES = frozenset({"TRANSACTION", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"})
 _COMMITS = frozenset({("COMMIT",), ("END",)})
+_CALLS_NOTHING = frozenset({("SHOW",)})
+"""What can call no function, and so lift no guard."""
+_RETURNS_NOTHING = frozenset(
+    {("SET",), ("RESET",), ("DO",), ("PREPARE",), ("DEALLOCATE",), ("LISTEN",), ("UNLISTEN",), ("NOTIFY",), ("LOAD",)}
+)
+"""What has no rows, counts none, and is called by its first word."""
 _UNLIKE_ASCII = frozenset({"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"})
 """Client encodings in which a backslash's byte may be a part of another character."""
 
@@ -79,7 +85,7 @@ class PostgresConnection:
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and not raw.info.ssl_in_use:
             self._warnings.append(plain_warning(target))
         self._opening = local_settings(raw, settings)
-        self._proof = proof_of_reading(raw, settings)
+        self._check = check_before_commit(raw, settings)
         self._has_opened = False
         """Whether the open transaction has had its opening; without one, every statement begins one."""
         read_as_text(raw)
@@ -165,6 +171,8 @@ class PostgresConnection:
                 return outcome
         if self._cursor.closed:
             self._cursor = self._raw.cursor()
+        if query.check and request.statement.words[:1] in _RETURNS_NOTHING:
+            return run_unread(self._cursor, query)
         return hold_rows(self._cursor, query, sink)
 
     def _may_be_streamed(self, request: Request) -> bool:
@@ -179,14 +187,11 @@ class PostgresConnection:
         feed = CopyFeed(data)
         with heard_to_the_end(self._raw), self._raw.cursor() as cursor:
             try:
-                cursor.copy_expert(query.prefix + query.text, feed, 65536)
+                cursor.copy_expert(query.opening + query.text + query.ending, feed, 65536)
             except psycopg2.Error as error:
                 # The server was told why there are no more data, and repeats it as an error of its own.
-                raise feed.failure or DisplacedError(error, len(query.prefix)) from error
-            outcome = Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
-            if query.closing:
-                cursor.execute(query.closing)
-            return outcome
+                raise feed.failure or DisplacedError(error, len(query.opening)) from error
+            return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
 
     def _render(self, request: Request) -> Rendered:
         return render(request, self._dialect, self._quote)
@@ -230,11 +235,10 @@ class PostgresConnection:
     def _put_together(self, text: bytes, words: tuple[str, ...]) -> Query:
         state = self.transaction
         opening = self._take_opening(words)
-        if state is TransactionState.OPEN and words[:1] in _COMMITS:
-            opening = self._proof
-        is_own = state is TransactionState.NONE and opening != b""
-        closing = self._proof + b"COMMIT" if self._proof and is_own else b""
-        return Query(text, opening, state is not TransactionState.NONE, closing)
+        if self._check and state is TransactionState.OPEN and words[:1] in _COMMITS:
+            opening = self._check
+        is_own = state is TransactionState.NONE and opening != b"" and words[:1] not in _CALLS_NOTHING
+        return Query(text, opening, state is not TransactionState.NONE, self._check if is_own else b"")
 
     def _take_opening(self, words: tuple[str, ...]) -> bytes:
         """Return what has to be sent before a statement, in its message: the opening of its transaction.
@@ -260,7 +264,7 @@ class PostgresConnection:
 
     def commit(self) -> None:
         """Commit the open transaction."""
-        self._execute(self._proof + b"COMMIT")
+        self._execute(self._check + b"COMMIT")
 
     def rollback(self) -> None:
         """Roll back what is open."""

@@ -20,11 +20,16 @@ class CopyReceiver(io.RawIOBase):
     The csv lane's first line is the header, by which the sink learns the columns.
     """
 
-    def __init__(self, sink: Sink, lane: Lane, leave: Callable[[], object]) -> None:
+    def __init__(self, sink: Sink, lane: Lane, leave: Callable[[], object], *, counts: bool) -> None:
+        self.lane = lane
         self._sink = sink
-        self._lane = lane
         self._leave = leave
         self._rest = b""
+        self._counts = counts
+        self._is_quoted = False
+        """Whether what has been counted ends within a quoted field."""
+        self.rows = 0
+        """How many have come, if they are counted: lines, but for those that break within a quoted field."""
         self._stopped = False
         self.columns: Sequence[Column] | None = None
         """What the sink is told of at the first row, or at the end: before, COPY may still be refused."""
@@ -76,7 +81,17 @@ class CopyReceiver(io.RawIOBase):
         cut = block.rfind(b"\n") + 1
         self._rest = block[cut:]
         if cut:
-            self._sink.write_block(self._lane, block[:cut])
+            if self._counts:
+                self._count(block[:cut])
+            self._sink.write_block(self.lane, block[:cut])
+
+    def _count(self, block: bytes) -> None:
+        if self.lane is Lane.COPY_CSV and (self._is_quoted or b'"' in block):
+            pieces = block.split(b'"')
+            self.rows += sum(piece.count(b"\n") for piece in pieces[self._is_quoted :: 2])
+            self._is_quoted ^= len(pieces) % 2 == 0
+        else:
+            self.rows += block.count(b"\n")
 
 
 class CopyFeed:

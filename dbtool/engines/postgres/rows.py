@@ -74,13 +74,13 @@ class Query(NamedTuple):
     opening: bytes
     """What goes before it in its message, for the transaction that the message begins or is the first in."""
     in_transaction: bool
-    closing: bytes = b""
-    """What ends the transaction that the message begins, where that is not left to the server."""
+    check: bytes = b""
+    """What has to succeed before the transaction commits that the message begins, on a server that needs it."""
 
     @property
-    def prefix(self) -> bytes:
-        """What goes before the text in its message."""
-        return b"BEGIN; " + self.opening if self.closing else self.opening
+    def ending(self) -> bytes:
+        """What goes behind the text in its message, where the message is a transaction of its own."""
+        return b"\n; " + self.check if self.check else b""
 
 
 def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bool) -> Outcome | None:
@@ -92,24 +92,22 @@ def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bo
     to learn them.
     """
     lane = sink.lanes[0]
-    text, opening, in_transaction = query.text, query.prefix, query.in_transaction
+    opening, in_transaction = query.opening, query.in_transaction
     with heard_to_the_end(raw), raw.cursor() as cursor:
-        receiver = CopyReceiver(sink, lane, (lambda: _cancel(raw)) if cut_short else _let_run)
+        leave = (lambda: _cancel(raw)) if cut_short else _let_run
+        receiver = CopyReceiver(sink, lane, leave, counts=bool(query.check))
         if in_transaction:
             cursor.execute(opening + _SAVE)
             opening = b""
         try:
             if lane is not Lane.COPY_CSV:
-                receiver.columns = _describe(cursor, opening, text, in_transaction=in_transaction)
-                opening = b"" if query.closing else opening
-            _receive(cursor, opening + _COPY, text, lane, receiver)
+                receiver.columns = _describe(cursor, opening, query)
+            _receive(cursor, opening, query, receiver)
         except DisplacedError as error:
             if receiver.has_begun or not error.refuses_form:
                 raise
             if in_transaction:
                 cursor.execute(_GO_BACK)
-            elif query.closing:
-                cursor.execute("ROLLBACK")
             return None
         except psycopg2.Error:
             # Going back to the savepoint would bring a transaction to life again that the server has doomed.
@@ -117,19 +115,19 @@ def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bo
         except BaseException:
             _leave(cursor, in_transaction=in_transaction)
             raise
-        rows = max(cursor.rowcount, 0)
+        # What is checked behind COPY, in its message, leaves a count of its own.
+        rows = receiver.rows if query.check else max(cursor.rowcount, 0)
         if in_transaction:
             cursor.execute(_RELEASE)
-        elif query.closing:
-            cursor.execute(query.closing)
     sink.end()
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
 
-def _receive(cursor: driver.cursor, prefix: bytes, text: bytes, lane: Lane, receiver: CopyReceiver) -> None:
+def _receive(cursor: driver.cursor, opening: bytes, query: Query, receiver: CopyReceiver) -> None:
+    prefix = opening + _COPY
     buffered = io.BufferedWriter(receiver, _BLOCK)
     try:
-        cursor.copy_expert(prefix + text + _COPY_ENDS[lane], buffered)
+        cursor.copy_expert(prefix + query.text + _COPY_ENDS[receiver.lane] + query.ending, buffered)
         buffered.flush()
         receiver.finish()
     except psycopg2.Error as error:
@@ -167,11 +165,11 @@ def _leave(cursor: driver.cursor, *, in_transaction: bool) -> None:
         cursor.execute(_RELEASE)
 
 
-def _describe(cursor: driver.cursor, opening: bytes, text: bytes, *, in_transaction: bool) -> list[Column]:
+def _describe(cursor: driver.cursor, opening: bytes, query: Query) -> list[Column]:
     """Return the columns of a query without running it; outside a transaction the cursor ends with the message."""
-    _execute(cursor, opening + _DECLARE, text, b"\n; FETCH 0 FROM dbtool_rows")
+    _execute(cursor, opening + _DECLARE, query.text, (query.ending or b"\n; ") + b"FETCH 0 FROM dbtool_rows")
     columns = _columns(cursor)
-    if in_transaction:
+    if query.in_transaction:
         cursor.execute("CLOSE dbtool_rows")
     return columns
 
@@ -199,7 +197,7 @@ def fetch_rows(raw: driver.connection, query: Query, sink: Sink, *, limit: int) 
                 cursor.execute("CLOSE dbtool_rows")
             _leave(cursor, in_transaction=in_transaction)
             raise
-        cursor.execute(b"CLOSE dbtool_rows; " + (_RELEASE if in_transaction else query.closing or b"COMMIT"))
+        cursor.execute(b"CLOSE dbtool_rows; " + (_RELEASE if in_transaction else query.check + b"COMMIT"))
     sink.end()
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
@@ -228,16 +226,23 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
         batch.adapt(rows)
 
 
+def run_unread(cursor: driver.cursor, query: Query) -> Outcome:
+    """Run a statement that returns nothing, with its check in the same message."""
+    _execute(cursor, query.opening, query.text, query.ending)
+    return Outcome()
+
+
 def hold_rows(cursor: driver.cursor, query: Query, sink: Sink) -> Outcome:
     """Run a statement as it is; its rows, if any, are held by the driver until they are written.
 
-    The cursor is closed with them; one that had none can be used again.
+    The cursor is closed with them; one that had none can be used again. The driver keeps the last result
+    of a message, so that a check needs one of its own.
     """
-    _execute(cursor, query.prefix, query.text, b"")
+    _execute(cursor, b"BEGIN; " + query.opening if query.check else query.opening, query.text, b"")
     tag = (cursor.statusmessage or "").rstrip("0123456789 ")
-    if query.closing:
+    if query.check:
         with cursor.connection.cursor() as end:
-            end.execute(query.closing)
+            end.execute(query.check + b"COMMIT")
     if cursor.description is None:
         affected = cursor.rowcount
         return Outcome(0, affected if affected >= 0 else None, 0, tag)
