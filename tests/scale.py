@@ -20,6 +20,8 @@ SPELLINGS = _count(100, 2000)
 """Spellings of a forbidden statement, each sent to a server."""
 SERVER_ROWS = _count(20, 400)
 """Results that a server makes for one comparison."""
+SCRIPTS_BESIDE_PSQL = _count(300, 5000)
+"""Scripts that are cut by psql as well."""
 STALLS = _count(20, 400)
 """Outputs that stall at some place."""
 

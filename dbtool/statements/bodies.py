@@ -32,23 +32,34 @@ class _TriggerBody:
 
 
 class _AtomicBody:
-    """`BEGIN ATOMIC ...; END`, with CASE ... END inside."""
+    """`BEGIN ATOMIC ...; END`, with CASE ... END inside; between parentheses these words are names, or balanced."""
 
     def __init__(self, lexical: Lexical) -> None:
         self._lexical = lexical
         self._depth = 0
+        self._parentheses = 0
 
     def is_closed_by(self, segment: bytes) -> bool:
-        previous = b""
+        previous = b";"
         for part in _split_code(segment, self._lexical):
-            if not self._depth:
-                self._depth = int(previous == b"BEGIN" and part == b"ATOMIC")
-            elif part in {b"BEGIN", b"CASE"}:
-                self._depth += 1
-            elif part == b"END":
-                self._depth -= 1
+            if part == b"(":
+                self._parentheses += 1
+            elif part == b")":
+                self._parentheses = max(self._parentheses - 1, 0)
+            elif not self._parentheses:
+                self._depth += self._step(previous, part)
             previous = part
         return not self._depth
+
+    def _step(self, previous: bytes, part: bytes) -> int:
+        """Return what a word adds to the depth. CASE and END are reserved, but as the name of a column."""
+        if not self._depth:
+            return int(previous == b"BEGIN" and part == b"ATOMIC")
+        if previous in {b".", b"AS"}:
+            return 0
+        if part == b"BEGIN":
+            return int(previous in {b";", b"ATOMIC"})
+        return (part == b"CASE") - (part == b"END")
 
 
 class _RuleBody:

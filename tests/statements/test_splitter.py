@@ -154,6 +154,11 @@ def test_other_sqlite_statements_with_those_words_end_at_the_first_semicolon() -
         b"create function f() returns int language sql return 1",
         b"create function f() returns void language plpgsql as $$begin x; end;$$",
         b"create function begin() returns int language sql as 'select 1;'",
+        b"create function f(out begin atomic) language sql as 'select 1'",
+        b"create function f() returns int return (select begin atomic from (select 1 begin) x)",
+        b"create function f() returns int begin atomic select (select begin atomic from x); select (case); end",
+        b"create function f() returns int begin atomic select x.end, x . case from x; select 1 as end; end",
+        b"create function f() returns int begin atomic begin select 1; end; end",
     ],
 )
 def test_postgresql_bodies_hold_whole_statements(statement: bytes) -> None:
