@@ -32,7 +32,7 @@ _dbtool_is_command() {
 _dbtool_options() {
     case "$1" in
         '') echo '--version -h --help' ;;
-        ' query') echo '-f --file -v --param -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
+        ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
         ' current') echo '--explain --prompt -p --profile --config -F --format --debug -h --help' ;;
         ' profile') echo '-h --help' ;;
@@ -59,6 +59,7 @@ _dbtool_kind() {
         ' ') echo 'words query switch current profile pool-bench completions' ;;
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
+        ' query --encoding') echo 'anything' ;;
         ' query --confirm') echo 'profiles' ;;
         ' query -p'|' query --profile') echo 'profiles' ;;
         ' query --config') echo 'files' ;;
@@ -71,6 +72,7 @@ _dbtool_kind() {
         ' query --result') echo 'words all last none' ;;
         ' query --null') echo 'anything' ;;
         ' query --json-numbers') echo 'words digits string' ;;
+        ' query --invalid-text') echo 'words error replace escape' ;;
         ' query --expect-rows') echo 'anything' ;;
         ' query --expect-value') echo 'anything' ;;
         ' query ') echo 'anything' ;;

@@ -10,8 +10,8 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'query' = @{
             Own = 'anything'
-            Options = '-f --file -v --param -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help'
-            Values = @('-f files', '--file files', '-v anything', '--param anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--expect-rows anything', '--expect-value anything')
+            Options = '-f --file -v --param --encoding -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help'
+            Values = @('-f files', '--file files', '-v anything', '--param anything', '--encoding anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--invalid-text words error replace escape', '--expect-rows anything', '--expect-value anything')
         }
         'switch' = @{
             Own = 'profiles'

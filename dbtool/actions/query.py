@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dbtool.actions.access import Access, WriteRequest, choose_profile, decide_read_only
 from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS
+from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.profiles import Choice, Rule
-from dbtool.profiles.model import Profile
+from dbtool.profiles.model import Common, Profile
 from dbtool.records import Record
 from dbtool.run.checking import RunOptions, check_sources
 from dbtool.run.outputs import FileOutput, ResultOutput
@@ -42,6 +43,9 @@ class QueryRequest(Record):
     run: RunOptions = RunOptions()
     writing: WriteRequest = WriteRequest()
     statement_timeout: float | None = None
+    encoding: str | None = None
+    """What the session and the files are in, whatever the profile says."""
+    invalid_text: InvalidText = InvalidText.ERROR
 
 
 class RowsFace(Protocol):
@@ -117,7 +121,8 @@ class Query:
         dialect, one_result = DIALECTS[choice.profile.engine], self._rows.one_result
 
         def check() -> list[Source]:
-            sources = [look_into(source, self.worker.stop.check) for source in self._request.sources]
+            found = [look_into(source, self.worker.stop.check) for source in self._request.sources]
+            sources = self._recode(found, choice.profile)
             return check_sources(sources, dialect, self._request.run, one_result=one_result)
 
         sources = self.worker.call(check, deadline=self._limits.deadline, late=self._limits.late)
@@ -163,8 +168,24 @@ class Query:
         """
         limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
         profile = access.choice.profile
-        settings = SessionSettings(read_only=access.read_only, statement_timeout=self._limit_statements(profile))
+        settings = SessionSettings(
+            read_only=access.read_only,
+            statement_timeout=self._limit_statements(profile),
+            encoding=self._request.encoding,
+            invalid_text=self._request.invalid_text,
+        )
         return Connector(self._environment, self._face, self.worker, limits).open(profile, settings)
+
+    def _recode(self, sources: Iterable[Source], said: Common) -> list[Source]:
+        """Have each source read in the encoding that it is written in, and sent in the session's."""
+        written, session = self.name_codecs(said)
+        return [source.sent_as(written, session) for source in sources]
+
+    def name_codecs(self, said: Common) -> tuple[str, str]:
+        """Return what files are written in, and what a session is spoken to in, by what a profile says."""
+        name = self._request.encoding or said.encoding
+        written = find_codec(name) if name else UTF8
+        return written, DIALECTS[said.engine].find_session_codec(written)
 
     def _limit_statements(self, profile: Profile) -> float | None:
         asked = self._request.statement_timeout
@@ -174,7 +195,8 @@ class Query:
         connected = time.monotonic()
         runner = self.make_runner(session, self._rows.make_results(output), watch)
         try:
-            self._call(runner, watch, sources)
+            # What another tool's file says of the encoding is known only now.
+            self._call(runner, watch, self._recode(sources, session.target))
             if not runner.summary.statements:
                 self._face.note(_NOTHING_TO_RUN)
         finally:

@@ -64,6 +64,11 @@ class Dialect(Record):
     lexical: Lexical
     url_schemes: tuple[str, ...]
     default_port: int | None = None
+    session_encodings: Mapping[str, str] = MappingProxyType({})
+    """The encodings that a session can have, by Python's names, and what the server calls each.
+
+    Only those in which no byte of another character is one that SQL knows: text in any other is made UTF-8 first.
+    """
     keys: frozenset[str]
     """The profile keys that only some engines know, and this one does."""
     settings: Mapping[str, str] = MappingProxyType({})
@@ -84,6 +89,10 @@ class Dialect(Record):
     def __hash__(self) -> int:
         # Mappings have no hash, and each dialect has a name of its own.
         return hash(self.name)
+
+    def find_session_codec(self, codec: str) -> str:
+        """Return the encoding that a session has for text in another: that one, where it can, else UTF-8."""
+        return codec if codec in self.session_encodings else "utf-8"
 
     def controls_transaction(self, words: tuple[str, ...]) -> bool:
         """Say whether a statement that starts with `words` begins or ends a transaction."""

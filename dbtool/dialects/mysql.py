@@ -58,9 +58,27 @@ _SETTINGS = {
     "ssl-key": "tls_key",
     "server-public-key-path": "server_public_key",
     "connect-timeout": "connect_timeout",
+    "default-character-set": "encoding",
 }
 """The options of the client programs."""
 _SPELT_LOW = {name.replace("-", "_"): key for name, key in _SETTINGS.items()}
+
+_ENCODINGS = {
+    "utf-8": "utf8mb4",
+    "iso8859-1": "latin1",
+    "cp1252": "latin1",
+    "iso8859-2": "latin2",
+    "iso8859-7": "greek",
+    "iso8859-8": "hebrew",
+    "iso8859-9": "latin5",
+    "iso8859-13": "latin7",
+    **{f"cp{number}": f"cp{number}" for number in (850, 852, 866, 1250, 1251, 1256, 1257)},
+    "koi8-r": "koi8r",
+    "koi8-u": "koi8u",
+    "euc_jp": "ujis",
+    "euc_kr": "euckr",
+    "gb2312": "gb2312",
+}
 
 MYSQL = Dialect(
     name="mysql",
@@ -81,10 +99,18 @@ MYSQL = Dialect(
     ),
     url_schemes=("mysql", "mysql+pymysql"),
     default_port=3306,
+    session_encodings=MappingProxyType(_ENCODINGS),
     keys=SERVER_KEYS | {"option_file", "server_public_key"},
     settings=MappingProxyType(_SETTINGS),
     url_parameters=MappingProxyType(
-        {**OWN_PARAMETERS, **_SETTINGS, **_SPELT_LOW, "unix_socket": "socket", "server_public_key": "server_public_key"}
+        {
+            **OWN_PARAMETERS,
+            **_SETTINGS,
+            **_SPELT_LOW,
+            "unix_socket": "socket",
+            "charset": "encoding",
+            "server_public_key": "server_public_key",
+        }
     ),
     option_groups=("client",),
     known_as=MappingProxyType({"usql": ("mysql", "my", "mymysql", "zm", "percona", "aurora"), "harlequin": ("mysql",)}),

@@ -59,8 +59,35 @@ _SETTINGS = {
     "sslkey": "tls_key",
     "connect_timeout": "connect_timeout",
     "target_session_attrs": "target_session_attrs",
+    "client_encoding": "encoding",
 }
 """libpq's connection parameters."""
+
+_ENCODINGS = {
+    "utf-8": "UTF8",
+    "iso8859-1": "LATIN1",
+    "iso8859-2": "LATIN2",
+    "iso8859-3": "LATIN3",
+    "iso8859-4": "LATIN4",
+    "iso8859-5": "ISO_8859_5",
+    "iso8859-6": "ISO_8859_6",
+    "iso8859-7": "ISO_8859_7",
+    "iso8859-8": "ISO_8859_8",
+    "iso8859-9": "LATIN5",
+    "iso8859-10": "LATIN6",
+    "iso8859-13": "LATIN7",
+    "iso8859-14": "LATIN8",
+    "iso8859-15": "LATIN9",
+    "iso8859-16": "LATIN10",
+    **{f"cp{number}": f"WIN{number}" for number in (866, 874, *range(1250, 1259))},
+    "koi8-r": "KOI8R",
+    "koi8-u": "KOI8U",
+    "euc_jp": "EUC_JP",
+    "euc_jis_2004": "EUC_JIS_2004",
+    "euc_kr": "EUC_KR",
+    "gb2312": "EUC_CN",
+}
+"""https://www.postgresql.org/docs/current/multibyte.html; the server's own encodings are all like ASCII."""
 
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -82,6 +109,7 @@ POSTGRESQL = Dialect(
     ),
     url_schemes=("postgresql", "postgres", "pgsql"),
     default_port=5432,
+    session_encodings=MappingProxyType(_ENCODINGS),
     keys=SERVER_KEYS | {"service", "target_session_attrs"},
     settings=MappingProxyType(_SETTINGS),
     url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, "service": "service", "socket": "socket"}),

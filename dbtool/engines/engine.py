@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dbtool.dialects import Dialect
+from dbtool.encodings import InvalidText
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
@@ -40,6 +41,9 @@ class SessionSettings(Record):
     """Set up the session itself, for callers whose statements do not pass through `guard`."""
     statement_timeout: float | None = None
     application_name: str = "dbtool"
+    encoding: str | None = None
+    """What the server is to call the session's encoding; None for UTF-8."""
+    invalid_text: InvalidText = InvalidText.ERROR
 
 
 # One of each is made for every statement of a dump, where a dataclass would cost more than sending a row.

@@ -124,6 +124,8 @@ class Common(Record):
     create: bool = False
     busy_timeout: float = 5.0
     port: int | None = None
+    encoding: str | None = None
+    """As it was written; UTF-8 where nothing is."""
     pool: PoolSettings = PoolSettings()
 
     @property

@@ -78,7 +78,7 @@ class _Resolution:
             written = getattr(self.profile, key)
             if written is not None and key != "url":
                 self.values[key] = self._finish(key, self._expand(key, written), self.directory)
-        for key in ("tls", "connect_timeout", "port", "target_session_attrs"):
+        for key in ("tls", "connect_timeout", "port", "target_session_attrs", "encoding"):
             value = getattr(self.profile, key)
             if key in self.profile.stated or value != _DEFAULTS[key]:
                 self.values[key] = value

@@ -6,6 +6,7 @@ of it runs. A stream is read as far as the next statement needs, and no further.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import select
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.records import Record
@@ -40,6 +42,51 @@ def _go_on() -> None:
     """Check nothing."""
 
 
+class Recoding(Record):
+    """From which encoding to which text goes on its way to a session."""
+
+    written: str
+    sent: str
+
+    @classmethod
+    def between(cls, written: str, sent: str) -> Recoding | None:
+        """Return the way from one encoding to another, None where that is the same: bytes go as they are."""
+        return None if written == sent else cls(written=written, sent=sent)
+
+    def apply(self, read: Reader, label: str) -> Reader:
+        """Return a reader of the same text as it is sent; it raises UsageError where the text is not as written."""
+        decoder = codecs.getincrementaldecoder(self.written)()
+        lines = 1
+
+        def read_on() -> bytes:
+            nonlocal lines
+            text = ""
+            try:
+                while not text and (data := read()):
+                    text = decoder.decode(data)
+                text = text or decoder.decode(b"", final=True)
+                sent = text.encode(self.sent)
+            except UnicodeDecodeError as error:
+                line = lines + error.object[: error.start].count(b"\n")
+                raise UsageError(
+                    f"{label}:{line}: the byte 0x{error.object[error.start]:02x} is no text in {self.written}: "
+                    "say with --encoding (profile: encoding) what it is written in"
+                ) from None
+            except UnicodeEncodeError as error:
+                line = lines + error.object[: error.start].count("\n")
+                raise UsageError(
+                    f"{label}:{line}: {error.object[error.start]!a} has no place in the session's encoding, {self.sent}"
+                ) from None
+            lines += text.count("\n")
+            return sent
+
+        return read_on
+
+
+def _leave(read: Reader, _label: str) -> Reader:
+    return read
+
+
 class Source(Record):
     """One script: its name for messages, and one of three ways to read it."""
 
@@ -52,6 +99,17 @@ class Source(Record):
     """What has been read of the stream already."""
     copy_input: BinaryIO | None = None
     """Where a COPY ... FROM STDIN that ends the script finds its data: an argument holds none."""
+    encoding: str | None = None
+    """What it is written in, where that is known: an argument is UTF-8."""
+    recoding: Recoding | None = None
+    copy_recoding: Recoding | None = None
+
+    def sent_as(self, written: str, session: str) -> Source:
+        """Return the source for a session of another encoding; files and streams are in the one that is `written`."""
+        return self.replaced(
+            recoding=Recoding.between(self.encoding or written, session),
+            copy_recoding=Recoding.between(written, session),
+        )
 
     @contextmanager
     def open(self, check: Check = _go_on) -> Iterator[Reader]:
@@ -59,13 +117,14 @@ class Source(Record):
 
         `check` is called before each read and every now and then while one waits: what it raises ends the read.
         """
+        recode = self.recoding.apply if self.recoding else _leave
         if self.content is not None:
-            yield _read_once(self.content)
+            yield recode(_read_once(self.content), self.label)
         elif self.stream is not None:
-            yield _read_arriving(self.stream, self.name, check, self.head)
+            yield recode(_read_arriving(self.stream, self.name, check, self.head), self.label)
         elif self.path is not None:
             with _open_file(self.path, self.label) as file:
-                yield _read_arriving(file, self.label, check)
+                yield recode(_read_arriving(file, self.label, check), self.label)
 
     @property
     def label(self) -> str:
@@ -76,7 +135,9 @@ class Source(Record):
         """Return the data for a COPY that ends the script, if it has them elsewhere; `check` as in `open`."""
         if self.copy_input is None:
             return None
-        return Stream(_read_arriving(self.copy_input, _STANDARD_INPUT_NAME, check), _STANDARD_INPUT_NAME)
+        recode = self.copy_recoding.apply if self.copy_recoding else _leave
+        read = recode(_read_arriving(self.copy_input, _STANDARD_INPUT_NAME, check), _STANDARD_INPUT_NAME)
+        return Stream(read, _STANDARD_INPUT_NAME)
 
 
 def _read_once(content: bytes) -> Reader:
@@ -135,7 +196,7 @@ def from_arguments(texts: Sequence[str], copy_input: BinaryIO | None = None) -> 
             raise UsageError(
                 f"{name}: the SQL is not valid UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
             ) from error
-        sources.append(Source(name=name, content=content, copy_input=copy_input))
+        sources.append(Source(name=name, content=content, copy_input=copy_input, encoding=UTF8))
     return sources
 
 

@@ -42,6 +42,15 @@ def query(
             rich_help_panel=SQL,
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding",
+            metavar="NAME",
+            help="The encoding of the session and of SQL files, as latin1; UTF-8 otherwise.",
+            rich_help_panel=SQL,
+        ),
+    ] = None,
     single_transaction: Annotated[
         bool,
         typer.Option("--single-transaction", "-1", help="Run everything in one transaction.", rich_help_panel=SQL),
@@ -105,6 +114,15 @@ def query(
             rich_help_panel=OUTPUT,
         ),
     ] = "digits",
+    invalid_text: Annotated[
+        str,
+        typer.Option(
+            "--invalid-text",
+            metavar="error|replace|escape",
+            help="Write bytes that are no text as U+FFFD or as \\xNN, counted on stderr.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "error",
     expect_rows: Annotated[
         str | None,
         typer.Option(
@@ -142,6 +160,7 @@ def query(
         sql=sql,
         file=file,
         param=param,
+        encoding=encoding,
         single_transaction=single_transaction,
         keep_going=keep_going,
         dry_run=dry_run,
@@ -159,6 +178,7 @@ def query(
         no_header=no_header,
         null=null,
         json_numbers=json_numbers,
+        invalid_text=invalid_text,
         expect_rows=expect_rows,
         expect_value=expect_value,
         stats=stats,

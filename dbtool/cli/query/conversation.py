@@ -13,9 +13,11 @@ from dbtool.cli.query.prompt import LeftUnfinishedError, LineAbortedError, LineP
 from dbtool.cli.query.reporting import RunReporter
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows
+from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.run.runner import require_no_open_transaction
+from dbtool.run.sources import Recoding
 from dbtool.statements import CopyData, Splitter, Statement
 
 
@@ -83,6 +85,9 @@ class _Conversation:
             lambda: bool(pending) and pending[0].pending,
             lambda: self.session.connection.transaction,
         )
+        _written, session = self.query.name_codecs(self.session.current.target)
+        recoding = Recoding.between(UTF8, session)
+        read = recoding.apply(read, "input") if recoding else read
         pending.append(Splitter(read, self.session.dialect, source="input"))
         yield from pending[0]
 

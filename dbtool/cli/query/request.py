@@ -12,6 +12,7 @@ from dbtool.cli.query.reporting import ScriptReporter
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows, RowsRequest
 from dbtool.cli.terminal.signals import stopping_on_signals
+from dbtool.encodings import InvalidText, find_codec
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions
@@ -31,6 +32,7 @@ class QueryOptions(Record):
     sql: list[str] | None
     file: list[str] | None
     param: list[str] | None
+    encoding: str | None
     single_transaction: bool
     keep_going: bool
     dry_run: bool
@@ -48,6 +50,7 @@ class QueryOptions(Record):
     no_header: bool
     null: str | None
     json_numbers: str
+    invalid_text: str
     expect_rows: str | None
     expect_value: str | None
     stats: bool
@@ -116,6 +119,8 @@ def build_request(environment: Environment, asked: QueryOptions) -> QueryRequest
         ),
         writing=WriteRequest(write=asked.write, confirm=asked.confirm),
         statement_timeout=asked.statement_timeout,
+        encoding=_check_encoding(asked.encoding),
+        invalid_text=_parse_invalid_text(asked.invalid_text),
     )
 
 
@@ -131,6 +136,22 @@ def describe_rows(asked: QueryOptions) -> RowsRequest:
             selection=parse_selection(asked.result), limit=asked.limit, keep_value=asked.expect_value is not None
         ),
     )
+
+
+def _check_encoding(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            find_codec(name)
+        except ValueError as error:
+            raise UsageError(f"--encoding: {error}") from error
+    return name
+
+
+def _parse_invalid_text(text: str) -> InvalidText:
+    try:
+        return InvalidText(text)
+    except ValueError as error:
+        raise UsageError(f"--invalid-text {text!r}: write error, replace or escape") from error
 
 
 def _parse_json_numbers(text: str) -> JsonNumbers:

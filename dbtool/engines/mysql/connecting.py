@@ -19,6 +19,7 @@ from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import SessionState, make_read_only, read_only_names
 from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
+from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
@@ -32,7 +33,7 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         # PyMySQL would encode a string as Latin-1; the server hashes what it was given, which is UTF-8.
         "password": (target.password or "").encode(),
         "database": target.database,
-        "charset": "utf8mb4",
+        "charset": session_encoding(target, settings),
         "connect_timeout": target.connect_timeout,
         # connect_timeout does not cover the handshake; this does, and is lifted after it.
         "read_timeout": target.connect_timeout,

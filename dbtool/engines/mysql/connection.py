@@ -29,8 +29,9 @@ from dbtool.engines.mysql.guard import Guard
 from dbtool.engines.mysql.packets import Ok
 from dbtool.engines.mysql.rows import drain, query, send_result
 from dbtool.engines.parameters import render
+from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
-from dbtool.errors import QueryError, TimedOutError
+from dbtool.errors import QueryError, TimedOutError, UsageError
 from dbtool.pool.drivers.checks import look_at_pymysql
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
@@ -61,6 +62,7 @@ class MySQLConnection:
         self._sent = b""
         self._was_cancelled = False
         self._limit: int | None = None
+        self._reader = TextReader(settings.invalid_text)
         self._guard = Guard(raw, target) if settings.read_only else None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
@@ -107,11 +109,11 @@ class MySQLConnection:
             if self._was_cancelled or (self._timeout is not None and time.monotonic() - started >= self._timeout):
                 self._require_whole(statement)
             return outcome
-        except (pymysql.MySQLError, UnicodeError, LookupError) as error:
-            # A LookupError: the result comes in a character set that Python does not know.
-            if isinstance(error, UnicodeError | LookupError):
+        except (pymysql.MySQLError, UnicodeError, InvalidTextError) as error:
+            if isinstance(error, UnicodeError | InvalidTextError):
                 self._leave(statement)
-                raise QueryError(f"{statement.place()}: the result cannot be read: {error}") from error
+                reason = "the result cannot be read: " if isinstance(error, UnicodeError) else ""
+                raise QueryError(f"{statement.place()}: {reason}{error}", place=statement.place()) from error
             self._look_at_transaction()
             raise translate(error, statement) from error
         except BaseException:
@@ -161,7 +163,7 @@ class MySQLConnection:
         while True:
             result = self._raw._result
             if result.unbuffered_active:
-                rows += send_result(self._raw, result, sink, request.limit)
+                rows += send_result(self._raw, result, sink, request.limit, self._reader)
                 result_sets += 1
             else:
                 affected = (affected or 0) + result.affected_rows
@@ -207,7 +209,10 @@ class MySQLConnection:
 
     def _quote(self, value: ParameterValue) -> bytes:
         literal: str = self._raw.escape(value)
-        return literal.encode("utf-8", "surrogateescape")
+        try:
+            return literal.encode(self._raw.encoding, "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise UsageError(f"a parameter cannot be sent in the session's encoding: {error}") from error
 
     def _ask(self, sql: str) -> Any:
         try:
@@ -257,14 +262,15 @@ class MySQLConnection:
     @property
     def has_notices(self) -> bool:
         """Say whether the server has counted warnings."""
-        return self._has_warnings
+        return self._has_warnings or self._reader.has_notice
 
     def take_notices(self) -> list[str]:
-        """Ask for the warnings of the last statement, if it had any."""
+        """Ask for the warnings of the last statement, if it had any, and say what has become of text that was none."""
+        read = self._reader.take_notice()
         if not self._has_warnings or self.is_lost:
-            return []
+            return read
         self._has_warnings = False
-        return [f"{level}: {message} [{number}]" for level, number, message in self._show_warnings()]
+        return [*(f"{level}: {message} [{number}]" for level, number, message in self._show_warnings()), *read]
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""

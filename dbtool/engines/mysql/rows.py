@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import pymysql.err
 from pymysql.charset import charset_by_id
 from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
-from pymysql.protocol import EOFPacketWrapper
+from pymysql.protocol import EOFPacketWrapper, MysqlPacket
 
+from dbtool.encodings import UTF8
 from dbtool.engines.mysql.packets import BlockReader, Ok, Rewritten, rewrite_rows, skip_rows
+from dbtool.engines.texts import TextReader
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _KINDS = {
@@ -52,7 +54,8 @@ _TEXTS = frozenset({Kind.TEXT, Kind.JSON})
 _T = TypeVar("_T")
 _BINARY_CHARSET = 63
 _BATCH = 500
-_UTF8 = frozenset({"utf8", "utf-8", "ascii"})
+_PACKET_HEADER = 4
+_UTF8 = frozenset({"utf8", UTF8, "ascii"})
 
 
 # PyMySQL's connection, result and packet are Any here: its type stubs know few of the members that streaming needs.
@@ -75,7 +78,7 @@ def query(raw: Any, text: bytes) -> Ok | None:
     return ok
 
 
-def send_result(raw: Any, result: Any, sink: Sink, limit: int | None) -> int:
+def send_result(raw: Any, result: Any, sink: Sink, limit: int | None, reader: TextReader) -> int:
     """Put one result set into the sink; return how many rows it took.
 
     Rows beyond `limit` are read and dropped: the protocol knows no other end of a result.
@@ -84,10 +87,9 @@ def send_result(raw: Any, result: Any, sink: Sink, limit: int | None) -> int:
     columns = [_column(field) for field in fields]
     sink.begin(columns)
     if limit is None and Lane.COPY_TEXT in sink.lanes and _is_plain_text(fields, columns):
-        sent = _send_blocks(raw, result, sink, len(fields))
+        sent = _send_blocks(raw, result, sink, _Parser(columns, [UTF8] * len(fields), reader))
     else:
-        decoders = [(_encoding(field), column.kind) for field, column in zip(fields, columns, strict=True)]
-        sent = _send_rows(raw, result, sink, decoders, limit)
+        sent = _send_rows(raw, result, sink, _Parser(columns, [_encoding(field) for field in fields], reader), limit)
     sink.end()
     return sent
 
@@ -136,20 +138,24 @@ def _is_plain_text(fields: Sequence[Any], columns: Sequence[Column]) -> bool:
 
 
 def _is_utf8(charset: int) -> bool:
-    return charset == _BINARY_CHARSET or charset_by_id(charset).encoding in _UTF8
+    return charset == _BINARY_CHARSET or _name_encoding(charset) in _UTF8
 
 
-def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
+def _send_blocks(raw: Any, result: Any, sink: Sink, parser: _Parser) -> int:
     reader: BlockReader = raw._rfile
     sent = 0
     while True:
-        rewritten = rewrite_rows(_receive(raw, reader.take_buffered), fields)
+        block = _receive(raw, reader.take_buffered)
+        before = bytes(block)
+        rewritten = rewrite_rows(block, parser.width)
         rest = rewritten.rest
         _give_back(raw, reader, rest)
         if rewritten.rows:
+            if _is_sure_utf8(rewritten):
+                sink.write_block(Lane.COPY_TEXT, rewritten.text)
+            else:
+                sink.write_rows(parser.parse_all(before, rewritten.rows, sent))
             sent += rewritten.rows
-            _require_utf8(rewritten)
-            sink.write_block(Lane.COPY_TEXT, rewritten.text)
         if not rewritten.ended:
             _await_packet(raw, reader, rest)
             continue
@@ -157,8 +163,8 @@ def _send_blocks(raw: Any, result: Any, sink: Sink, fields: int) -> int:
         if _finish_at_end(raw, result, packet):
             return sent
         # A row of 16 MB or more, which comes in several packets.
-        sink.write_rows([_parse(packet, [("utf-8", Kind.TEXT)] * fields)])
         sent += 1
+        sink.write_rows([parser.parse(packet, sent)])
 
 
 def _give_back(raw: Any, reader: BlockReader, rest: bytearray) -> None:
@@ -175,15 +181,17 @@ def _await_packet(raw: Any, reader: BlockReader, rest: bytearray) -> None:
         raise _lost(raw, "it ended")
 
 
-def _require_utf8(rewritten: Rewritten) -> None:
-    """Raise UnicodeError unless a block is UTF-8: the server hands a literal back as it was sent."""
+def _is_sure_utf8(rewritten: Rewritten) -> bool:
+    """Say whether a block is UTF-8: the server hands a literal back as it was sent."""
     if not rewritten.is_sound:
-        raise UnicodeError("a text is not UTF-8: it holds a byte above 0xfa")
-    if not rewritten.text.isascii():
-        rewritten.text.decode()
+        return False
+    try:
+        return rewritten.text.isascii() or bool(rewritten.text.decode())
+    except UnicodeDecodeError:
+        return False
 
 
-def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, Kind]], limit: int | None) -> int:
+def _send_rows(raw: Any, result: Any, sink: Sink, parser: _Parser, limit: int | None) -> int:
     rows: list[Row] = []
     sent = size = 0
     while True:
@@ -192,7 +200,7 @@ def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, 
             break
         if limit is not None and sent + len(rows) >= limit:
             continue
-        rows.append(_parse(packet, decoders))
+        rows.append(parser.parse(packet, sent + len(rows) + 1))
         size += len(packet.get_all_data())
         if len(rows) == _BATCH or size > 1 << 18:
             sink.write_rows(rows)
@@ -204,15 +212,44 @@ def _send_rows(raw: Any, result: Any, sink: Sink, decoders: Sequence[tuple[str, 
 
 
 def _encoding(field: Any) -> str:
-    return "utf-8" if field.charsetnr == _BINARY_CHARSET else str(charset_by_id(field.charsetnr).encoding)
+    return UTF8 if field.charsetnr == _BINARY_CHARSET else _name_encoding(field.charsetnr)
 
 
-def _parse(packet: Any, decoders: Sequence[tuple[str, Kind]]) -> Row:
-    values: list[Value] = []
-    for encoding, kind in decoders:
-        data = packet.read_length_coded_string()
-        values.append(data if data is None or kind is Kind.BYTES else data.decode(encoding))
-    return tuple(values)
+def _name_encoding(charset: int) -> str:
+    """Return Python's name of a character set, or the server's where Python has none."""
+    try:
+        encoding = str(charset_by_id(charset).encoding)
+    except KeyError:  # a collation that is newer than the driver: those are of UTF-8
+        return UTF8
+    return UTF8 if encoding in _UTF8 else encoding
+
+
+class _Parser:
+    """Takes the values of one result out of its packets."""
+
+    def __init__(self, columns: Sequence[Column], codecs: Sequence[str], reader: TextReader) -> None:
+        self._columns = [(column, codec) for column, codec in zip(columns, codecs, strict=True)]
+        self._reader = reader
+        self.width = len(columns)
+
+    def parse(self, packet: Any, row: int) -> Row:
+        """Return a row; its number counts from 1. Raises InvalidTextError."""
+        values: list[Value] = []
+        for column, codec in self._columns:
+            data = packet.read_length_coded_string()
+            if data is not None and column.kind is not Kind.BYTES:
+                data = self._reader.read(data, codec, row=row, column=column.name)
+            values.append(data)
+        return tuple(values)
+
+    def parse_all(self, block: bytes, rows: int, before: int) -> list[Row]:
+        """Return the rows at the start of a block, which `before` others have come before."""
+        parsed, position = [], 0
+        for number in range(1, rows + 1):
+            start = position + _PACKET_HEADER
+            position = start + int.from_bytes(block[position : position + 3], "little")
+            parsed.append(self.parse(MysqlPacket(block[start:position], UTF8), before + number))
+        return parsed
 
 
 def _finish_at_end(raw: Any, result: Any, packet: Any) -> bool:

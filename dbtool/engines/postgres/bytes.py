@@ -45,6 +45,8 @@ class _HexBytes:
         values: list[Value] = list(row)
         for place in self._places:
             value = values[place]
+            if isinstance(value, bytes):  # as it came: in whichever encoding, it is ASCII
+                value = values[place] = value.decode("ascii")
             if isinstance(value, str) and not value.startswith(_HEX):
                 values[place] = _HEX + _to_hex(value.encode())
         return tuple(values)

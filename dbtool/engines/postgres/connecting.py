@@ -14,6 +14,7 @@ from psycopg2 import extras
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
+from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
@@ -39,6 +40,8 @@ _NOT_IN_THE_CLEAR = "!password"
 """What libpq is told to require of a server's way to ask: any, but for the password as it is."""
 _KNOWS_REQUIREMENTS = 160000
 """The version of libpq from which on it can be told so."""
+UNCHECKED = "SQL_ASCII"
+"""The encoding of a database whose server looks at no byte of what it keeps."""
 _NO_TLS = "server does not support SSL"
 
 
@@ -68,7 +71,7 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         # libpq counts whole seconds; the caller's own deadline is the exact one.
         "connect_timeout": max(2, math.ceil(target.connect_timeout)),
         "application_name": settings.application_name,
-        "client_encoding": "UTF8",
+        "client_encoding": session_encoding(target, settings),
         "target_session_attrs": target.target_session_attrs or "any",
         "keepalives": 1,
         "keepalives_idle": 60,
@@ -154,6 +157,9 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> Non
             "where the session is shared with other clients: connect to the server itself, or drop it"
         )
     with raw.cursor() as cursor:
+        if _is_unchecked(raw, target, settings):
+            # Else the server refuses to send what is not UTF-8, and does not say where that stands.
+            cursor.execute(f"SET client_encoding = '{UNCHECKED}'")
         # A guarded session sets its timeout in each transaction, as a pooled one has to.
         if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
             cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
@@ -164,6 +170,12 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> Non
                 cursor.execute(_PROOF)
             except psycopg2.DataError as error:
                 raise guard_not_held(target) from error
+
+
+def _is_unchecked(raw: RawConnection, target: Target, settings: SessionSettings) -> bool:
+    """Say whether nobody vouches for what a database's text is in; a pooler keeps the setting to one client."""
+    is_said = settings.encoding is not None or target.encoding is not None
+    return not (is_said or settings.keeps_session) and raw.get_parameter_status("server_encoding") == UNCHECKED
 
 
 def _session_needs(target: Target, settings: SessionSettings) -> list[str]:

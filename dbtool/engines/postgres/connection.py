@@ -13,6 +13,7 @@ import psycopg2
 import psycopg2.extensions as driver
 
 from dbtool.dialects import Dialect
+from dbtool.encodings import UTF8
 from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import (
     Engine,
@@ -27,6 +28,7 @@ from dbtool.engines.engine import (
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.connecting import (
+    UNCHECKED,
     RawConnection,
     build_database,
     check_before_commit,
@@ -43,6 +45,7 @@ from dbtool.engines.postgres.errors import (
     translate_connect_error,
 )
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
+from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
 from dbtool.pool.drivers.checks import look_at_psycopg
@@ -71,6 +74,7 @@ _RETURNS_NOTHING = frozenset(
 """What has no rows, counts none, and is called by its first word."""
 _UNLIKE_ASCII = frozenset({"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"})
 """Client encodings in which a backslash's byte may be a part of another character."""
+_AS_UTF8 = frozenset({"UTF8", UNCHECKED, ""})
 
 
 class PostgresConnection:
@@ -89,6 +93,7 @@ class PostgresConnection:
         self._has_opened = False
         """Whether the open transaction has had its opening; without one, every statement begins one."""
         read_as_text(raw)
+        self._reader = TextReader(settings.invalid_text)
         self._notices = FirstNotices(raw.notices)
         raw.notices = self._notices  # type: ignore[assignment] # psycopg2 asks for no more than an append
         self._cursor = raw.cursor()
@@ -128,8 +133,10 @@ class PostgresConnection:
                     f"{statement.place()}: COPY ... TO STDOUT is psql's way to export: "
                     "write its query alone and choose --format csv or tsv"
                 )
+            if query.codec is not None:
+                sink = ReadingSink(sink, self._reader, query.codec)
             return self._run_query(request, query, sink)
-        except (psycopg2.Error, DisplacedError, UnicodeDecodeError) as error:
+        except (psycopg2.Error, DisplacedError, UnicodeDecodeError, InvalidTextError) as error:
             if not query.in_transaction:
                 with contextlib.suppress(DbtoolError):
                     self.rollback()
@@ -155,6 +162,7 @@ class PostgresConnection:
             guarded=self._settings.read_only,
             lost=self.is_lost,
             overdue=self._is_overdue(started),
+            codec=self._codec,
         )
 
     def _is_overdue(self, started: float) -> bool:
@@ -177,11 +185,19 @@ class PostgresConnection:
 
     def _may_be_streamed(self, request: Request) -> bool:
         """Say whether COPY, or a cursor, is worth trying; a failed transaction has no savepoint to try it behind."""
-        return (
-            _may_be_copied(request)
-            and self.transaction is not TransactionState.FAILED
-            and self._raw.get_parameter_status("client_encoding") == "UTF8"
-        )
+        return _may_be_copied(request) and self.transaction is not TransactionState.FAILED
+
+    @property
+    def _codec(self) -> str:
+        """Python's name of the session's encoding, which a script may have changed."""
+        encoding = self._raw.get_parameter_status("client_encoding") or ""
+        return UTF8 if encoding in _AS_UTF8 else driver.encodings.get(encoding, "ascii")
+
+    @property
+    def _unsure_codec(self) -> str | None:
+        """What values have to be decoded by; None where the server vouches for UTF-8."""
+        is_checked = self._raw.get_parameter_status("client_encoding") == "UTF8"
+        return None if is_checked else self._codec
 
     def _copy_in(self, query: Query, data: Any) -> Outcome:
         feed = CopyFeed(data)
@@ -198,12 +214,21 @@ class PostgresConnection:
 
     def _quote(self, value: ParameterValue) -> bytes:
         adapted: Any = driver.adapt(psycopg2.Binary(value) if isinstance(value, bytes) else value)
+        if isinstance(value, str):
+            # The driver would encode it by the encoding that the session began with.
+            adapted = driver.QuotedString(self._encode(value))
         if hasattr(adapted, "prepare"):
             adapted.prepare(self._raw)
         try:
             return bytes(adapted.getquoted())
         except ValueError as error:  # psycopg2's answer to a NUL character, which no PostgreSQL text can hold
             raise UsageError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
+
+    def _encode(self, text: str) -> bytes:
+        try:
+            return text.encode(self._codec)
+        except (UnicodeEncodeError, LookupError) as error:
+            raise UsageError(f"a parameter cannot be sent in the session's encoding: {error}") from error
 
     def guard(self, statement: Statement) -> None:
         """Refuse what outlives the transaction, and what the server may not take for the one statement that it is."""
@@ -238,7 +263,8 @@ class PostgresConnection:
         if self._check and state is TransactionState.OPEN and words[:1] in _COMMITS:
             opening = self._check
         is_own = state is TransactionState.NONE and opening != b"" and words[:1] not in _CALLS_NOTHING
-        return Query(text, opening, state is not TransactionState.NONE, self._check if is_own else b"")
+        check = self._check if is_own else b""
+        return Query(text, opening, state is not TransactionState.NONE, check, self._unsure_codec)
 
     def _take_opening(self, words: tuple[str, ...]) -> bytes:
         """Return what has to be sent before a statement, in its message: the opening of its transaction.
@@ -282,11 +308,11 @@ class PostgresConnection:
     @property
     def has_notices(self) -> bool:
         """Say whether the server has sent any."""
-        return bool(self._notices)
+        return bool(self._notices) or self._reader.has_notice
 
     def take_notices(self) -> Sequence[str]:
-        """Return, and forget, the server's notices."""
-        return self._notices.take()
+        """Return, and forget, the server's notices, and what has become of text that was none."""
+        return [*self._notices.take(), *self._reader.take_notice()]
 
     def cancel(self, timeout: float) -> None:
         """Send PostgreSQL's cancel request, on a connection of its own."""

@@ -10,7 +10,9 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions as driver
 
+from dbtool.encodings import UTF8
 from dbtool.engines.parameters import Rendered
+from dbtool.engines.texts import InvalidTextError
 from dbtool.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -66,6 +68,7 @@ def translate(  # noqa: PLR0913 - all that an error may mean more by
     guarded: bool = False,
     lost: bool = False,
     overdue: bool = False,
+    codec: str = UTF8,
 ) -> DbtoolError:
     """Turn what a statement raised into one of dbtool's errors, with its place in the script.
 
@@ -77,9 +80,10 @@ def translate(  # noqa: PLR0913 - all that an error may mean more by
         error = error.error
     if not isinstance(error, psycopg2.Error):
         place = statement.place() if statement else None
-        return QueryError(_placed(place, f"the result cannot be read as UTF-8: {error}"), place=place)
+        reason = "" if isinstance(error, InvalidTextError) else "the result cannot be read as UTF-8: "
+        return QueryError(_placed(place, f"{reason}{error}"), place=place)
     code, diagnostics = error.pgcode, error.diag
-    place = _place(statement, rendered, diagnostics.statement_position, prefix)
+    place = _place(statement, rendered, diagnostics.statement_position, prefix, codec)
     text = _placed(place, _describe(error, code))
     if lost or code in _ENDED_BY_SERVER:
         return ConnectionLostError(
@@ -91,6 +95,8 @@ def translate(  # noqa: PLR0913 - all that an error may mean more by
         return GuardError(f"{text} - the session is read-only: see --write")
     if code == "25001" and guarded:
         return GuardError(f"{text} - and a read-only session runs every statement inside one: see --write")
+    if code == "22021":
+        text += " - say with --encoding (profile: encoding) what the text is in"
     return QueryError(text, code=code, place=place)
 
 
@@ -112,16 +118,18 @@ def _placed(place: Place | None, text: str) -> str:
     return f"{place}: {text}" if place else text
 
 
-def _place(statement: Statement | None, rendered: Rendered | None, position: str | None, prefix: int) -> Place | None:
+def _place(
+    statement: Statement | None, rendered: Rendered | None, position: str | None, prefix: int, codec: str
+) -> Place | None:
     """Map the server's position (characters, from 1, in what was sent) to the script."""
     if statement is None:
         return None
     if position is None or rendered is None:
         return statement.place()
-    sent = rendered.text.decode("utf-8", "replace")
+    sent = rendered.text.decode(codec, "surrogateescape")
     index = min(max(int(position) - 1 - prefix, 0), len(sent))
-    offset = rendered.original(len(sent[:index].encode()))
-    return statement.place(len(statement.text[:offset].decode("utf-8", "replace")))
+    offset = rendered.original(len(sent[:index].encode(codec, "surrogateescape")))
+    return statement.place(len(statement.text[:offset].decode("utf-8", "surrogateescape")))
 
 
 def retell(error: Any, mask: Callable[[str], str]) -> Any:

@@ -7,7 +7,7 @@ the driver's casters are replaced by one that returns the text.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -20,7 +20,8 @@ from dbtool.engines.postgres.bytes import spell_bytes_as_hex
 from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.copy import CopyReceiver
 from dbtool.engines.postgres.errors import DisplacedError, heard_to_the_end
-from dbtool.result import Column, Kind, Lane, Sink
+from dbtool.engines.postgres.raw import RawResult
+from dbtool.result import Column, Kind, Lane, Row, Sink
 
 _KINDS = {
     16: Kind.BOOLEAN,
@@ -76,6 +77,8 @@ class Query(NamedTuple):
     in_transaction: bool
     check: bytes = b""
     """What has to succeed before the transaction commits that the message begins, on a server that needs it."""
+    codec: str | None = None
+    """What the values are to be decoded by, where they are not sure to be UTF-8."""
 
     @property
     def ending(self) -> bytes:
@@ -168,7 +171,7 @@ def _leave(cursor: driver.cursor, *, in_transaction: bool) -> None:
 def _describe(cursor: driver.cursor, opening: bytes, query: Query) -> list[Column]:
     """Return the columns of a query without running it; outside a transaction the cursor ends with the message."""
     _execute(cursor, opening + _DECLARE, query.text, (query.ending or b"\n; ") + b"FETCH 0 FROM dbtool_rows")
-    columns = _columns(cursor)
+    columns = _columns(cursor, query.codec)
     if query.in_transaction:
         cursor.execute("CLOSE dbtool_rows")
     return columns
@@ -181,7 +184,7 @@ def fetch_rows(raw: driver.connection, query: Query, sink: Sink, *, limit: int) 
         try:
             cursor.execute(opening + _SAVE if in_transaction else b"BEGIN; " + opening)
             _execute(cursor, _DECLARE, text, b"")
-            rows = _fetch(cursor, sink, limit)
+            rows = _fetch(cursor, sink, limit, query.codec)
         except DisplacedError as error:
             if not error.refuses_form:
                 # A script's own transaction is left as failed as the statement makes it anywhere else.
@@ -208,17 +211,17 @@ def _end_unless(cursor: driver.cursor, *, in_transaction: bool) -> None:
         cursor.execute("ROLLBACK")
 
 
-def _fetch(cursor: driver.cursor, sink: Sink, limit: int) -> int:
+def _fetch(cursor: driver.cursor, sink: Sink, limit: int, codec: str | None) -> int:
     done = 0
     batch = BatchSize(_FIRST_BATCH, _BATCH, _BATCH_ROOM)
     while True:
         wanted = min(batch.rows, limit - done)
         cursor.execute(f"FETCH {wanted} FROM dbtool_rows")
         if not done:
-            columns = _columns(cursor)
+            columns = _columns(cursor, codec)
             sink.begin(columns)
             sink = spell_bytes_as_hex(sink, columns)
-        rows = cursor.fetchall()
+        rows = cursor.fetchall() if codec is None else next(RawResult(cursor).iterate(wanted), [])
         done += len(rows)
         sink.write_rows(rows)
         if len(rows) < wanted or done == limit:
@@ -247,14 +250,23 @@ def hold_rows(cursor: driver.cursor, query: Query, sink: Sink) -> Outcome:
         affected = cursor.rowcount
         return Outcome(0, affected if affected >= 0 else None, 0, tag)
     with cursor:
-        columns = _columns(cursor)
+        columns = _columns(cursor, query.codec)
         sink.begin(columns)
         hex_sink = spell_bytes_as_hex(sink, columns)
-        while rows := cursor.fetchmany(_BATCH):
+        for rows in _hold(cursor, query.codec):
             hex_sink.write_rows(rows)
         sink.end()
         returned = max(cursor.rowcount, 0)
         return Outcome(rows=returned, affected=None if tag == "SELECT" else returned, result_sets=1, tag=tag)
+
+
+def _hold(cursor: driver.cursor, codec: str | None) -> Iterator[list[Row]]:
+    """Yield what the driver holds, in batches; with a codec, as the bytes that came."""
+    if codec is not None:
+        yield from RawResult(cursor).iterate(_BATCH)
+        return
+    while rows := cursor.fetchmany(_BATCH):
+        yield rows
 
 
 def _execute(cursor: driver.cursor, prefix: bytes, text: bytes, suffix: bytes) -> None:
@@ -264,6 +276,10 @@ def _execute(cursor: driver.cursor, prefix: bytes, text: bytes, suffix: bytes) -
         raise DisplacedError(error, len(prefix)) from error
 
 
-def _columns(cursor: driver.cursor) -> list[Column]:
+def _columns(cursor: driver.cursor, codec: str | None) -> list[Column]:
     description: Sequence[Any] = cursor.description or ()
-    return [Column(column.name, _KINDS.get(column.type_code, Kind.TEXT)) for column in description]
+    names = [column.name for column in description]
+    if codec is not None:
+        names = [name.decode(codec, "replace") for name in RawResult(cursor).names or ()] or names
+    kinds = [_KINDS.get(column.type_code, Kind.TEXT) for column in description]
+    return [Column(name, kind) for name, kind in zip(names, kinds, strict=True)]

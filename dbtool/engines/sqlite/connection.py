@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from dbtool.dialects import Dialect
+from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.batches import BatchSize
 from dbtool.engines.engine import (
     Engine,
@@ -24,6 +26,7 @@ from dbtool.engines.engine import (
 )
 from dbtool.engines.sqlite.connecting import build_database, translate_connect_error
 from dbtool.engines.sqlite.guard import ATTACH_HINT
+from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.errors import (
     ConnectionFailedError,
     DbtoolError,
@@ -34,8 +37,10 @@ from dbtool.errors import (
     one_line,
 )
 from dbtool.profiles.model import Target
-from dbtool.result import Column, Kind, Sink
+from dbtool.result import Column, Kind, Row, Sink
 from dbtool.statements import Statement, find_parameters
+from dbtool.statements.lexer import cut_into_pieces
+from dbtool.statements.tokens import Kind as Piece
 
 _BATCH = 250
 """Most rows at a time: few enough that their values are still in the processor's cache when they are written."""
@@ -47,6 +52,8 @@ _BUSY_PAUSE = 0.01
 _STEPS_BETWEEN_LOOKS = 10_000
 """How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
 _UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
+_KEEPS_TEXT = frozenset({("CREATE",), ("ALTER",)})
+"""What the schema keeps as it was written."""
 _NEAR = re.compile(r'near "(.+)": syntax error')
 
 
@@ -60,6 +67,10 @@ class SqliteConnection:
         self._settings = settings
         self._cursor = raw.cursor()
         self._is_cancelled = False
+        encoding = settings.encoding or target.encoding
+        codec = find_codec(encoding) if encoding else UTF8
+        self._fallback = codec if codec != UTF8 else None
+        self._reader = TextReader(settings.invalid_text, fallback=self._fallback)
         raw.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE}")
         self._deadline: float | None = None
 
@@ -91,7 +102,7 @@ class SqliteConnection:
             self._start_clock(self._settings.statement_timeout)
         try:
             bindings = {} if request.parameters is None else _bindings(request.parameters, statement, self._dialect)
-            self._run_patiently(cursor.execute, _decode(statement), bindings)
+            self._run_patiently(cursor.execute, _decode(statement, self._dialect), bindings)
             if cursor.description is not None:
                 return self._send_rows(cursor, request, sink)
             affected = cursor.rowcount
@@ -109,7 +120,7 @@ class SqliteConnection:
         sink.begin([Column(description[0], Kind.DYNAMIC) for description in cursor.description])
         sent, limit = 0, request.limit
         batch = BatchSize(1, _BATCH, _BATCH_ROOM)
-        while rows := cursor.fetchmany(batch.rows if limit is None else min(batch.rows, limit - sent)):
+        while rows := self._fetch(cursor, batch.rows if limit is None else min(batch.rows, limit - sent)):
             sent += len(rows)
             sink.write_rows(rows)
             if sent == limit:
@@ -118,6 +129,32 @@ class SqliteConnection:
         sink.end()
         affected = cursor.rowcount if cursor.rowcount >= 0 else None
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
+
+    def _fetch(self, cursor: sqlite3.Cursor, most: int) -> list[Row]:
+        """Return the next rows; those before one that holds text that is no UTF-8 come first, then it is read anew."""
+        rows: list[Row] = []
+        try:
+            # As fetchmany does, which would lose what it has when it meets such a row.
+            rows.extend(islice(cursor, most))
+        except sqlite3.OperationalError as error:
+            if self._raw.text_factory is not str or not self._reads_anything or not _UNDECODABLE.search(str(error)):
+                raise
+            # The cursor still stands at the row.
+            self._raw.text_factory = self._read_text
+            try:
+                rows.extend(islice(cursor, most - len(rows)))
+            except InvalidTextError:
+                raise error from None
+            finally:
+                self._raw.text_factory = str
+        return rows
+
+    @property
+    def _reads_anything(self) -> bool:
+        return self._settings.invalid_text is not InvalidText.ERROR or self._fallback is not None
+
+    def _read_text(self, data: bytes) -> str:
+        return self._reader.read(data, UTF8, row=0, column="")
 
     def _run_patiently(self, execute: Callable[[str, Any], object], sql: str, bindings: Any = ()) -> None:
         """Try again while another process holds the file, for busy_timeout and as long as the statement may run.
@@ -155,7 +192,10 @@ class SqliteConnection:
         if code is not None:
             text += f" [{code}]"
         if undecodable := _UNDECODABLE.search(text):
-            text += f" - cast({undecodable[1]} as blob) gives its bytes"
+            text += (
+                " - say with --encoding (profile: encoding) what it is, pass --invalid-text replace or escape, or take"
+                f" its bytes: cast({undecodable[1]} as blob)"
+            )
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
         if kind == "AUTH" and statement is not None and statement.words[:1] == ("ATTACH",):
             return GuardError(f"{text} - {ATTACH_HINT}; or see --write")
@@ -197,12 +237,12 @@ class SqliteConnection:
 
     @property
     def has_notices(self) -> bool:
-        """SQLite says nothing besides its results."""
-        return False
+        """SQLite says nothing besides its results, but text may have been none."""
+        return self._reader.has_notice
 
     def take_notices(self) -> Sequence[str]:
-        """SQLite says nothing besides its results."""
-        return ()
+        """Say what has become of text that was none."""
+        return self._reader.take_notice()
 
     def cancel(self, timeout: float) -> None:  # noqa: ARG002 - the engines share one signature
         """Interrupt the running statement."""
@@ -222,17 +262,57 @@ class SqliteConnection:
         return ServerFacts(version=f"SQLite {sqlite3.sqlite_version}", tls=None, read_only=self._settings.read_only)
 
 
-def _decode(statement: Statement) -> str:
+def _decode(statement: Statement, dialect: Dialect) -> str:
     """Return the statement as the text that sqlite3 wants; raises QueryError where there is none."""
     try:
         text = statement.text.decode()
     except UnicodeDecodeError as error:
-        place = statement.place(len(statement.text[: error.start].decode("utf-8", "replace")))
-        raise QueryError(f"{place}: the SQL is not valid UTF-8 (byte 0x{statement.text[error.start]:02x})") from error
+        text = _spell_bytes(statement, dialect, error)
     if "\0" in text:
         place = statement.place(text.index("\0"))
         raise QueryError(f"{place}: the SQL holds a NUL byte, which SQLite cannot take")
     return text
+
+
+def _spell_bytes(statement: Statement, dialect: Dialect, error: UnicodeDecodeError) -> str:
+    """Return the statement with each text that is no UTF-8 as the cast of its bytes.
+
+    So sqlite3's own .dump writes what a database holds. Raises QueryError where the bytes stand elsewhere, or
+    where the schema would keep the cast.
+    """
+    pieces = []
+    for kind, piece in _join_strings(statement.text, dialect):
+        try:
+            piece.decode()
+        except UnicodeDecodeError:
+            if kind is Piece.COMMENT and statement.words[:1] not in _KEEPS_TEXT:
+                pieces.append(piece.decode("utf-8", "replace").encode())
+            elif kind is Piece.STRING and statement.words[:1] not in _KEEPS_TEXT:
+                pieces.append(b"CAST(x'" + piece[1:-1].replace(b"''", b"'").hex().encode() + b"' AS TEXT)")
+            else:
+                place = statement.place(len(statement.text[: error.start].decode("utf-8", "surrogateescape")))
+                raise QueryError(
+                    f"{place}: the SQL is not valid UTF-8 (byte 0x{statement.text[error.start]:02x}): "
+                    "say with --encoding what it is"
+                ) from error
+        else:
+            pieces.append(piece)
+    return b"".join(pieces).decode()
+
+
+def _join_strings(text: bytes, dialect: Dialect) -> Iterator[tuple[Piece | None, bytes]]:
+    """Yield the pieces of a text, a string with quotes in it as one: to the lexer it is several."""
+    held = b""
+    for kind, start, end in cut_into_pieces(text, dialect.lexical):
+        if kind is Piece.STRING:
+            held += text[start:end]
+            continue
+        if held:
+            yield Piece.STRING, held
+            held = b""
+        yield kind, text[start:end]
+    if held:
+        yield Piece.STRING, held
 
 
 def _bindings(parameters: Parameters, statement: Statement, dialect: Dialect) -> dict[str, ParameterValue]:

@@ -146,6 +146,7 @@ _KINDS: Mapping[Kind, Callable[[Key], _Schema]] = {
     Kind.TEXT: _text,
     Kind.HOST: _host,
     Kind.PATH: _text,
+    Kind.ENCODING: _text,
     Kind.NAME: _name,
     Kind.CHOICE: _choice,
     Kind.INTEGER: _integer,

@@ -26,6 +26,7 @@ class Kind(Enum):
     BOOLEAN = "true or false"
     DURATION = 'a duration such as "30s"'
     TEXTS = "a list of strings"
+    ENCODING = "an encoding's name"
     SECRET = "a string or one of { env, file, command, keyring }"  # noqa: S105 - says what it looks like
     TABLE = "a table"
 
@@ -118,6 +119,7 @@ PROFILE_KEYS = _tabulate(
     _path("server_public_key", "The server's key that a password may be encrypted with where there is no TLS."),
     _text("service", "An entry of pg_service.conf that fills what is left open.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
+    Key(name="encoding", kind=Kind.ENCODING, description="The encoding of the session, and of SQL files."),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),
     _duration("connect_timeout", "How long a connection may take to open."),
     _duration("statement_timeout", "How long the server lets a statement run; 0 is no limit."),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.encodings import find_codec
 from dbtool.profiles.checks.schema import SECRET_KEYS, Key, Kind
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import (
@@ -92,6 +93,12 @@ def check_host(text: str) -> str:
         raise ValueError("is a socket: write it as socket" if len(hosts) == 1 else "holds a socket beside hosts")
     if not all(hosts):
         raise ValueError("is empty" if len(hosts) == 1 else "has nothing between two commas, or at an end")
+    return text
+
+
+def _convert_encoding(key: Key, value: Any) -> str:
+    text = _convert_text(key, value)
+    find_codec(text)
     return text
 
 
@@ -200,6 +207,7 @@ _CONVERTERS: Mapping[Kind, Callable[[Key, Any], Any]] = {
     Kind.TEXT: _convert_text,
     Kind.HOST: _convert_host,
     Kind.PATH: _convert_path,
+    Kind.ENCODING: _convert_encoding,
     Kind.NAME: _convert_name,
     Kind.CHOICE: _convert_choice,
     Kind.INTEGER: _convert_integer,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from dbtool.encodings import UTF8
 from dbtool.profiles.problems import suggest
 
 _FULL_CHECK = "verify-full"
@@ -30,6 +31,9 @@ def translate(name: str, value: str, keys: Mapping[str, str]) -> tuple[str, str]
         raise ValueError(f"{name!r} is not a setting that dbtool knows here{suggest(name, keys)}")
     if key == "tls":
         return key, translate_tls(name, value)
+    # What the locale says: dbtool speaks UTF-8 whatever that is.
+    if key == "encoding" and value.lower() == "auto":
+        return key, UTF8
     # libpq takes a directory of sockets for a host.
     if key == "host" and value.startswith("/"):
         return "socket", value

@@ -84,9 +84,6 @@ def translate_option(name: str, value: str | None) -> dict[str, str]:
     """Return the profile key and value that an option stands for, or nothing. Raises ValueError."""
     if name in _FLAGS and value in {None, "1", "on", "true"}:
         return {"tls": _FLAGS[name]}
-    # dbtool always speaks utf8mb4, so that this common line has nothing left to say.
-    if name == "default-character-set" and value and value.lower() in {"utf8", "utf8mb4", "auto"}:
-        return {}
     if value is None:
         if name == "password":
             return {}

@@ -34,7 +34,7 @@ def test_the_client_group_becomes_profile_keys(tmp_path: Path) -> None:
         ssl_mode = VERIFY_CA
         loose-ssl-ca = /ca.pem
         connect_timeout = 3
-        default-character-set = utf8mb4
+        default-character-set = latin1
         user = second
     """
     assert _read(tmp_path, text) == {
@@ -47,6 +47,7 @@ def test_the_client_group_becomes_profile_keys(tmp_path: Path) -> None:
         "tls": "verify-ca",
         "tls_ca": "/ca.pem",
         "connect_timeout": "3",
+        "encoding": "latin1",
     }
 
 
@@ -80,7 +81,6 @@ def test_a_password_without_a_value_says_nothing(tmp_path: Path) -> None:
         ("!includedir /etc", "!includedir is not followed"),
         ("pasword = hush", r"my\.cnf:2: 'pasword' is not a setting that dbtool knows here; did you mean password"),
         ("ssl-cipher = x", "'ssl-cipher' is not a setting"),
-        ("default-character-set = latin1", "'default-character-set' is not a setting"),
         ("host", "'host' has no value"),
     ],
 )
