@@ -14,6 +14,7 @@ from dbtool.bench.faults import chaos
 from dbtool.bench.faults.chaos import require_faults, run_fault
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.errors import InterruptedByUserError, UsageError
+from dbtool.profiles.model import Origin, Scope
 from tests.bench.scenes import make_scene
 from tests.servers.processes import wait_until
 
@@ -68,6 +69,21 @@ def test_it_has_its_time_and_no_more(sqlite_database: Path, monkeypatch: pytest.
     monkeypatch.setattr(chaos, "_RESTART_PATIENCE", 0.2)
     with pytest.raises(UsageError, match=r"^--chaos restart: it took longer than 0.2 seconds$"):
         run_fault(_scene(sqlite_database, "exec sleep 60"), "restart")
+
+
+def test_it_runs_where_the_profiles_file_is_which_trust_covers(
+    sqlite_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, status in (("theirs", 1), ("here", 0)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "restart.sh").write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / place / "restart.sh").chmod(0o755)
+    monkeypatch.chdir(tmp_path / "theirs")
+    scene = make_scene(sqlite_database, load={"threads": 2})
+    origin = Origin(tmp_path / "here" / "dbtool.toml", 1, Scope.PROJECT)
+    scene = scene.replaced(target=scene.target.replaced(restart=("./restart.sh",), origin=origin))
+    require_faults(scene, ("restart",))
+    assert run_fault(scene, "restart").detail.startswith("./restart.sh restarted the server")
 
 
 def test_one_that_is_not_there_is_refused_before_anything_runs(sqlite_database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
@@ -113,11 +114,13 @@ def _kill_busy(struck: Struck) -> str:
 
 
 def _restart(struck: Struck) -> str:
-    command = struck.scene.target.restart
+    command, place = struck.scene.target.restart, struck.scene.target.origin.file.parent
     # No pipe: the server that the command starts may keep it open for good.
     with TemporaryFile() as errors:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=place
+            )
         except OSError as error:
             raise UsageError(f"--chaos restart: {command[0]}: {one_line(str(error))}") from error
         status = _wait_for(process, struck.scene)
@@ -180,7 +183,9 @@ def _refuse_killing(scene: Scene) -> str | None:
 def _refuse_restart(scene: Scene) -> str | None:
     if scene.target.restart:
         command = scene.target.restart[0]
-        return None if shutil.which(command) else f"there is no command {command}"
+        # One with a directory in its name is looked for where it will run.
+        found = shutil.which(scene.target.origin.file.parent / command if os.sep in command else command)
+        return None if found else f"there is no command {command}"
     return f'profile {scene.target.name!r} does not say how: restart = ["command", ...]'
 
 

@@ -11,7 +11,7 @@ from dbtool.profiles.discover import Pin, Sources, list_digests
 from dbtool.profiles.files import Source
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import State, read_state, update_state
-from dbtool.profiles.trust.referred import NOT_COVERED, list_referred, list_unhashed
+from dbtool.profiles.trust.referred import NOT_COVERED, References, survey
 from dbtool.records import Record
 
 
@@ -22,6 +22,8 @@ class TrustPlan(Record):
     files: tuple[Source, ...]
     pin: Pin | None
     digests: Mapping[str, str]
+    unhashed: tuple[tuple[str, str], ...]
+    """What no digest can stand for, each with the reason."""
     before: Mapping[str, str] | None
 
     @property
@@ -45,7 +47,7 @@ class TrustPlan(Record):
             for name, digest in self.digests.items()
             if digest.startswith(NOT_COVERED)
         ]
-        return (*unread, *(list_unhashed(self.project, self.files) if self.project else ()))
+        return (*unread, *self.unhashed)
 
     @property
     def changes(self) -> tuple[tuple[str, str], ...]:
@@ -63,9 +65,8 @@ class TrustPlan(Record):
 
 def compute_record(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
     """Return what a record of trust holds for a project's files and for what they refer to."""
-    files = tuple(files)
     own = tuple(source for source in files if source.scope is Scope.PROJECT)
-    return {**list_referred(environment, project, own), **list_digests(project, own)}
+    return {**survey(environment, project, own).digests, **list_digests(project, own)}
 
 
 def plan_trust(environment: Environment, sources: Sources) -> TrustPlan:
@@ -76,11 +77,13 @@ def plan_trust(environment: Environment, sources: Sources) -> TrustPlan:
         raise ProfileError(
             f"there is nothing to trust: {environment.working_directory} is in no project and under no .dbtool-profile"
         )
+    references = survey(environment, project, files) if project else References(digests={}, unhashed=())
     return TrustPlan(
         project=project,
         files=files,
         pin=pin,
-        digests=compute_record(environment, project, files) if project else {},
+        digests={**references.digests, **(list_digests(project, files) if project else {})},
+        unhashed=references.unhashed,
         before=read_state(environment).projects.get(str(project)),
     )
 

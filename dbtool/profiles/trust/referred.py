@@ -9,40 +9,78 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.environment import Environment
+from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.files import Source, compute_digest, read_head
 from dbtool.profiles.foreign.service import list_service_files
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.paths import MEMORY, anchor, is_inside
 from dbtool.profiles.references import has_reference
+from dbtool.profiles.trust.reach import Reach, split_words
+from dbtool.records import Record
 
-_PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "option_file")
+_PATH_KEYS = tuple(
+    key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH and key.name not in {"path", "socket"}
+)
 _LEADING_KEYS = ("path", "socket")
 """What a database holds changes all the time: of these the record holds where they lead."""
-_MOST_FILES = 500
 _MOST_BYTES = 1 << 24
-_WORD_ENDS = re.compile(r"[\s=:;,|&<>()'\"`]+")
+_SHELL_MARKS = re.compile(r"[$*?\\[]")
 NOT_COVERED = "not covered: "
 """Begins what stands in a record in a digest's place; it is compared like one."""
 
 
-def list_referred(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
-    """Return each file that the profiles refer to, relative to the project where it is inside, and its digest."""
+class References(Record):
+    """What a project's profiles refer to."""
+
+    digests: Mapping[str, str]
+    """Each file that can be had, relative to the project where it is inside, and its digest."""
+    unhashed: tuple[tuple[str, str], ...]
+    """What no digest can stand for, each with the reason."""
+
+
+def survey(environment: Environment, project: Path, files: Iterable[Source]) -> References:
+    """Return what the profiles in a project's files refer to: commands, secrets, certificates, other tools' files."""
     files = tuple(files)
-    paths = dict.fromkeys(path for source in files for path in _find_paths(environment, project, source))
-    found: dict[str, str] = {}
-    left = _MOST_BYTES
-    for number, path in enumerate(paths):
-        if number >= _MOST_FILES:
-            found["..."] = f"{NOT_COVERED}the profiles refer to more than {_MOST_FILES} files"
-            break
-        name = os.path.relpath(path, project) if is_inside(path, project) else os.path.normpath(path)
-        found[name], size = _compute(path, project, left)
-        left -= size
+    reach = Reach(
+        project, [source.path.parent for source in files], environment.home, _list_databases(environment, files)
+    )
+    for source in files:
+        for places, commands in _list_references(source):
+            for place in places:
+                if not has_reference(place) and "\0" not in place:
+                    reach.add(anchor(place, directory=source.path.parent, home=environment.home))
+            for command in commands:
+                reach.follow_command(command)
+        if any("service" in said for said in _read_tables(source)):
+            for path in list_service_files(environment):
+                if is_inside(path, project):
+                    reach.add(path)
+    digests = _compute_all(reach, project)
     for source in files:
         for said in _read_tables(source):
             for key in _LEADING_KEYS:
-                found.update(_follow(environment, project, source, said.get(key)))
-    return found
+                digests.update(_follow(environment, project, source, said.get(key)))
+    return References(digests=digests, unhashed=tuple(_list_unhashed(environment, project, files, reach)))
+
+
+def _compute_all(reach: Reach, project: Path) -> dict[str, str]:
+    """Return what a record holds for each file, and for those that they lead to."""
+    found: dict[str, str] = {}
+    left = _MOST_BYTES
+    for path in reach.paths:  # grows meanwhile
+        name = os.path.relpath(path, project) if is_inside(path, project) else str(path)
+        found[name], content = _compute(path, project, left)
+        left -= len(content)
+        reach.look_through(path, content)
+    return {**found, **{name: f"{NOT_COVERED}{reason}" for name, reason in reach.gaps.items()}}
+
+
+def _list_databases(environment: Environment, files: Iterable[Source]) -> Iterator[Path]:
+    for source in files:
+        for said in _read_tables(source):
+            path = said.get("path")
+            if isinstance(path, str) and "\0" not in path:
+                yield Path(os.path.normpath(anchor(path, directory=source.path.parent, home=environment.home)))
 
 
 def _follow(environment: Environment, project: Path, source: Source, place: Any) -> dict[str, str]:
@@ -56,7 +94,9 @@ def _follow(environment: Environment, project: Path, source: Source, place: Any)
     return {os.path.relpath(path, project): f"leads to {os.path.realpath(path)}"}
 
 
-def list_unhashed(project: Path, files: Iterable[Source]) -> Iterator[tuple[str, str]]:
+def _list_unhashed(
+    environment: Environment, project: Path, files: Iterable[Source], reach: Reach
+) -> Iterator[tuple[str, str]]:
     """Yield what the profiles refer to that no digest can stand for, each with the reason."""
     for source in files:
         for said, commands in _list_references(source):
@@ -64,10 +104,14 @@ def list_unhashed(project: Path, files: Iterable[Source]) -> Iterator[tuple[str,
                 if has_reference(place):
                     yield place, "a variable says where it is"
             for command in commands:
-                yield from _list_programs(project, source.path.parent, command)
+                yield from _list_programs(environment, project, source.path.parent, command)
+    for module, script in reach.imports.items():
+        yield module, f"a module that {os.path.relpath(script, project)} imports from elsewhere"
 
 
-def _list_programs(project: Path, directory: Path, command: list[str]) -> Iterator[tuple[str, str]]:
+def _list_programs(
+    environment: Environment, project: Path, directory: Path, command: list[str]
+) -> Iterator[tuple[str, str]]:
     if not command or "\0" in command[0]:
         return
     program = command[0]
@@ -81,34 +125,30 @@ def _list_programs(project: Path, directory: Path, command: list[str]) -> Iterat
     for argument in command[1:]:
         if has_reference(argument):
             yield argument, "a variable says what it is"
+    for word in dict.fromkeys(split_words(command[1:])):
+        path = anchor(word, directory=directory, home=environment.home)
+        if has_reference(word):
+            continue
+        if _SHELL_MARKS.search(word):
+            yield word, "a shell decides what it names"
+        elif ("/" in word or word.startswith(("~", ".."))) and path.exists() and not is_inside(path, project):
+            yield word, "it is outside the project"
 
 
-def _compute(path: Path, project: Path, limit: int) -> tuple[str, int]:
-    """Return what a record holds for a file, and how many bytes were read for it."""
+def _compute(path: Path, project: Path, limit: int) -> tuple[str, bytes]:
+    """Return what a record holds for a file, and what was read for it."""
     if not is_inside(path, project):
-        return f"{NOT_COVERED}it is outside the project", 0
+        return f"{NOT_COVERED}it is outside the project", b""
     try:
         content = read_head(path, limit)
     except (OSError, ValueError) as error:
-        return f"{NOT_COVERED}{getattr(error, 'strerror', None) or 'it cannot be read'}", 0
+        return f"{NOT_COVERED}{getattr(error, 'strerror', None) or 'it cannot be read'}", b""
     if len(content) > limit:
-        return f"{NOT_COVERED}it is too large", 0
+        return f"{NOT_COVERED}it is too large", b""
     real = os.path.realpath(path)
     # A link in a file's place is a change, whatever it leads to.
     way = f" -> {real}" if real != os.path.normpath(path) else ""
-    return compute_digest(content) + way, len(content)
-
-
-def _find_paths(environment: Environment, project: Path, source: Source) -> Iterator[Path]:
-    directory = source.path.parent
-    for places, commands in _list_references(source):
-        for place in places:
-            if not has_reference(place) and "\0" not in place:
-                yield anchor(place, directory=directory, home=environment.home)
-        for command in commands:
-            yield from _find_scripts(environment, project, directory, command)
-    if any("service" in said for said in _read_tables(source)):
-        yield from (path for path in list_service_files(environment) if is_inside(path, project))
+    return compute_digest(content) + way, content
 
 
 def _read_tables(source: Source) -> Iterator[Mapping[str, Any]]:
@@ -136,14 +176,3 @@ def _read_url(url: Any) -> Mapping[str, Any]:
         return parse_url(url, references=True) if isinstance(url, str) and not url.startswith("${") else {}
     except ValueError:
         return {}
-
-
-def _find_scripts(environment: Environment, project: Path, directory: Path, arguments: list[str]) -> Iterator[Path]:
-    """Yield what a command's arguments, or words in them as in `sh -c`, name in the project."""
-    for word in [part for argument in arguments for part in (argument, *_WORD_ENDS.split(argument))]:
-        if not word or "\0" in word:
-            continue
-        for start in dict.fromkeys((directory, project)):
-            path = anchor(word, directory=start, home=environment.home)
-            if is_inside(path, project) and os.path.lexists(path) and not path.is_dir():
-                yield path
