@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from dbtool.actions.access import Access, WriteRequest, choose_profile, decide_read_only
@@ -11,7 +11,7 @@ from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.profiles import Choice, Rule
@@ -130,7 +130,7 @@ class Query:
             self._face.note(_NOTHING_TO_RUN)
             return
         with self._writing(choice) as output:
-            self._run_on(self.open_session(access), output, sources, watch)
+            self._run_on(self.open_session(access), access, output, sources, watch)
 
     def tidy(self) -> None:
         """Leave no file that is not whole behind: the process is about to end."""
@@ -168,13 +168,15 @@ class Query:
         """
         limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
         profile = access.choice.profile
-        settings = SessionSettings(
+        return Connector(self._environment, self._face, self.worker, limits).open(profile, self._settings(access))
+
+    def _settings(self, access: Access) -> SessionSettings:
+        return SessionSettings(
             read_only=access.read_only,
-            statement_timeout=self._limit_statements(profile),
+            statement_timeout=self._limit_statements(access.choice.profile),
             encoding=self._request.encoding,
             invalid_text=self._request.invalid_text,
         )
-        return Connector(self._environment, self._face, self.worker, limits).open(profile, settings)
 
     def _recode(self, sources: Iterable[Source], said: Common) -> list[Source]:
         """Have each source read in the encoding that it is written in, and sent in the session's."""
@@ -191,9 +193,18 @@ class Query:
         asked = self._request.statement_timeout
         return profile.statement_limit if asked is None else asked or None
 
-    def _run_on(self, session: Session, output: ResultOutput, sources: Sequence[Source], watch: RunWatch) -> None:
+    def _run_on(
+        self, session: Session, access: Access, output: ResultOutput, sources: Sequence[Source], watch: RunWatch
+    ) -> None:
         connected = time.monotonic()
-        runner = self.make_runner(session, self._rows.make_results(output), watch)
+        settings = self._settings(access)
+        runner = self.make_runner(
+            session,
+            self._rows.make_results(output),
+            watch,
+            reconnect=lambda database: session.change_database(database, settings),
+            why_no_files=_refuse_files(access.choice.profile),
+        )
         try:
             # What another tool's file says of the encoding is known only now.
             self._call(runner, watch, self._recode(sources, session.target))
@@ -205,7 +216,15 @@ class Query:
                 self.worker.call(lambda: _close(runner.results, session))
             watch.summarise(runner, connected=connected, ended=time.monotonic())
 
-    def make_runner(self, session: Session, results: Results, reporter: Reporter) -> Runner:
+    def make_runner(
+        self,
+        session: Session,
+        results: Results,
+        reporter: Reporter,
+        *,
+        reconnect: Callable[[str], DriverConnection] | None = None,
+        why_no_files: str | None = None,
+    ) -> Runner:
         """Return what runs statements on a session, and can be stopped by the worker."""
         return Runner(
             connection=session.connection,
@@ -214,6 +233,8 @@ class Query:
             options=self._request.run,
             reporter=reporter,
             stop=self.worker.stop,
+            reconnect=reconnect,
+            why_no_files=why_no_files,
         )
 
     def _call(self, runner: Runner, watch: RunWatch, sources: Sequence[Source]) -> None:
@@ -229,6 +250,17 @@ class Query:
             glance=glance,
             keeps_result=True,
         )
+
+
+def _refuse_files(profile: Profile) -> str | None:
+    """Say why scripts are followed to no other file, if they are not: what they hold goes to the profile's server."""
+    if profile.trusted:
+        return None
+    return (
+        f"profile {profile.name!r} ({profile.origin}) is of a project that needs trust before a script may have files "
+        f"of this machine sent to its server: look at the project's files, then run `dbtool profile trust` in "
+        f"{profile.origin.file.parent}"
+    )
 
 
 def _close(results: Results, session: Session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -12,6 +12,7 @@ from dbtool.errors import Place
 from dbtool.records import Record
 from dbtool.statements.copy_data import CopyData
 from dbtool.statements.lexer import cut_into_pieces
+from dbtool.statements.words import read_leading_words
 
 
 # Loading a dump makes one of these per row: a frozen dataclass would take three times as long to make.
@@ -29,6 +30,8 @@ class Statement(NamedTuple):
     """Up to six leading words and symbols in upper case; they end before the first literal or quoted name."""
     copy_data: CopyData | None = None
     """The data that follow a `COPY ... FROM STDIN`; what is left unread is skipped."""
+    is_delimited: bool = False
+    """It ended at another terminator than the semicolon, so that it may be several statements in one."""
 
     def place(self, offset: int | None = None) -> Place:
         """Return where the statement starts, or the character at `offset` (from 0) in its decoded text."""
@@ -67,6 +70,18 @@ def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
         if kind is None
         for match in _PARAMETER.finditer(text, start, end)
     ]
+
+
+def find_further_words(statement: Statement, dialect: Dialect) -> Iterator[tuple[str, ...]]:
+    """Return the leading words of what may be further statements, up to a terminator that is no semicolon."""
+    text = statement.text
+    if not statement.is_delimited or b";" not in text:
+        return
+    for kind, start, end in cut_into_pieces(text, dialect.lexical):
+        semicolon = text.find(b";", start, end) if kind is None else -1
+        while semicolon >= 0:
+            yield read_leading_words(text, semicolon + 1, len(text), dialect.lexical)
+            semicolon = text.find(b";", semicolon + 1, end)
 
 
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.batches import BatchSize
 from dbtool.engines.engine import (
@@ -78,6 +78,11 @@ class SqliteConnection:
     def transaction(self) -> TransactionState:
         """The library's own flag."""
         return TransactionState.OPEN if self._raw.in_transaction else TransactionState.NONE
+
+    @property
+    def lexical(self) -> Lexical:
+        """The dialect's rules, which nothing changes."""
+        return self._dialect.lexical
 
     @property
     def is_lost(self) -> bool:
