@@ -40,6 +40,8 @@ class Lexical(Record):
     """`CREATE TRIGGER ... BEGIN ...; END;` is one statement."""
     atomic_bodies: bool = False
     """`CREATE FUNCTION ... BEGIN ATOMIC ...; END;` is one statement, and so is `CREATE RULE ... DO (...; ...)`."""
+    numbered_parameters: bool = False
+    """`?`, `?1`, `@name` and `$name` are parameters too."""
     client: str
     """The native client, whose commands are the ones below."""
     ignored_commands: frozenset[str] = frozenset()

@@ -237,13 +237,13 @@ class Runner:
             self.reporter.notice(notice)
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
-        """Add to an error that stands at a `:name`, by its place or by its text, how a value is given."""
+        """Add to an error that stands at a parameter, by its place or by its text, how a value is given."""
         if self.options.parameters is not None:
             return
         for parameter in find_parameters(statement.text, self.dialect):
             offset = len(statement.text[: parameter.start].decode("utf-8", "replace"))
-            if error.place == statement.place(offset) or f":{parameter.name}" in str(error):
-                error.args = (f"{error} - is :{parameter.name} a parameter? give it with -v {parameter.name}=...",)
+            if error.place == statement.place(offset) or parameter.written in str(error):
+                error.args = (f"{error} - is {parameter.written} a parameter? give it with -v {parameter.name}=...",)
                 return
 
     def _watch_transaction(self, statement: Statement) -> None:

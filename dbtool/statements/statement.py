@@ -49,19 +49,36 @@ new_statement = cast("Callable[[tuple[object, ...]], Statement]", partial(tuple.
 
 
 # After a name, a number or a closing bracket a colon is an array's slice or a label; after another colon, a cast.
-_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):([A-Za-z_\x80-\xff][\w\x80-\xff]*+)")
+
+
+_NAME = rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*+)"
+_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):" + _NAME)
+_SQLITE_PARAMETER = re.compile(
+    _PARAMETER.pattern + rb"|(?<![\w$\x80-\xff])(?:[@$]" + _NAME + rb"|\?([0-9]{0,5})(?![0-9]))"
+)
 
 
 class Parameter(Record):
-    """One use of a parameter: its name, and the bytes from the colon up to its end."""
+    """One use of a parameter: its name, or its number, and the bytes from its mark up to its end."""
 
     name: str
     start: int
     end: int
+    mark: str = ":"
+
+    @property
+    def written(self) -> str:
+        """The parameter as a statement has it; one without a number is shown with it."""
+        return f"{self.mark}{self.name}"
 
 
 def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
-    """Return every `:name` outside strings, quoted names, comments, casts and slices, in order."""
+    """Return every `:name` outside strings, quoted names, comments, casts and slices, in order.
+
+    In SQLite `?1`, `@name` and `$name` as well, and `?`, which has the number that follows those before it.
+    """
+    if dialect.lexical.numbered_parameters:
+        return _find_numbered(text, dialect)
     if b":" not in text:
         return []
     return [
@@ -70,6 +87,22 @@ def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
         if kind is None
         for match in _PARAMETER.finditer(text, start, end)
     ]
+
+
+def _find_numbered(text: bytes, dialect: Dialect) -> list[Parameter]:
+    if _SQLITE_PARAMETER.search(text) is None:
+        return []
+    found: list[Parameter] = []
+    numbers: dict[str, int] = {}
+    for kind, start, end in cut_into_pieces(text, dialect.lexical):
+        for match in _SQLITE_PARAMETER.finditer(text, start, end) if kind is None else ():
+            mark = chr(text[match.start()])
+            name = (match[1] or match[2] or b"").decode("utf-8", "surrogateescape")
+            known = f"{mark}{name}" if name else match[3].decode()
+            if known not in numbers or not known:
+                numbers[known] = int(match[3] or max(numbers.values(), default=0) + 1)
+            found.append(Parameter(name=name or str(numbers[known]), start=match.start(), end=match.end(), mark=mark))
+    return found
 
 
 def find_further_words(statement: Statement, dialect: Dialect) -> Iterator[tuple[str, ...]]:
