@@ -7,6 +7,12 @@ _dbtool_profiles() {
 _dbtool_is_command() {
     case "$1" in
         ' query') return 0 ;;
+        ' tables') return 0 ;;
+        ' describe') return 0 ;;
+        ' search') return 0 ;;
+        ' schema') return 0 ;;
+        ' activity') return 0 ;;
+        ' kill') return 0 ;;
         ' switch') return 0 ;;
         ' current') return 0 ;;
         ' profile') return 0 ;;
@@ -33,6 +39,12 @@ _dbtool_options() {
     case "$1" in
         '') echo '--version -h --help' ;;
         ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
+        ' tables') echo '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
+        ' describe') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
+        ' search') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
+        ' schema') echo '-p --profile --config --wait --timeout -F --format -o --output -q --quiet --debug -h --help' ;;
+        ' activity') echo '--blocked --older -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
+        ' kill') echo '--connection --confirm -p --profile --config --wait --timeout -q --quiet --debug -h --help' ;;
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
         ' current') echo '--explain --prompt -p --profile --config -F --format --debug -h --help' ;;
         ' profile') echo '-h --help' ;;
@@ -56,7 +68,7 @@ _dbtool_options() {
 
 _dbtool_kind() {
     case "$1 $2" in
-        ' ') echo 'words query switch current profile pool-bench completions' ;;
+        ' ') echo 'words query tables describe search schema activity kill switch current profile pool-bench completions' ;;
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
         ' query --encoding') echo 'anything' ;;
@@ -76,6 +88,51 @@ _dbtool_kind() {
         ' query --expect-rows') echo 'anything' ;;
         ' query --expect-value') echo 'anything' ;;
         ' query ') echo 'anything' ;;
+        ' tables -p'|' tables --profile') echo 'profiles' ;;
+        ' tables --config') echo 'files' ;;
+        ' tables --wait') echo 'anything' ;;
+        ' tables --timeout') echo 'anything' ;;
+        ' tables -F'|' tables --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' tables -o'|' tables --output') echo 'files' ;;
+        ' tables --null') echo 'anything' ;;
+        ' tables ') echo 'anything' ;;
+        ' describe -p'|' describe --profile') echo 'profiles' ;;
+        ' describe --config') echo 'files' ;;
+        ' describe --wait') echo 'anything' ;;
+        ' describe --timeout') echo 'anything' ;;
+        ' describe -F'|' describe --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' describe -o'|' describe --output') echo 'files' ;;
+        ' describe --null') echo 'anything' ;;
+        ' describe ') echo 'profiles' ;;
+        ' search -p'|' search --profile') echo 'profiles' ;;
+        ' search --config') echo 'files' ;;
+        ' search --wait') echo 'anything' ;;
+        ' search --timeout') echo 'anything' ;;
+        ' search -F'|' search --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' search -o'|' search --output') echo 'files' ;;
+        ' search --null') echo 'anything' ;;
+        ' search ') echo 'anything' ;;
+        ' schema -p'|' schema --profile') echo 'profiles' ;;
+        ' schema --config') echo 'files' ;;
+        ' schema --wait') echo 'anything' ;;
+        ' schema --timeout') echo 'anything' ;;
+        ' schema -F'|' schema --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' schema -o'|' schema --output') echo 'files' ;;
+        ' schema ') echo 'profiles' ;;
+        ' activity --older') echo 'anything' ;;
+        ' activity -p'|' activity --profile') echo 'profiles' ;;
+        ' activity --config') echo 'files' ;;
+        ' activity --wait') echo 'anything' ;;
+        ' activity --timeout') echo 'anything' ;;
+        ' activity -F'|' activity --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' activity -o'|' activity --output') echo 'files' ;;
+        ' activity --null') echo 'anything' ;;
+        ' kill --confirm') echo 'profiles' ;;
+        ' kill -p'|' kill --profile') echo 'profiles' ;;
+        ' kill --config') echo 'files' ;;
+        ' kill --wait') echo 'anything' ;;
+        ' kill --timeout') echo 'anything' ;;
+        ' kill ') echo 'anything' ;;
         ' switch --for') echo 'anything' ;;
         ' switch --shell') echo 'words bash zsh fish powershell' ;;
         ' switch --confirm') echo 'profiles' ;;

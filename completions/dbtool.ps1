@@ -4,7 +4,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
         '' = @{
-            Own = 'words query switch current profile pool-bench completions'
+            Own = 'words query tables describe search schema activity kill switch current profile pool-bench completions'
             Options = '--version -h --help'
             Values = @()
         }
@@ -12,6 +12,36 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Own = 'anything'
             Options = '-f --file -v --param --encoding -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help'
             Values = @('-f files', '--file files', '-v anything', '--param anything', '--encoding anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--invalid-text words error replace escape', '--expect-rows anything', '--expect-value anything')
+        }
+        'tables' = @{
+            Own = 'anything'
+            Options = '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+        }
+        'describe' = @{
+            Own = 'profiles'
+            Options = '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+        }
+        'search' = @{
+            Own = 'anything'
+            Options = '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+        }
+        'schema' = @{
+            Own = 'profiles'
+            Options = '-p --profile --config --wait --timeout -F --format -o --output -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files')
+        }
+        'activity' = @{
+            Own = ''
+            Options = '--blocked --older -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
+            Values = @('--older anything', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+        }
+        'kill' = @{
+            Own = 'anything'
+            Options = '--connection --confirm -p --profile --config --wait --timeout -q --quiet --debug -h --help'
+            Values = @('--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything')
         }
         'switch' = @{
             Own = 'profiles'

@@ -11,7 +11,7 @@ from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
-from dbtool.engines.engine import DriverConnection, SessionSettings
+from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.profiles import Choice, Rule
@@ -27,7 +27,11 @@ from dbtool.run.worker import State, Worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Protocol, TypeVar
+
+    from dbtool.engines.catalog import Listing
+
+    _T = TypeVar("_T")
 else:
     Protocol = object
 
@@ -46,6 +50,8 @@ class QueryRequest(Record):
     encoding: str | None = None
     """What the session and the files are in, whatever the profile says."""
     invalid_text: InvalidText = InvalidText.ERROR
+    longest_statement: float | None = None
+    """What the profile's own limit may not exceed, for questions that dbtool itself asks; seconds."""
 
 
 class RowsFace(Protocol):
@@ -130,7 +136,29 @@ class Query:
             self._face.note(_NOTHING_TO_RUN)
             return
         with self._writing(choice) as output:
-            self._run_on(self.open_session(access), access, output, sources, watch)
+            self._run_on(self.open_session(access), output, sources, self._request.run, watch)
+
+    def run_listing(self, access: Access, watch: RunWatch, choose: Callable[[Session], Listing]) -> None:
+        """Run the query that `choose` makes on the session, on the worker; raises DbtoolError."""
+        with self._writing(access.choice) as output:
+            session = self.open_session(access)
+            try:
+                listing = self.ask(lambda: choose(session))
+            except BaseException:
+                self.close_session(session)
+                raise
+            source = Source(name="the catalogue's query", content=listing.sql.encode())
+            options = RunOptions(parameters=listing.parameters or None)
+            self._run_on(session, output, [source], options, watch)
+
+    def ask(self, question: Callable[[], _T]) -> _T:
+        """Call a function that asks the server on the worker, within the limits; raises DbtoolError."""
+        return self.worker.call(question, deadline=self._limits.deadline, late=self._limits.late)
+
+    def close_session(self, session: Session) -> None:
+        """Give a session's connection back, if the worker that holds it still answers."""
+        if not self.worker.is_stuck:
+            self.worker.call(session.close)
 
     def tidy(self) -> None:
         """Leave no file that is not whole behind: the process is about to end."""
@@ -168,15 +196,13 @@ class Query:
         """
         limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
         profile = access.choice.profile
-        return Connector(self._environment, self._face, self.worker, limits).open(profile, self._settings(access))
-
-    def _settings(self, access: Access) -> SessionSettings:
-        return SessionSettings(
+        settings = SessionSettings(
             read_only=access.read_only,
-            statement_timeout=self._limit_statements(access.choice.profile),
+            statement_timeout=self._limit_statements(profile),
             encoding=self._request.encoding,
             invalid_text=self._request.invalid_text,
         )
+        return Connector(self._environment, self._face, self.worker, limits).open(profile, settings)
 
     def _recode(self, sources: Iterable[Source], said: Common) -> list[Source]:
         """Have each source read in the encoding that it is written in, and sent in the session's."""
@@ -191,20 +217,20 @@ class Query:
 
     def _limit_statements(self, profile: Profile) -> float | None:
         asked = self._request.statement_timeout
-        return profile.statement_limit if asked is None else asked or None
+        limit = profile.statement_limit if asked is None else asked or None
+        longest = self._request.longest_statement
+        return limit if longest is None else min(limit or longest, longest)
 
     def _run_on(
-        self, session: Session, access: Access, output: ResultOutput, sources: Sequence[Source], watch: RunWatch
+        self,
+        session: Session,
+        output: ResultOutput,
+        sources: Sequence[Source],
+        options: RunOptions,
+        watch: RunWatch,
     ) -> None:
         connected = time.monotonic()
-        settings = self._settings(access)
-        runner = self.make_runner(
-            session,
-            self._rows.make_results(output),
-            watch,
-            reconnect=lambda database: session.change_database(database, settings),
-            why_no_files=_refuse_files(access.choice.profile),
-        )
+        runner = self.make_runner(session, self._rows.make_results(output), watch, options)
         try:
             # What another tool's file says of the encoding is known only now.
             self._call(runner, watch, self._recode(sources, session.target))
@@ -217,24 +243,16 @@ class Query:
             watch.summarise(runner, connected=connected, ended=time.monotonic())
 
     def make_runner(
-        self,
-        session: Session,
-        results: Results,
-        reporter: Reporter,
-        *,
-        reconnect: Callable[[str], DriverConnection] | None = None,
-        why_no_files: str | None = None,
+        self, session: Session, results: Results, reporter: Reporter, options: RunOptions | None = None
     ) -> Runner:
         """Return what runs statements on a session, and can be stopped by the worker."""
         return Runner(
             connection=session.connection,
             dialect=session.engine.dialect,
             results=results,
-            options=self._request.run,
+            options=options or self._request.run,
             reporter=reporter,
             stop=self.worker.stop,
-            reconnect=reconnect,
-            why_no_files=why_no_files,
         )
 
     def _call(self, runner: Runner, watch: RunWatch, sources: Sequence[Source]) -> None:
@@ -250,17 +268,6 @@ class Query:
             glance=glance,
             keeps_result=True,
         )
-
-
-def _refuse_files(profile: Profile) -> str | None:
-    """Say why scripts are followed to no other file, if they are not: what they hold goes to the profile's server."""
-    if profile.trusted:
-        return None
-    return (
-        f"profile {profile.name!r} ({profile.origin}) is of a project that needs trust before a script may have files "
-        f"of this machine sent to its server: look at the project's files, then run `dbtool profile trust` in "
-        f"{profile.origin.file.parent}"
-    )
 
 
 def _close(results: Results, session: Session) -> None:

@@ -16,6 +16,10 @@ from dbtool.environment import Environment
 
 _COMMANDS: Mapping[str, Builder] = {
     "query": partial(build_from, "dbtool.cli.query.command"),
+    **{
+        name: partial(build_from, "dbtool.cli.catalog.command", f"{name}_app")
+        for name in ("tables", "describe", "search", "schema", "activity", "kill")
+    },
     "switch": partial(build_from, "dbtool.cli.switch.command"),
     "current": partial(build_from, "dbtool.cli.switch.command", "current_app"),
     "profile": partial(build_from, "dbtool.cli.profile.command"),

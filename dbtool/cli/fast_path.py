@@ -171,8 +171,17 @@ def _switch(environment: Environment, values: Values) -> int:
     return 0
 
 
+def _tables(environment: Environment, values: Values) -> int:
+    from dbtool.cli.catalog.request import CatalogOptions, run_tables
+
+    own = {name: values.pop(name) for name in ("pattern", "views", "every")}
+    run_tables(environment, CatalogOptions(**values), **own)
+    return 0
+
+
 _COMMANDS: Mapping[str, Callable[[Environment, Values], int]] = {
     "query": _query,
+    "tables": _tables,
     "current": _current,
     "switch": _switch,
 }

@@ -9,11 +9,12 @@ from dbtool.engines.drivers import unneeded
 from dbtool.engines.engine import Engine
 from dbtool.errors import ProfileError
 
-TYPE_CHECKING = False  # queries do without probes
+TYPE_CHECKING = False  # queries do without both
 if TYPE_CHECKING:
+    from dbtool.engines.catalog import Catalog
     from dbtool.engines.probe import Probe
 
-__all__ = ["Engine", "load_engine", "load_probe"]
+__all__ = ["Engine", "load_catalog", "load_engine", "load_probe"]
 
 
 def load_engine(name: str) -> Engine:
@@ -40,3 +41,9 @@ def load_probe(name: str) -> Probe:
     """Return the questions that `pool-bench` asks a server of the engine called `name` (a key of DIALECTS)."""
     probe: Probe = import_module(f"dbtool.engines.{DIALECTS[name].family}.probe").PROBE
     return probe
+
+
+def load_catalog(name: str) -> Catalog:
+    """Return how the catalogue of the engine called `name` (a key of DIALECTS) is asked."""
+    catalog: Catalog = import_module(f"dbtool.engines.{DIALECTS[name].family}.catalog").CATALOG
+    return catalog

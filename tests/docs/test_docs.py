@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from dbtool.dialects import DIALECTS
-from tests.docs import reference
+from tests.docs import reference, schema_form
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_readme_lists_every_command_option_format_status_and_key_as_the_code_has_them() -> None:
     assert reference.read_committed() == reference.render(), "run: python -m tests.docs.reference"
+
+
+def test_the_form_of_a_schema_is_documented_as_the_code_has_it() -> None:
+    assert schema_form.FILE.read_text() == schema_form.render(), "run: python -m tests.docs.schema_form"
 
 
 def test_every_command_has_a_help_text_and_an_example() -> None:

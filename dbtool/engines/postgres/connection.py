@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions as driver
 
-from dbtool.dialects import Dialect, Lexical
+from dbtool.dialects import Dialect
 from dbtool.encodings import UTF8
 from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import (
@@ -83,7 +83,6 @@ class PostgresConnection:
     def __init__(self, raw: RawConnection, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
-        self._old_dialect = dialect.replaced(lexical=dialect.lexical.replaced(plain_escapes=True))
         self._target = target
         self._settings = settings
         self._warnings: list[str] = []
@@ -103,15 +102,6 @@ class PostgresConnection:
     def transaction(self) -> TransactionState:
         """The server's flag, which libpq keeps."""
         return _STATES[self._raw.get_transaction_status()]
-
-    @property
-    def lexical(self) -> Lexical:
-        """The dialect's rules, or those of a session whose plain strings know escapes."""
-        return self._current_dialect().lexical
-
-    def _current_dialect(self) -> Dialect:
-        is_old = not self.is_lost and self._raw.get_parameter_status("standard_conforming_strings") == "off"
-        return self._old_dialect if is_old else self._dialect
 
     @property
     def is_lost(self) -> bool:
@@ -220,7 +210,7 @@ class PostgresConnection:
             return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
 
     def _render(self, request: Request) -> Rendered:
-        return render(request, self._current_dialect(), self._quote)
+        return render(request, self._dialect, self._quote)
 
     def _quote(self, value: ParameterValue) -> bytes:
         adapted: Any = driver.adapt(psycopg2.Binary(value) if isinstance(value, bytes) else value)
@@ -258,7 +248,8 @@ class PostgresConnection:
         """Say what may make the server end a statement elsewhere than where the text was split."""
         # A body of statements, which only DDL has. Whether the server sees one as well, its grammar alone knows.
         if b";" in text and any(
-            kind is None and b";" in text[start:end] for kind, start, end in cut_into_pieces(text, self.lexical)
+            kind is None and b";" in text[start:end]
+            for kind, start, end in cut_into_pieces(text, self._dialect.lexical)
         ):
             return "a semicolon inside a statement"
         if b"\\" in text and self._raw.get_parameter_status("standard_conforming_strings") != "on":

@@ -251,5 +251,5 @@ print([name for name in heavy.split() if name in sys.modules])
 """
     (tmp_path / "profiles.toml").write_text('[profiles.a]\nengine = "mysql"\n')
     command = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
     assert done.stdout == "[]\n"

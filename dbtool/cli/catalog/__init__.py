@@ -1,0 +1,1 @@
+"""The commands that show what a database holds and who is connected to it."""

@@ -1,0 +1,344 @@
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from dbtool.schema.json_form import VERSION
+from tests.cli.running import profile_of, run_inside
+from tests.docs import schema_form
+from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
+from tests.servers.postgres import PostgresServer
+
+SCHEMAS = Path(__file__).parents[1] / "engines" / "schemas"
+QUIET = ("--quiet",)
+
+
+def load(database: DatabaseAddress | Path, engine: str) -> tuple[str, str]:
+    """Fill a database with the schema of its engine; return the option that names it."""
+    profile = profile_of(database)
+    done = run_inside("query", *profile, "-f", SCHEMAS / f"{engine}.sql", "--result", "none", *QUIET)
+    assert done.status == 0, done.err
+    return profile
+
+
+@pytest.fixture(scope="module")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    path = tmp_path_factory.mktemp("schema") / "test.db"
+    path.touch()
+    return load(path, "sqlite")
+
+
+@pytest.fixture(scope="module")
+def postgres_schema(postgres: PostgresServer) -> tuple[str, str]:
+    return load(postgres.create_database(), "postgresql")
+
+
+@pytest.fixture(scope="module")
+def mariadb_schema(mariadb: MariaDbServer) -> tuple[str, str]:
+    return load(mariadb.create_database(), "mariadb")
+
+
+ENGINES = pytest.mark.parametrize(
+    "schema_fixture",
+    [
+        "sqlite_schema",
+        pytest.param("postgres_schema", marks=pytest.mark.postgres),
+        pytest.param("mariadb_schema", marks=pytest.mark.mysql),
+    ],
+)
+
+
+@ENGINES
+def test_tables_are_listed_without_views_unless_they_are_asked_for(
+    request: pytest.FixtureRequest, schema_fixture: str
+) -> None:
+    profile = request.getfixturevalue(schema_fixture)
+    done = run_inside("tables", *profile, "-F", "csv")
+    assert done.status == 0, done.err
+    assert done.lines[0] == "schema,name,kind,rows,size,comment"
+    kinds = {line.split(",")[1].strip('"'): line.split(",")[2] for line in done.lines[1:]}
+    assert kinds["customers"] == kinds["Order Lines"] == "table"
+    assert "rich" not in kinds
+    with_views = run_inside("tables", *profile, "-F", "csv", "--views")
+    assert re.search(r",rich,view,", with_views.text)
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("customers", {"customers"}),
+        ("CUST*", {"customers"}),
+        ('"Customers"', set()),
+        ('"Order Lines"', {"Order Lines"}),
+        ("order?lines", {"Order Lines"}),
+        ("nothing", set()),
+        ("o%", set()),
+    ],
+)
+def test_a_pattern_chooses_tables(
+    request: pytest.FixtureRequest, schema_fixture: str, pattern: str, found: set[str]
+) -> None:
+    if schema_fixture != "postgres_schema" and pattern == '"Customers"':
+        found = {"customers"}  # SQLite and MySQL's information schema compare names without case
+    profile = request.getfixturevalue(schema_fixture)
+    done = run_inside("tables", *profile, pattern, "-F", "json")
+    assert {row["name"] for row in json.loads(done.text)} == found
+
+
+@ENGINES
+def test_a_table_is_described_with_its_keys_both_ways(request: pytest.FixtureRequest, schema_fixture: str) -> None:
+    profile = request.getfixturevalue(schema_fixture)
+    done = run_inside("describe", *profile, "customers", "-F", "table")
+    assert done.status == 0, done.err
+    for expected in ("Columns", "Keys", "Referenced by", "Order Lines", "Checks", "length(", "Triggers", "primary key"):
+        assert expected in done.text
+    assert re.search(r"name +│ \S.* │ no ", done.text)
+    other = run_inside("describe", *profile, '"Order Lines"', "-F", "table")
+    assert re.search(r"FOREIGN KEY.*customer_id.*REFERENCES.*customers.*ON DELETE CASCADE", other.text)
+
+
+@ENGINES
+def test_a_view_is_described_with_its_query(request: pytest.FixtureRequest, schema_fixture: str) -> None:
+    done = run_inside("describe", *request.getfixturevalue(schema_fixture), "rich", "-F", "table")
+    assert done.lines[0].startswith("View ")
+    assert re.search(r"Definition\n\n.*select", done.text, re.IGNORECASE | re.DOTALL)
+
+
+@ENGINES
+def test_a_name_that_is_not_there_is_answered_with_the_nearest(
+    request: pytest.FixtureRequest, schema_fixture: str
+) -> None:
+    done = run_inside("describe", *request.getfixturevalue(schema_fixture), "custmers")
+    assert (done.status, done.text) == (1, "")
+    assert "there is no table or view 'custmers' - did you mean customers?" in done.err
+
+
+@ENGINES
+def test_one_column_per_row_is_what_a_script_gets(request: pytest.FixtureRequest, schema_fixture: str) -> None:
+    profile = request.getfixturevalue(schema_fixture)
+    done = run_inside("describe", *profile, "customers", "-F", "csv", "--no-header")
+    assert [line.split(",")[0] for line in done.lines][:3] == ["id", "name", "country"]
+
+
+@ENGINES
+def test_a_text_is_found_in_names_and_not_in_what_they_belong_to(
+    request: pytest.FixtureRequest, schema_fixture: str
+) -> None:
+    done = run_inside("search", *request.getfixturevalue(schema_fixture), "CUSTOMER", "-F", "csv")
+    assert re.search(r",table,customers,name,", done.text)
+    assert re.search(r'"?,column,"?Order Lines.customer_id', done.text)
+    assert "customers.country" not in done.text
+
+
+@ENGINES
+def test_the_snapshot_is_of_the_documented_form(request: pytest.FixtureRequest, schema_fixture: str) -> None:
+    profile = request.getfixturevalue(schema_fixture)
+    form = json.loads(schema_form.FILE.read_text())
+    for arguments in (("schema",), ("schema", "customers"), ("describe", "customers")):
+        done = run_inside(*arguments, *profile, "-F", "json")
+        jsonschema.validate(json.loads(done.text), form)
+
+
+@ENGINES
+def test_what_schema_writes_makes_the_same_schema_anew(
+    request: pytest.FixtureRequest, schema_fixture: str, tmp_path: Path
+) -> None:
+    profile = request.getfixturevalue(schema_fixture)
+    written = run_inside("schema", *profile)
+    assert written.status == 0, written.err
+    assert "no backup" in written.err
+    script = tmp_path / "schema.sql"
+    # FTS5 makes the tables that it keeps its words in by itself.
+    script.write_text(re.sub(r"CREATE TABLE 'words_.*?;\n\n", "", written.text, flags=re.DOTALL))
+    copy = profile_of(_other_database(request, schema_fixture, tmp_path))
+    loaded = run_inside("query", *copy, "-f", script, "--result", "none", *QUIET)
+    assert loaded.status == 0, loaded.err
+    original, made = (_snapshot(*option) for option in (profile, copy))
+    assert made == original
+
+
+def _other_database(request: pytest.FixtureRequest, schema_fixture: str, tmp_path: Path) -> DatabaseAddress | Path:
+    if schema_fixture == "sqlite_schema":
+        path = tmp_path / "copy.db"
+        path.touch()
+        return path
+    server: PostgresServer | MariaDbServer = request.getfixturevalue(schema_fixture.partition("_")[0])
+    return server.create_database()
+
+
+def _snapshot(*profile: str) -> object:
+    """Return the schema without what differs between two databases: their name, and the server's estimates."""
+    text = run_inside("schema", *profile, "-F", "json").text
+    schema = json.loads(text)
+    database = schema.pop("database")
+    assert schema["dbtool-schema"] == VERSION
+    for table in schema["tables"]:
+        table.pop("rows", None)
+        table.pop("bytes", None)
+    return json.loads(re.sub(rf"\b{re.escape(database)}\b", "database", json.dumps(schema)))
+
+
+@pytest.mark.postgres
+def test_tables_on_postgresql_are_those_that_psql_lists(
+    postgres: PostgresServer, postgres_schema: tuple[str, str]
+) -> None:
+    listed = _psql(postgres, postgres_schema, r"\dt *.*")
+    expected = {tuple(line.split("|")[:3]) for line in listed if not re.match("pg_|information_schema", line)}
+    done = run_inside("tables", *postgres_schema, "-F", "json")
+    assert {(row["schema"], row["name"], row["kind"]) for row in json.loads(done.text)} == expected
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["customers", '"Order Lines"', "sales.events", "sales.events_2024", "child", "ul"])
+def test_a_description_on_postgresql_holds_all_that_psql_shows(
+    postgres: PostgresServer, postgres_schema: tuple[str, str], name: str
+) -> None:
+    text = run_inside("describe", *postgres_schema, name, "-F", "table").text.lower()
+    for line in _psql(postgres, postgres_schema, rf"\d+ {name}"):
+        for word in re.findall(r"[a-z_]\w{3,}", line.lower()):
+            if word not in PSQL_WORDS:
+                assert word in text, f"{word!r} of {line!r} is missing"
+
+
+PSQL_WORDS = frozenset(
+    """
+    table indexes index column type collation nullable default storage compression stats target description
+    constraint constraints check foreign foreignkey referenced references triggers disabled user extended plain main
+    policies policy statistics objects access method heap partition partitions bound values from inherits child
+    tables options unlogged partitioned none with btree statements fillfactor true false exclude using gist where
+    include unique primary key publications column number replica identity not null always generated default stored
+    """.split()  # noqa: SIM905 - a line for each would fill a screen
+)
+"""psql's own headings, and what it spells in another way."""
+
+
+def _psql(server: PostgresServer, profile: tuple[str, str], command: str) -> list[str]:
+    done = subprocess.run(
+        [server.binaries["psql"], "-X", "-A", "-t", "-d", profile[1], "-c", command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_file_has_no_sessions(sqlite_database: Path) -> None:
+    for command in (("activity",), ("kill", "1")):
+        done = run_inside(*command, *profile_of(sqlite_database))
+        assert done.status == 2
+        assert "SQLite has no server" in done.err
+
+
+SERVERS = pytest.mark.parametrize(
+    "fixture", [pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mysql)]
+)
+
+
+@contextmanager
+def waiting_sessions(server: PostgresServer | MariaDbServer, database: DatabaseAddress) -> Iterator[tuple[int, int]]:
+    """Let one session lock a row and another wait for it; give their numbers."""
+    first, second = server.connect(database.database), server.connect(database.database)
+    number = "select pg_backend_pid()" if isinstance(server, PostgresServer) else "select connection_id()"
+    numbers = []
+    for connection in (first, second):
+        connection.cursor().execute("begin")
+        cursor = connection.cursor()
+        cursor.execute(number)
+        ((session,),) = cursor.fetchall()
+        numbers.append(int(session))
+    first.cursor().execute("update stock set n = 1")
+    done: list[object] = []
+
+    def wait() -> None:
+        try:
+            second.cursor().execute("update stock set n = 2")
+        except Exception as error:
+            done.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield numbers[0], numbers[1]
+    finally:
+        first.close()
+        thread.join(20)
+        second.close()
+
+
+def _until(server_sees: Callable[[], object], seconds: float = 30.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not server_sees():
+        assert time.monotonic() < give_up, "the session never waited"
+        time.sleep(0.05)
+
+
+@SERVERS
+def test_who_waits_stands_behind_whom_it_waits_for_and_can_be_cancelled(
+    request: pytest.FixtureRequest, fixture: str
+) -> None:
+    server: PostgresServer | MariaDbServer = request.getfixturevalue(fixture)
+    database: DatabaseAddress = request.getfixturevalue(f"{fixture}_database")
+    profile = profile_of(database)
+    made = run_inside("query", *profile, "create table stock (n int)", "insert into stock values (0)", *QUIET)
+    assert made.status == 0, made.err
+    with waiting_sessions(server, database) as (blocker, waiter):
+
+        def rows() -> list[dict[str, object]]:
+            found: list[dict[str, object]] = json.loads(
+                run_inside("activity", *profile, "--blocked", "-F", "json").text
+            )
+            return found
+
+        _until(lambda: len(rows()) == 2)
+        first, second = rows()
+        assert str(first["id"]) == str(blocker)
+        assert str(second["id"]) == f"  {waiter}"
+        assert str(second["blocked_by"]) == str(blocker)
+        assert "update stock" in str(second["query"])
+        every = run_inside("activity", *profile, "-F", "csv")
+        assert str(blocker) in every.text
+        ended = run_inside("kill", str(waiter), *profile)
+        assert ended.status == 0, ended.err
+        _until(lambda: not rows())
+
+
+@SERVERS
+def test_a_session_that_is_not_there_cannot_be_ended(request: pytest.FixtureRequest, fixture: str) -> None:
+    profile = profile_of(request.getfixturevalue(f"{fixture}_database"))
+    for more in ((), ("--connection",)):
+        done = run_inside("kill", "999999999", *more, *profile)
+        assert done.status == 1
+        assert "there is no session 999999999" in done.err
+
+
+@SERVERS
+def test_on_a_protected_profile_a_session_is_ended_only_by_who_says_its_name(
+    request: pytest.FixtureRequest, fixture: str, tmp_path: Path
+) -> None:
+    database: DatabaseAddress = request.getfixturevalue(f"{fixture}_database")
+    config = tmp_path / "p.toml"
+    config.write_text(f'default = "prod"\n[profiles.prod]\nurl = "{database.url}"\nprotected = true\n')
+    refused = run_inside("kill", "999999999", "--config", config)
+    assert refused.status == 6
+    named = run_inside("kill", "999999999", "--config", config, "-p", "prod", "--confirm", "prod")
+    assert "there is no session" in named.err
+    for command in (("tables",), ("describe", "x"), ("search", "x"), ("schema", "-F", "json"), ("activity",)):
+        assert "read-only" not in run_inside(*command, "--config", config).err
+
+
+def test_control_characters_in_names_reach_no_terminal(sqlite_database: Path) -> None:
+    profile = profile_of(sqlite_database)
+    run_inside("query", *profile, 'create table "a\x1b[31m" (x)', *QUIET)
+    done = run_inside("describe", *profile, "a*", "-F", "table")
+    assert done.status == 0, done.err
+    assert b"\x1b" not in done.out.splitlines()[0]
+    assert b"\x1b" not in run_inside("schema", *profile, "-F", "json").out

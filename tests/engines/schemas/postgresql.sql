@@ -1,0 +1,22 @@
+-- One of everything that a catalogue knows.
+create schema sales; create type mood as enum ('sad','it''s ok'); create domain posint as int check (value > 0);
+create type addr as (street text, zip varchar(10));
+create table customers(id int generated always as identity primary key, name text not null, country char(2) default 'GB' not null, mood mood, code posint, up text generated always as (upper(name)) stored, constraint nn check (length(name) > 0), unique(name, country));
+comment on table customers is 'who buys'; comment on column customers.name is 'full name';
+create table "Order Lines"(id serial primary key, customer_id int references customers on delete cascade deferrable, "Total" numeric(12,2) default 0, during tsrange, exclude using gist (during with &&));
+create index on "Order Lines"(abs("Total")) include (id) where "Total" > 0;
+create table sales.events(at timestamptz not null, kind text, primary key (at, kind)) partition by range (at);
+create table sales.events_2024 partition of sales.events for values from ('2024-01-01') to ('2025-01-01');
+create table parent(a int); create table child(b int) inherits (parent);
+create view rich as select c.name, sum(o."Total") from customers c join "Order Lines" o on o.customer_id=c.id group by 1;
+create materialized view mrich as select * from rich;
+create function f(a int, b text default 'x') returns int language sql as $$ select a $$;
+create procedure p() language plpgsql as $$ begin end $$;
+create function tf() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger t before insert on customers for each row execute function tf();
+alter table customers disable trigger t;
+alter table customers enable row level security; create policy pol on customers using (country = 'GB');
+create rule r as on delete to parent do instead nothing;
+create statistics st on name, country from customers;
+create unlogged table ul(x int) with (fillfactor=70);
+insert into customers(name) select 'n' || g from generate_series(1,1000) g; analyze;
