@@ -22,7 +22,7 @@ from dbtool.pool.drivers.table import find_driver
 from dbtool.pool.events import PoolEvents, find_logger
 from dbtool.pool.forks import follow_forks
 from dbtool.pool.lease import Borrower, Health, Lease
-from dbtool.pool.ledger import PoolOptions
+from dbtool.pool.ledger import PoolOptions, check_not_negative
 from dbtool.pool.states import State, States, ThreadStates, find_task
 
 if TYPE_CHECKING:
@@ -358,6 +358,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
 
     def close_stale(self, age: float = 600) -> int:
         """Close the connections that have been out for longer than `age` seconds, under their borrowers."""
+        check_not_negative("age", age)
         return self._pool.close_held(age)
 
     def close_all(self) -> None:
@@ -381,6 +382,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         Returns whether every connection came back within `timeout` seconds (None: for ever); one that comes
         back later is closed then. The caller's own is returned first.
         """
+        check_not_negative("timeout", timeout)
         self._return_whatever_happens(self._state, is_silent=True)
         return self._pool.shut_down(timeout)
 

@@ -155,12 +155,11 @@ def _require_regular(found: os.stat_result) -> None:
 
 
 def _require_own(found: os.stat_result, owners: frozenset[int], *, is_link: bool = False) -> None:
-    """Refuse what others could have put there; in a sticky directory, as /tmp, they can only add files of their own."""
+    """Refuse what others could have put there, or beside it: in a sticky directory, as /tmp, what files refer to."""
     kind = "its directory" if stat.S_ISDIR(found.st_mode) else "it"
     if found.st_uid not in owners:
         raise ForeignFileError(f"{kind} belongs to another user (uid {found.st_uid})")
-    is_sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    if found.st_mode & stat.S_IWOTH and not (is_link or is_sticky):
+    if found.st_mode & stat.S_IWOTH and not is_link:
         raise ForeignFileError(f"everyone may write to {kind}")
 
 
@@ -180,6 +179,26 @@ def _list_owners(environment: Environment) -> frozenset[int] | None:
     user = os.geteuid()
     caller = environment.variables.get("SUDO_UID", "") if user == 0 else ""
     return frozenset({user, 0, int(caller) if re.fullmatch("[0-9]{1,10}", caller) else user})
+
+
+def object_to_owner(path: Path, environment: Environment, *, below: Path) -> str | None:
+    """Return why a file may be another user's doing, or a directory that leads to it from one that holds `below`."""
+    owners = _list_owners(environment)
+    real = Path(os.path.realpath(path))
+    if owners is None:
+        return None
+    try:
+        _require_own(path.lstat(), owners, is_link=path.is_symlink())
+        _require_own(real.stat(), owners)
+        for directory in real.parents:
+            if below.is_relative_to(directory):
+                break
+            _require_own(directory.stat(), owners)
+    except ForeignFileError as error:
+        return str(error)
+    except OSError:  # not there, or not to be looked at: whatever opens it says so
+        return None
+    return None
 
 
 class ProjectReader:

@@ -201,6 +201,8 @@ class Target(Common):
     tls_key: str | None = None
     server_public_key: str | None = None
     passfile: str | None = None
+    withheld: tuple[str, ...] = ()
+    """Where a password might stand that a project which nobody trusted does not get."""
     target_session_attrs: str | None = None
     on_connect: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()

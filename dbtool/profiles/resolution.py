@@ -13,6 +13,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError, SecretError
 from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.checks.values import check_host, convert
+from dbtool.profiles.files import object_to_owner
 from dbtool.profiles.foreign.optionfile import read_option_file
 from dbtool.profiles.foreign.service import read_service
 from dbtool.profiles.foreign.urls import parse_url
@@ -59,6 +60,8 @@ class _Resolution:
     def run(self) -> Target:
         """Take the steps in order: the profile's own keys, its URL, foreign files, defaults, the password."""
         self._take_own()
+        if self.profile.contained:
+            self._refuse_foreign_file()
         if self.profile.url is not None:
             self._take_url(self.profile.url)
         if "service" in self.values:
@@ -84,6 +87,16 @@ class _Resolution:
                 self.values[key] = value
         for key in ("on_connect", "restart"):
             self.values[key] = tuple(self._expand(key, text) for text in getattr(self.profile, key))
+
+    def _refuse_foreign_file(self) -> None:
+        """Refuse an untrusted project's SQLite file that another user may have written. Raises ProfileError."""
+        path = Path(self.values["path"])
+        objection = object_to_owner(path, self.environment, below=self.directory)
+        if objection:
+            raise ProfileError(
+                f"profile {self.profile.name!r} {self.profile.why_never_written}; until then {path} is not read: "
+                f"{objection}"
+            )
 
     def _take_url(self, written: str) -> None:
         """Lay what a URL says, once its variables are known, over what the profile inherits."""
@@ -143,13 +156,16 @@ class _Resolution:
         """Fill in the two variables that may speak; an untrusted project's server gets nothing of the user's."""
         variables = self.environment.variables
         self.values.setdefault("database", self.values["user"])
+        own = variables.get("PGPASSFILE")
+        passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
         if not self.profile.trusted:
             self.values["passfile"] = NO_PASSFILE
+            kept = {"PGPASSWORD": bool(variables.get("PGPASSWORD")), str(passfile): passfile.exists()}
+            if self.secret is None:
+                self.values["withheld"] = tuple(name for name, is_there in kept.items() if is_there)
             return
         if variables.get("PGPASSWORD"):
             self.values.setdefault("password", variables["PGPASSWORD"])
-        own = variables.get("PGPASSFILE")
-        passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
         self.values.setdefault("passfile", str(passfile))
 
     def _check_places(self) -> None:

@@ -12,6 +12,7 @@ from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.pool.bindings import transform
 from dbtool.pool.errors import PoolClosedError
+from dbtool.pool.ledger import check_not_negative
 from dbtool.profiles import Catalog, choose, load_catalog, read_state
 from dbtool.profiles.model import Profile
 from dbtool.switching.models import TrackedModel, settle
@@ -80,6 +81,7 @@ class Databases:
 
         Returns whether every connection came back in time; one that comes back later is closed then.
         """
+        check_not_negative("timeout", timeout)
         self._closed.set()
         deadline = None if timeout is None else time.monotonic() + timeout
         for database in self._pools.list_made():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 import dbtool
 import dbtool.pool
 from dbtool.pool import PooledDatabase, PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
+from tests.docs.reference import README
 from tests.servers.database import DatabaseAddress
 
 _PRIVATE = ("_PooledMySQLDatabase", "_PooledPostgresqlDatabase", "_PooledSqliteDatabase")
@@ -64,6 +66,60 @@ def test_the_private_names_are_playhouse_s_too(name: str) -> None:
     assert issubclass(kind, PooledDatabase)
     assert issubclass(kind, getattr(playhouse.pool, name))
     assert issubclass(getattr(dbtool.pool, name.removeprefix("_")), kind)
+
+
+@pytest.mark.postgres
+@pytest.mark.mysql
+def test_the_readmes_own_lines_make_pools(
+    postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playhouse.db_url, "schemes", dict(playhouse.db_url.schemes))
+    if playhouse.mysql_ext.mysql_connector is None:
+        monkeypatch.setattr(playhouse.mysql_ext, "mysql_connector", _ConnectorModule)
+    (lines,) = re.findall(r"```python\n((?:(?!```).)*register_database.*?)```", README.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(lines, names)  # noqa: S102 - it is what a reader would run
+
+    for name, address in (("PooledExt", postgres_database), ("PooledConnector", mariadb_database)):
+        _use(
+            names[name](
+                address.database, host=address.host, port=address.port, user=address.user, password=address.password
+            )
+        )
+    pool = playhouse.db_url.connect(postgres_database.url.replace("postgresql:", "postgresql+pool:"))
+    assert isinstance(pool, dbtool.pool.PooledPostgresqlDatabase)
+    _use(pool)
+
+
+@pytest.mark.mysql
+def test_json_on_mariadb_needs_what_the_readme_says(mariadb_database: DatabaseAddress) -> None:
+    address = mariadb_database
+    for mariadb in (True, False):
+        pool = PooledMySQLDatabase(
+            address.database,
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password or "",
+            mariadb=mariadb,
+        )
+
+        class Row(peewee.Model):
+            data = peewee.JSONField()
+
+            class Meta:
+                database = pool
+
+        with pool.connection_context():
+            pool.create_tables([Row])
+            if mariadb:
+                row = Row.create(data={"a": [1]})
+                assert Row.get_by_id(row.id).data == {"a": [1]}  # type: ignore[attr-defined]
+                assert Row.update(data=Row.data["a"].set([2])).execute()
+            else:
+                with pytest.raises(peewee.PeeweeException):
+                    Row.update(data=Row.data["a"].set([2])).execute()
+        pool.close_all()
 
 
 @pytest.mark.postgres
@@ -131,6 +187,16 @@ _SETTINGS = ["max_connections", "min_idle", "timeout", "stale_timeout", "idle_ti
 def test_negative_settings_are_refused(kind: Any, name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{name} has to be 0 or more"):
         kind("a", **{name: value})
+
+
+@pytest.mark.parametrize("value", [-1, -0.001, float("-inf"), float("nan")])
+def test_negative_times_are_refused_when_a_pool_is_closed_and_nothing_is(value: float, tmp_path: Path) -> None:
+    databases = dbtool.Databases()
+    with PooledSqliteDatabase(str(tmp_path / "a.db")) as pool:
+        for close in (pool.close_stale, pool.shutdown, databases.shutdown):
+            with pytest.raises(ValueError, match="has to be 0 or more"):
+                close(value)
+        assert pool.execute_sql("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("name", ["max_connections", "timeout", "stale_timeout", "busy_timeout"])

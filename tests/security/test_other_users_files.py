@@ -72,7 +72,7 @@ def test_a_directory_of_another_user(world: World, said: list[str], name: str, d
     assert len(said) == is_hit
 
 
-@pytest.mark.parametrize(("mode", "is_read"), [(0o777, False), (0o1777, True), (0o775, True), (0o2775, True)])
+@pytest.mark.parametrize(("mode", "is_read"), [(0o777, False), (0o1777, False), (0o775, True), (0o2775, True)])
 def test_a_directory_that_everyone_may_write_to(world: World, said: list[str], mode: int, is_read: bool) -> None:
     _write(world, "dbtool.toml")
     world.project.chmod(mode)

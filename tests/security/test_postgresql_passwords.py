@@ -17,6 +17,7 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.errors import ConnectionFailedError, DbtoolError
 from dbtool.profiles.model import Origin, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
+from tests.cli.running import run_inside
 from tests.servers.certificates import issue_certificates
 from tests.servers.database import DatabaseAddress
 
@@ -168,3 +169,30 @@ def test_a_libpq_that_cannot_refuse_gets_no_plain_connection(tls: TlsLevel, monk
         error = _connect(port, tls=tls)
     assert not _has_got_it(received)
     assert "libpq 16" in str(error) or "server does not support SSL" in str(error)
+
+
+@pytest.mark.parametrize("variable", [True, False])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_password_that_an_untrusted_project_does_not_get_is_mentioned_and_not_sent(
+    tmp_path: Path, trusted: bool, variable: bool
+) -> None:
+    with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
+        (tmp_path / "dbtool.toml").write_text(
+            f'[profiles.x]\nengine = "postgresql"\nhost = "127.0.0.1"\nport = {port}\ntls = "disable"\n'
+        )
+        (tmp_path / "own").mkdir()
+        passfile = tmp_path / "own" / ".pgpass"
+        passfile.write_text(f"*:*:*:*:{_SECRET}\n")
+        passfile.chmod(0o600)
+        variables = {"PGPASSFILE": str(passfile if not variable else tmp_path / "none")}
+        if variable:
+            variables["PGPASSWORD"] = _SECRET
+        if trusted:
+            variables["DBTOOL_TRUST_PROJECT"] = "1"
+        done = run_inside("query", "-p", "x", "select 1", cwd=tmp_path, environment=variables)
+    assert done.status == 2
+    assert any(_SECRET.encode() in piece for piece in received) is trusted
+    name = "PGPASSWORD" if variable else str(passfile)
+    assert (f"{name} may hold one, which a project that you have not trusted does not get: " in done.err) is not trusted
+    assert ("dbtool profile trust" in done.err) is not trusted
+    assert _SECRET not in done.err

@@ -213,6 +213,14 @@ def test_a_prompt_shows_a_profile_of_a_project_that_is_too_slow_to_read_as_prote
     assert b"1;31" in out.getvalue()
 
 
+@pytest.mark.timing
+def test_thousands_of_profiles_that_extend_each_other_and_are_ones_own_too(world: World) -> None:
+    chained = '[profiles.a-1]\nengine = "mysql"\n' + "".join(map(chain, range(3000)))
+    world.write_user(chained)
+    world.write_project(chained)
+    assert measure(lambda: look_at_everything(world)) < 2
+
+
 def test_a_chain_of_profiles_is_as_long_as_is_said(world: World) -> None:
     base = '[profiles.a-1]\nengine = "mysql"\n'
     world.write_project(base + "".join(map(chain, range(40))))

@@ -83,6 +83,13 @@ def test_a_directory_whose_name_ends_with_a_comma_before_the_socket(world: World
         world.resolve("x")
 
 
+@pytest.mark.parametrize("host", ["[::1]", "localhost,[::1]", "[evil.example]"])
+def test_an_address_in_brackets_is_taken_for_this_machine(world: World, host: str) -> None:
+    world.write_user(f'[profiles.x]\nengine = "postgresql"\nhost = "{host}"\n')
+    with pytest.raises(ProfileError, match="host: has brackets, which belong to a URL: write an address of IPv6"):
+        world.get("x")
+
+
 def test_an_abstract_socket(world: World) -> None:
     world.write_project('[profiles.x]\nengine = "mysql"\nsocket = "@name"\n')
     with pytest.raises(ProfileError, match="socket: is an abstract socket"):

@@ -85,6 +85,31 @@ def test_a_journal_that_names_a_file_of_the_users_deletes_it(world: World) -> No
     assert not victim.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("place", ["shop.db", "data/real.db", "data"])
+def test_another_user_has_the_file_or_a_directory_that_leads_to_it(world: World, place: str) -> None:
+    if place != "shop.db":
+        (world.project / "data").mkdir()
+        (world.project / "shop.db").rename(world.project / "data" / "real.db")
+        (world.project / "shop.db").symlink_to("data/real.db")
+    os.chown(world.project / place, 12345, 0)
+    with pytest.raises(ProfileError, match=r"needs trust: .* is not read: .* belongs to another user \(uid 12345\)"):
+        ask(world)
+    world.trust()
+    assert ask(world) == [(1,)]
+
+
+@pytest.mark.parametrize("place", ["shop.db", "data"])
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o666])
+def test_everyone_may_write_to_the_file_or_its_directory(world: World, place: str, mode: int) -> None:
+    (world.project / "data").mkdir()
+    (world.project / "shop.db").rename(world.project / "data" / "shop.db")
+    world.write_project(PROJECT.replace("shop.db", "data/shop.db"))
+    (world.project / ("data" if place == "data" else "data/shop.db")).chmod(mode)
+    with pytest.raises(ProfileError, match=r"needs trust: .* is not read: everyone may write to"):
+        ask(world)
+
+
 @pytest.mark.parametrize("suffix", ["-journal", "-wal", "-shm"])
 @pytest.mark.parametrize("kind", ["file", "dangling link", "directory"])
 def test_anything_that_sqlite_would_act_on_lies_beside_the_file(world: World, suffix: str, kind: str) -> None:

@@ -154,7 +154,13 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     code = getattr(error, "pgcode", None)
     if code is not None:  # a set-up statement failed on a connection that was already open
         return ConnectionFailedError(f"{where}: session set-up: {text} [{code}]", transient=False)
-    return ConnectionFailedError(f"{where}: {_LEADER.sub('', text)}", transient=transient)
+    hint = ""
+    if target.withheld and "password" in text.lower():
+        hint = (
+            f" - {' and '.join(target.withheld)} may hold one, which a project that you have not trusted does not get: "
+            f"look at its files, then run `dbtool profile trust` in {target.origin.file.parent}"
+        )
+    return ConnectionFailedError(f"{where}: {_LEADER.sub('', text)}{hint}", transient=transient)
 
 
 _MOST = 101

@@ -81,7 +81,7 @@ def is_loopback(host: str) -> bool:
     import ipaddress  # names are mostly names
 
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)

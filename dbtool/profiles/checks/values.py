@@ -91,6 +91,8 @@ def check_host(text: str) -> str:
         raise ValueError("holds an abstract socket, which dbtool does not connect to")
     if any(host.startswith("/") for host in hosts):
         raise ValueError("is a socket: write it as socket" if len(hosts) == 1 else "holds a socket beside hosts")
+    if any(host.startswith("[") for host in hosts):
+        raise ValueError("has brackets, which belong to a URL: write an address of IPv6 as it is, such as ::1")
     if not all(hosts):
         raise ValueError("is empty" if len(hosts) == 1 else "has nothing between two commas, or at an end")
     return text

@@ -6,6 +6,7 @@ run because somebody typed `dbtool query` in a clone.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,19 @@ class TrustCheck(Record):
 
     def object_to_profile(self, name: str) -> str | None:
         """Return why a profile as a whole may not be used."""
-        if name in self.sources.names_in(Scope.USER):
+        if name in self._own_names:
             return self.ask("it would replace your own profile of that name")
-        if not is_inside(self.source.path, self.project):
+        if not self._is_inside:
             return self.ask("its file is a link to outside the project")
         return None
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return self.sources.names_in(Scope.USER)
+
+    @cached_property
+    def _is_inside(self) -> bool:
+        return is_inside(self.source.path, self.project)
 
     def object_to_value(self, key: Key, value: Any) -> str | None:
         """Return why a value may not be used."""
