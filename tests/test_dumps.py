@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import profile_of, run_dbtool
+from tests.cli.running import profile_of, run_inside
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
@@ -100,10 +100,10 @@ def read_output(command: Sequence[str | Path]) -> bytes:
 def load(dump: bytes, database: DatabaseAddress | Path, path: Path) -> None:
     """Load a dump from a file, or from a pipe if `path` is called one."""
     if path.suffix == ".pipe":
-        done = run_dbtool("query", *profile_of(database), "--result", "none", "-", stdin=dump)
+        done = run_inside("query", *profile_of(database), "--result", "none", "-", stdin=dump)
     else:
         path.write_bytes(dump)
-        done = run_dbtool("query", *profile_of(database), "-f", path)
+        done = run_inside("query", *profile_of(database), "-f", path)
     # MariaDB warns of what its own tool writes: values for generated columns.
     said = [line for line in done.err.splitlines() if "generated column" not in line and "left out" not in line]
     assert (done.status, done.out, said) == (0, b"", [])

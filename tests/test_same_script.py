@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import profile_of, run_dbtool
+from tests.cli.running import profile_of, run_inside
 from tests.servers.database import DatabaseAddress
 
 # One script of real SQL, one query: what differs below is what the servers themselves spell differently.
@@ -93,16 +93,16 @@ def test_one_script_makes_the_same_rows_on_every_engine(
     content = script(*SCRIPTS[scheme]).encode()
     if source == "file":
         (tmp_path / "shop.sql").write_bytes(content)
-        loaded = run_dbtool("query", *profile, "-f", tmp_path / "shop.sql")
+        loaded = run_inside("query", *profile, "-f", tmp_path / "shop.sql")
     else:
-        loaded = run_dbtool("query", *profile, stdin=content)
+        loaded = run_inside("query", *profile, stdin=content)
     assert (loaded.status, loaded.out, loaded.err) == (0, b"", "")
     rows = [expected_row(number, scheme) for number in range(1, COUNT)]
-    in_csv = run_dbtool("query", *profile, QUERY)
+    in_csv = run_inside("query", *profile, QUERY)
     header = "id,title,price,placed,day,missing,payload,customer,doubled\n"
     assert in_csv.text == header + "".join(map(as_csv, rows))
     if source == "file":
-        check_json(run_dbtool("query", *profile, "-F", "json", QUERY).out, rows, scheme)
+        check_json(run_inside("query", *profile, "-F", "json", QUERY).out, rows, scheme)
 
 
 def check_json(out: bytes, rows: list[list[str | None]], scheme: str) -> None:

@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
-from tests.cli.running import CHECKOUT, COMMAND, SECONDS, Completed, surroundings
+from tests.cli.running import CHECKOUT, COMMAND, SECONDS, Completed, run_inside, surroundings
 
 FAKE_KEYRING = """\
 import json, os, pathlib
@@ -51,6 +52,11 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "", below: str = "") -> Completed:
         """Run in the working directory, or in one below it."""
+        if "PYTHONPATH" not in self.variables:
+            # As TMPDIR would have it in a process of its own.
+            with patch("tempfile.tempdir", str(self.scratch)):
+                return run_inside(*arguments, stdin=stdin.encode(), environment=self.environment, cwd=self.work / below)
+        # What it imports is another module than here.
         done = subprocess.run(
             [*COMMAND, *arguments],
             input=stdin.encode(),

@@ -19,7 +19,7 @@ import pytest
 
 from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_inside
 from tests.cli.watching import (
     MariaDbSessions,
     PostgresSessions,
@@ -48,7 +48,7 @@ def test_a_signal_cancels_the_statement_on_the_server(
     assert done.err == f"dbtool: error: stopped by {number.name}\n"
     assert running.is_quiet()
     assert list(tmp_path.iterdir()) == []
-    found = run_dbtool(
+    found = run_inside(
         "query", "-p", running.url, "--expect-rows", "0",
         f"select * from information_schema.tables where table_name = 'later_{running.mark}'",
     )  # fmt: skip
@@ -81,11 +81,11 @@ def test_the_rows_before_a_signal_are_whole_lines(running: Running, tmp_path: Pa
 
 
 def test_a_transaction_that_a_signal_stops_is_rolled_back(running: Running, tmp_path: Path) -> None:
-    assert run_dbtool("query", "-p", running.url, "create table t (i int)").status == 0
+    assert run_inside("query", "-p", running.url, "create table t (i int)").status == 0
     with started("query", "-p", running.url, "-1", "insert into t values (1)", running.sleep, home=tmp_path) as process:
         signal_when_running(process, running.sessions, running.mark, signal.SIGTERM)
         assert finish(process, seconds=4).status == 143
-    assert run_dbtool("query", "-p", running.url, "select count(*) as n from t").out == b"n\n0\n"
+    assert run_inside("query", "-p", running.url, "select count(*) as n from t").out == b"n\n0\n"
 
 
 def test_a_signal_while_standard_input_is_read_ends_the_command(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_signal_while_copy_waits_for_its_data_ends_it_at_once_and_cleanly(
         assert (status, process.stderr.read()) == (130, b"dbtool: error: stopped by SIGINT\n")
     assert took < 2
     assert not sessions.find(f"copy {mark}")
-    left = run_dbtool("query", "-p", postgres_database.url, f"select count(*) from {mark}", "-F", "value")
+    left = run_inside("query", "-p", postgres_database.url, f"select count(*) from {mark}", "-F", "value")
     assert left.out == b"0\n"
 
 
@@ -145,7 +145,7 @@ def test_a_signal_ends_a_copy_whose_data_never_end(
     postgres: PostgresServer, postgres_database: DatabaseAddress, tmp_path: Path
 ) -> None:
     mark = f"t_{uuid4().hex}"
-    assert run_dbtool("query", "-p", postgres_database.url, f"create table {mark} (i int)").status == 0
+    assert run_inside("query", "-p", postgres_database.url, f"create table {mark} (i int)").status == 0
     read_end, write_end = os.pipe()
     feeder = threading.Thread(target=_feed, args=(write_end, f"copy {mark} from stdin;\n".encode(), b"1\n" * 4096))
     with started("query", "-p", postgres_database.url, home=tmp_path, stdin=read_end) as process:

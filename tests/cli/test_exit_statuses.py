@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMORY, profile_of, run_dbtool, start_dbtool, surroundings
+from tests.cli.running import MEMORY, SECONDS, profile_of, run_dbtool, run_inside, start_dbtool, surroundings
 from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
@@ -25,14 +25,14 @@ def test_the_first_failure_stops_the_run_whatever_the_source(kind: str, sqlite_d
     profile = profile_of(sqlite_database)
     match kind:
         case "arguments":
-            done = run_dbtool("query", *profile, *SCRIPT.decode().splitlines())
+            done = run_inside("query", *profile, *SCRIPT.decode().splitlines())
         case "file":
-            done = run_dbtool("query", *profile, "-f", script)
+            done = run_inside("query", *profile, "-f", script)
         case "standard input":
             with script.open("rb") as file:
-                done = run_dbtool("query", *profile, stdin=file)
+                done = run_inside("query", *profile, stdin=file)
         case _:
-            done = run_dbtool("query", *profile, "-", stdin=SCRIPT)
+            done = run_inside("query", *profile, "-", stdin=SCRIPT)
     assert done.status == 1
     assert done.out == b""
     assert "nowhere" in done.err
@@ -43,7 +43,7 @@ def test_the_first_failure_stops_the_run_whatever_the_source(kind: str, sqlite_d
 
 def test_a_failure_is_one_on_every_engine_and_names_its_place(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    done = run_dbtool("query", *profile, "create table t (a int);\n\nselect nothing\nfrom t;\ndrop table t")
+    done = run_inside("query", *profile, "create table t (a int);\n\nselect nothing\nfrom t;\ndrop table t")
     assert (done.status, done.out) == (1, b"")
     assert "argument:3:" in done.err
     assert "nothing" in done.err
@@ -53,15 +53,15 @@ def test_a_failure_is_one_on_every_engine_and_names_its_place(any_database: Data
 def test_one_transaction_is_rolled_back_as_a_whole(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
     execute(any_database, "create table t (a int)")
-    failed = run_dbtool("query", *profile, "-1", "insert into t values (1)", "insert into nowhere values (2)")
+    failed = run_inside("query", *profile, "-1", "insert into t values (1)", "insert into nowhere values (2)")
     assert failed.status == 1
-    assert run_dbtool("query", *profile, "-1", "insert into t values (3)", "insert into t values (4)").status == 0
+    assert run_inside("query", *profile, "-1", "insert into t values (3)", "insert into t values (4)").status == 0
     assert execute(any_database, "select a from t order by a") == b"3\n4\n"
 
 
 def test_a_run_that_keeps_going_still_tells(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    done = run_dbtool("query", *profile, "--keep-going", "-F", "value", stdin=SCRIPT + b"select a from t order by a;\n")
+    done = run_inside("query", *profile, "--keep-going", "-F", "value", stdin=SCRIPT + b"select a from t order by a;\n")
     assert (done.status, done.out) == (1, b"1\n3\n")
     assert done.err.count("nowhere") == 2
 
@@ -83,7 +83,7 @@ def test_a_run_that_keeps_going_still_tells(any_database: DatabaseAddress | Path
     ],
 )
 def test_a_request_that_makes_no_sense_is_two(arguments: list[str], named: str) -> None:
-    done = run_dbtool("query", *arguments)
+    done = run_inside("query", *arguments)
     assert (done.status, done.out) == (2, b"")
     assert named in done.err
     assert done.err.startswith("dbtool: error: ")
@@ -93,14 +93,14 @@ def test_a_request_that_makes_no_sense_is_two(arguments: list[str], named: str) 
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_server_that_is_not_there_is_three(scheme: str) -> None:
     port = find_free_port()
-    done = run_dbtool("query", "-p", f"{scheme}://somebody@{HOST}:{port}/x", "select 1")
+    done = run_inside("query", "-p", f"{scheme}://somebody@{HOST}:{port}/x", "select 1")
     assert (done.status, done.out) == (3, b"")
     assert str(port) in done.err
     assert done.err.count("\n") == 1
 
 
 def test_what_was_not_expected_is_five() -> None:
-    done = run_dbtool("query", *MEMORY, "select 1 as a", "--expect-rows", "2")
+    done = run_inside("query", *MEMORY, "select 1 as a", "--expect-rows", "2")
     assert (done.status, done.out) == (5, b"a\n1\n")
     assert "expected 2 rows and got 1" in done.err
 
@@ -112,10 +112,29 @@ def test_a_write_that_a_guard_refuses_is_six(any_database: DatabaseAddress | Pat
         keys = f'url = "{any_database.url}"'
     config = tmp_path / "profiles.toml"
     config.write_text(f"[profiles.guarded]\n{keys}\nread_only = true\n")
-    done = run_dbtool("query", "--config", config, "create table t (a int)")
+    done = run_inside("query", "--config", config, "create table t (a int)")
     assert (done.status, done.out) == (6, b"")
     assert "read-only" in done.err
-    assert run_dbtool("query", "--config", config, "select 1").out != b""
+    assert run_inside("query", "--config", config, "select 1").out != b""
+
+
+def test_a_process_ends_with_the_status_of_its_command(tmp_path: Path) -> None:
+    """The tests above run inside this process; here is one of each kind as a shell sees it."""
+    (tmp_path / "p.toml").write_text('[profiles.p]\nengine = "sqlite"\npath = ":memory:"\nread_only = true\n')
+    commands: dict[int, tuple[str, ...]] = {
+        0: (*MEMORY, "select 1"),
+        1: (*MEMORY, "select nothing"),
+        2: (*MEMORY, "select 1", "--limit", "-1"),
+        3: ("-p", f"mysql://somebody@{HOST}:{find_free_port()}/x", "select 1"),
+        4: (*MEMORY, "--timeout", "100ms", "-f", "pipe"),
+        5: (*MEMORY, "select 1", "--expect-rows", "2"),
+        6: ("--config", "p.toml", "create table t (a int)"),
+    }
+    os.mkfifo(tmp_path / "pipe")
+    processes = [start_dbtool("query", *arguments, home=tmp_path) for arguments in commands.values()]
+    for process in processes:
+        process.communicate(timeout=SECONDS)
+    assert [process.returncode for process in processes] == list(commands)
 
 
 def test_a_fault_of_its_own_is_seventy_and_says_how_to_see_more(tmp_path: Path) -> None:

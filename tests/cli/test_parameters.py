@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import MEMORY, profile_of, run_dbtool
+from tests.cli.running import MEMORY, profile_of, run_inside
 from tests.servers.database import DatabaseAddress
 
 NASTY = "it's; -- \\ \" `$$ %s :y ${HOME} \u00e9\U0001f600\n\t"
@@ -17,7 +17,7 @@ def test_what_is_bound_comes_back_as_it_was(any_database: DatabaseAddress | Path
     hexed = {"postgresql": "encode(:b, 'hex')"}.get(getattr(any_database, "scheme", ""), "lower(hex(:b))")
     cast = "" if isinstance(any_database, Path) else "cast({} as char({}))"
     name = "cast(:n as decimal(30, 10))" if cast else "cast(:n as text)"
-    done = run_dbtool(
+    done = run_inside(
         "query", *profile_of(any_database), "-F", "json", "--json-numbers", "string",
         f"select :x as x, :f as f, {hexed} as b, :i + 1 as i, {name} as n, :null as nul, :t = (1 = 1) as t,"
         " ':x' as quoted, 1 as \":x\" -- :unknown",
@@ -51,21 +51,21 @@ def test_what_is_bound_comes_back_as_it_was(any_database: DatabaseAddress | Path
     ],
 )
 def test_the_sign_says_whether_a_value_is_text_or_json(given: str, expected: str) -> None:
-    done = run_dbtool("query", *MEMORY, "-F", "value", "select :x || '|' || typeof(:x)", "-v", given)
+    done = run_inside("query", *MEMORY, "-F", "value", "select :x || '|' || typeof(:x)", "-v", given)
     assert (done.text, done.err) == (f"{expected}\n", "")
 
 
 @pytest.mark.postgres
 def test_casts_and_json_operators_are_no_parameters(postgres_database: DatabaseAddress) -> None:
-    done = run_dbtool(
+    done = run_inside(
         "query", *profile_of(postgres_database), "-F", "value",
         "select :x::int + '1'::text::int + array_length((array[1,2,3])[1:2], 1) + ('{\"a\": 4}'::jsonb->>'a')::int",
         "-v", "x=10",
     )  # fmt: skip
     assert (done.out, done.err) == (b"17\n", "")
-    untouched = run_dbtool("query", *profile_of(postgres_database), "-F", "value", "select '2'::int, (array[1,2])[:1]")
+    untouched = run_inside("query", *profile_of(postgres_database), "-F", "value", "select '2'::int, (array[1,2])[:1]")
     assert "value prints one column" in untouched.err
-    arrays = run_dbtool(
+    arrays = run_inside(
         "query", *profile_of(postgres_database), "-F", "value",
         "select string_agg(e, '+') from jsonb_array_elements_text(:a::jsonb) as e", "-v", 'a:=["x", "y"]',
     )  # fmt: skip
@@ -93,7 +93,7 @@ def test_a_parameter_that_makes_no_sense_is_refused_before_anything_runs(
     sql: str, options: list[str], named: str, sqlite_database: Path
 ) -> None:
     given = [part for option in options for part in ("-v", option)]
-    done = run_dbtool("query", *profile_of(sqlite_database), "create table t (a)", sql, *given)
+    done = run_inside("query", *profile_of(sqlite_database), "create table t (a)", sql, *given)
     assert (done.status, done.out) == (2, b"")
     assert named.replace("argument:", "argument 2:") in done.err
     assert done.err.count("\n") == 1
@@ -101,7 +101,7 @@ def test_a_parameter_that_makes_no_sense_is_refused_before_anything_runs(
 
 
 def test_an_unused_name_is_found_out_at_the_end_of_a_stream(sqlite_database: Path) -> None:
-    done = run_dbtool(
+    done = run_inside(
         "query", *profile_of(sqlite_database), "-1", "-", "-v", "x=1", stdin=b"create table t (a); select 1;"
     )
     assert done.status == 2
@@ -110,9 +110,9 @@ def test_an_unused_name_is_found_out_at_the_end_of_a_stream(sqlite_database: Pat
 
 
 def test_an_error_at_a_colon_hints_at_parameters(any_database: DatabaseAddress | Path) -> None:
-    done = run_dbtool("query", *profile_of(any_database), "select 1 where 1 = :id")
+    done = run_inside("query", *profile_of(any_database), "select 1 where 1 = :id")
     assert (done.status, done.out) == (1, b"")
     assert "is :id a parameter? give it with -v id=..." in done.err
-    elsewhere = run_dbtool("query", *profile_of(any_database), "select * from nowhere where 1 = 1 /* :id */")
+    elsewhere = run_inside("query", *profile_of(any_database), "select * from nowhere where 1 = 1 /* :id */")
     assert elsewhere.status == 1
     assert "-v" not in elsewhere.err

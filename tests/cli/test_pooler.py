@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.cli.running import Completed, run_dbtool, run_inside
+from tests.cli.running import Completed, run_inside
 from tests.servers.database import DatabaseAddress
 from tests.servers.installations import PGBOUNCER, require_on_machine
 from tests.servers.pgbouncer import PgBouncer
@@ -65,7 +65,7 @@ def test_guards_hold_and_another_clients_session_is_never_touched(one_backend: D
     ):
         assert _query(tmp_path, "prod", sql).status == 6
         assert _ask(one_backend, _STATE) == before
-    rows = run_dbtool("query", "--config", "p.toml", "-p", "plain", "copy t from stdin", cwd=tmp_path, stdin=b"5\n6\n")
+    rows = run_inside("query", "--config", "p.toml", "-p", "plain", "copy t from stdin", cwd=tmp_path, stdin=b"5\n6\n")
     assert rows.status == 0, rows
     assert _query(tmp_path, "plain", "delete from t where i > 4").status == 0
     assert _query(tmp_path, "prod", "--write", "-1", "insert into t values (3)").status == 0

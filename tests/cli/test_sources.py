@@ -105,9 +105,9 @@ def test_a_byte_order_mark_and_crlf_are_read_over(tmp_path: Path) -> None:
 
 def test_percent_signs_go_through_with_and_without_parameters(any_database: DatabaseAddress | Path) -> None:
     profile = profile_of(any_database)
-    untouched = run_dbtool("query", *profile, "-F", "value", "select '50% off %s %(x)s' like '50%'")
+    untouched = run_inside("query", *profile, "-F", "value", "select '50% off %s %(x)s' like '50%'")
     assert untouched.out in {b"1\n", b"t\n"}
-    bound = run_dbtool(
+    bound = run_inside(
         "query", *profile, "-F", "value", "select concat('5%s', :x) where 'a%' like 'a%' or '%s' = :x"
         if not isinstance(any_database, Path) else "select '5%s' || :x where 'a%' like 'a%' or '%s' = :x",
         "-v", "x=50%",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Running
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_dbtool, run_inside
 from tests.cli.watching import eventually, started
 from tests.servers.mariadb import MariaDbServer
 
@@ -105,7 +105,7 @@ def test_a_closed_pipe_cancels_the_statement_and_runs_no_later_one(running: Runn
         assert process.stderr.read() == b""
     assert running.is_quiet()
     found = f"select count(*) as n from information_schema.tables where table_name = 'later_{running.mark}'"
-    assert run_dbtool("query", "-p", running.url, found).out == b"n\n0\n"
+    assert run_inside("query", "-p", running.url, found).out == b"n\n0\n"
 
 
 def test_a_pipe_that_closes_while_nothing_is_written_cancels_the_statement(running: Running, tmp_path: Path) -> None:

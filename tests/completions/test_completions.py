@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.completion import RENDERERS
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_inside
 from tests.completions import generate
 from tests.completions.driving import InteractiveShell
 
@@ -40,13 +40,13 @@ def test_the_committed_scripts_are_those_of_the_app() -> None:
 
 @pytest.mark.parametrize("name", RENDERERS)
 def test_a_script_is_printed_as_it_is_installed(name: str) -> None:
-    done = run_dbtool("completions", name)
+    done = run_inside("completions", name)
     assert (done.status, done.err) == (0, "")
     assert done.text in generate.render_all().values()
 
 
 def test_a_script_for_an_unknown_shell_is_refused() -> None:
-    done = run_dbtool("completions", "fsh")
+    done = run_inside("completions", "fsh")
     assert done.status == 2
     assert "'fsh': no such shell; did you mean fish?" in done.err
 
@@ -128,11 +128,11 @@ def test_names_for_completion_are_printed_without_typer_or_a_database_library(ho
 
 @pytest.mark.parametrize("config", ["/nowhere/at/all", "/dev/null/x"])
 def test_names_that_cannot_be_had_are_passed_over_in_silence(config: str) -> None:
-    done = run_dbtool("__complete", "profiles", environment={"DBTOOL_CONFIG": config})
+    done = run_inside("__complete", "profiles", environment={"DBTOOL_CONFIG": config})
     assert (done.out, done.err) == (b"", "")
 
 
 def test_a_name_that_a_shell_might_expand_is_not_offered(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text('[profiles."$(touch hit)"]\nengine = "mysql"\n[profiles.fine]\nengine = "mysql"\n')
-    done = run_dbtool("__complete", "profiles", environment={"DBTOOL_CONFIG": str(tmp_path / "x.toml")})
+    done = run_inside("__complete", "profiles", environment={"DBTOOL_CONFIG": str(tmp_path / "x.toml")})
     assert done.lines == ["fine"]

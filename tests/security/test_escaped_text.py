@@ -17,7 +17,7 @@ from dbtool.formats import FORMATS, FormatOptions
 from dbtool.process import process_environment
 from dbtool.result import Column, Kind
 from dbtool.text import make_visible
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_inside
 
 _ATTACKS = {
     "a terminal's command": "a\x1b]0;owned\x07b",
@@ -132,7 +132,7 @@ def test_what_is_no_profiles_name_is_never_printed(place: str, command: str, att
                 }
             )
         )
-    done = run_dbtool(
+    done = run_inside(
         *command.split(), cwd=project, environment={"XDG_STATE_HOME": str(tmp_path / "state"), **variables}
     )
     assert done.status == 2

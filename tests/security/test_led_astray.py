@@ -11,7 +11,7 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.errors import ProfileError
 from dbtool.profiles.model import Target
 from dbtool.text import parse_duration
-from tests.cli.running import run_dbtool
+from tests.cli.running import run_dbtool, run_inside
 from tests.engines.rendering import target_of
 from tests.profiles.world import World
 from tests.servers.database import DatabaseAddress
@@ -63,7 +63,7 @@ def test_a_socket_of_a_trusted_project_is_swapped_for_a_link_to_outside(tmp_path
 
 def test_checking_every_profile_asks_a_strangers_server(tmp_path: Path) -> None:
     (tmp_path / "dbtool.toml").write_text('[profiles.x]\nengine = "postgresql"\nhost = "192.0.2.1"\n')
-    done = run_dbtool("profile", "check", "--all", "-F", "csv", cwd=tmp_path)
+    done = run_inside("profile", "check", "--all", "-F", "csv", cwd=tmp_path)
     assert done.status == 2
     assert "needs trust: it connects to 192.0.2.1" in done.text
 

@@ -12,7 +12,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles import Rule, current_name, explain
 from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.state import State, read_state, update_state
-from tests.cli.running import Completed, run_dbtool, run_inside
+from tests.cli.running import Completed, run_inside
 from tests.profiles.world import World
 
 _OWN = '[profiles.own]\nengine = "postgresql"\nhost = "db.example.com"\n'
@@ -96,7 +96,7 @@ def test_a_name_switched_to_in_one_project_means_no_other_projects_server(tmp_pa
 
     def run(place: str, *arguments: str) -> Completed:
         variables = {"XDG_STATE_HOME": str(tmp_path / "state"), "DBTOOL_TRUST_PROJECT": "1"}
-        return run_dbtool(*arguments, cwd=tmp_path / place, environment=variables)
+        return run_inside(*arguments, cwd=tmp_path / place, environment=variables)
 
     assert run("one", "switch", "staging").status == 0
     assert run("one", "query", "select 1").status == 0
@@ -234,7 +234,7 @@ def test_the_flag_uses_it_and_says_where_it_leads(tmp_path: Path) -> None:
     (tmp_path / "dbtool.toml").write_text(
         '[profiles.shop]\nengine = "postgresql"\nhost = "192.0.2.1"\nconnect_timeout = "100ms"\n'
     )
-    done = run_dbtool("query", "-p", "shop", "select 1", "--timeout", "500ms", cwd=tmp_path)
+    done = run_inside("query", "-p", "shop", "select 1", "--timeout", "500ms", cwd=tmp_path)
     assert f"connecting to 192.0.2.1: so says {tmp_path / 'dbtool.toml'}" in done.err
     assert done.status in {3, 4}
 

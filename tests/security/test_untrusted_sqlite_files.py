@@ -13,7 +13,7 @@ import pytest
 
 from dbtool.databases import open_pool
 from dbtool.errors import DbtoolError, GuardError, ProfileError
-from tests.cli.running import Completed, run_dbtool, surroundings
+from tests.cli.running import Completed, run_inside, surroundings
 from tests.profiles.world import World
 
 _PAGE = 4096
@@ -66,7 +66,7 @@ def ask(world: World, sql: str = "SELECT a FROM t", *, write: bool = False) -> o
 
 
 def run(world: World, *arguments: str, **variables: str) -> Completed:
-    return run_dbtool(*arguments, environment=surroundings(world.home, variables), cwd=world.project)
+    return run_inside(*arguments, environment=surroundings(world.home, variables), cwd=world.project)
 
 
 def test_a_journal_that_names_a_file_of_the_users_deletes_it(world: World) -> None:

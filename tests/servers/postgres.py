@@ -74,7 +74,10 @@ class PostgresServer(Server):
     def create_database(self) -> DatabaseAddress:
         """Create an empty database."""
         name = f"test_{next(_NUMBERS)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            # A third of the time that the log of every page takes; before 15 it was the only way.
+            strategy = "STRATEGY file_copy" if connection.server_version >= 150_000 else ""
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 {strategy}")
         return DatabaseAddress(
             scheme="postgresql",
             host=self.host,

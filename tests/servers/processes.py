@@ -28,6 +28,8 @@ _KEEPER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="server-keeper")
 # down for a moment finds its port free again.
 _PORTS = range(18_000, 30_000)
 _NOBODY = 65_534
+_PLENTY = 4 << 30
+"""Bytes: all servers of two runs side by side take a quarter of that."""
 _directories: list[Path] = []
 _spawned: list[subprocess.Popen[bytes]] = []
 _POLL_INTERVAL = 0.005
@@ -39,11 +41,18 @@ class ServerError(Exception):
 
 def make_directory() -> Path:
     """Create a private directory with a short path: a socket's path ends at about 107 bytes."""
-    short = Path("/tmp")  # noqa: S108  # mkdtemp makes a private directory in it
-    parent = short if short.is_dir() and os.access(short, os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="dbt-", dir=parent)).resolve()
+    directory = Path(tempfile.mkdtemp(prefix="dbt-", dir=_find_parent())).resolve()
     _directories.append(directory)
     return directory
+
+
+@cache
+def _find_parent() -> Path | None:
+    """Choose where the directories are: in memory if there is plenty, for a database is hundreds of small files."""
+    for parent in (Path("/dev/shm"), Path("/tmp")):  # noqa: S108  # mkdtemp makes a private directory in it
+        if os.access(parent, os.W_OK) and (parent.name == "tmp" or shutil.disk_usage(parent).free > _PLENTY):
+            return parent
+    return None
 
 
 @cache
