@@ -14,6 +14,8 @@ def _count(usual: int, soak: int) -> int:
 
 EXAMPLES = _count(50, 1000)
 """What hypothesis makes up for a test that names no number of its own."""
+FORMAT_EXAMPLES = _count(15, 1000)
+"""What it makes up for each of eight formats."""
 COMMAND_LINES = _count(150, 4000)
 """Command lines that the quick way and Typer are both fed."""
 SPELLINGS = _count(100, 2000)
@@ -22,6 +24,8 @@ SERVER_ROWS = _count(20, 400)
 """Results that a server makes for one comparison."""
 SCRIPTS_BESIDE_PSQL = _count(300, 5000)
 """Scripts that are cut by psql as well."""
+SWITCHES = _count(20, 100)
+"""Commands that switch at the same time."""
 STALLS = _count(20, 400)
 """Outputs that stall at some place."""
 

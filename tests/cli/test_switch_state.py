@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import scale
 from tests.cli.running import COMMAND
 from tests.cli.switch_world import SwitchWorld
 
@@ -41,13 +42,9 @@ def _switch_at_once(world: SwitchWorld, number: int) -> None:
     assert stat.S_IMODE(world.state.stat().st_mode) == 0o600
 
 
-def test_switches_at_once_leave_one_whole_state(world: SwitchWorld) -> None:
-    _switch_at_once(world, 20)
-
-
 @pytest.mark.slow
-def test_a_hundred_switches_at_once_leave_one_whole_state(world: SwitchWorld) -> None:
-    _switch_at_once(world, 100)
+def test_switches_at_once_leave_one_whole_state(world: SwitchWorld) -> None:
+    _switch_at_once(world, scale.SWITCHES)
 
 
 @pytest.mark.parametrize("content", ["", '{"version": 1, "swi', '{"version": 99, "switched": "ci"}', "[" * 50_000])

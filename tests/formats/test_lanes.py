@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.result import Column
+from tests import scale
 from tests.formats import results
 from tests.formats.writing import write, write_block, write_one_by_one
 
+few = settings(max_examples=scale.FORMAT_EXAMPLES)
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
 
 
@@ -20,6 +22,7 @@ def _columns_for(name: str, result: results.Result) -> results.Result:
 
 
 @every_format
+@few
 @given(result=results.server_results(), options=results.options)
 def test_a_block_of_copy_text_gives_the_bytes_that_rows_give(
     name: str, result: results.Result, options: FormatOptions
@@ -30,6 +33,7 @@ def test_a_block_of_copy_text_gives_the_bytes_that_rows_give(
 
 
 @every_format
+@few
 @given(result=results.uniform_results(), options=results.options)
 def test_a_block_of_fitting_values_gives_the_bytes_that_rows_give(
     name: str, result: results.Result, options: FormatOptions
@@ -40,6 +44,7 @@ def test_a_block_of_fitting_values_gives_the_bytes_that_rows_give(
 
 
 @every_format
+@few
 @given(result=results.typed_results(), options=results.options)
 def test_the_size_of_batches_does_not_matter(name: str, result: results.Result, options: FormatOptions) -> None:
     result = _columns_for(name, result)
@@ -48,6 +53,7 @@ def test_the_size_of_batches_does_not_matter(name: str, result: results.Result, 
 
 
 @every_format
+@few
 @given(result=results.typed_results(), options=results.terminal_options)
 def test_no_control_character_out_of_the_data_reaches_a_terminal(
     name: str, result: results.Result, options: FormatOptions

@@ -117,6 +117,19 @@ def _fill(directory: Path, names: frozenset[str]) -> Path:
     return marks
 
 
+@pytest.fixture(scope="module")
+def hostile_directories(
+    tmp_path_factory: pytest.TempPathFactory, hostile_names: frozenset[str]
+) -> dict[tuple[str, ...], Path]:
+    """A directory with a module under every name that a way to start dbtool might import from it."""
+    # `python -m` itself looks for its own parts there first: what it does is done before dbtool begins.
+    names = {_SCRIPT: hostile_names, COMMAND: hostile_names - _modules_of_python()}
+    directories = {command: tmp_path_factory.mktemp("hostile") for command in names}
+    for command, directory in directories.items():
+        _fill(directory, names[command])
+    return directories
+
+
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
@@ -127,13 +140,11 @@ def _fill(directory: Path, names: frozenset[str]) -> Path:
     ids=lambda words: " ".join(word.rpartition("/")[2] for word in words),
 )
 def test_no_module_of_the_working_directory_is_run_by(
-    command: tuple[str, ...], arguments: tuple[str, ...], tmp_path: Path, hostile_names: frozenset[str]
+    command: tuple[str, ...], arguments: tuple[str, ...], hostile_directories: dict[tuple[str, ...], Path]
 ) -> None:
-    # `python -m` itself looks for its own parts there first: what it does is done before dbtool begins.
-    names = hostile_names if command is _SCRIPT else hostile_names - _modules_of_python()
-    marks = _fill(tmp_path, names)
-    done = _run(tmp_path, *command, *arguments)
-    assert not list(marks.iterdir())
+    directory = hostile_directories[command]
+    done = _run(directory, *command, *arguments)
+    assert not list((directory / "marks").iterdir())
     # A bench that is this short may find the pool at fault.
     assert done.returncode in {0, 2, 3, 5}, done.stderr.decode()
     assert b"Traceback" not in done.stderr or "--debug" in arguments
