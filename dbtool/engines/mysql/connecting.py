@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from pymysql.constants import ER
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.errors import number_of, retell
-from dbtool.engines.mysql.guard import SessionState, make_read_only, read_only_names
+from dbtool.engines.mysql.guard import Guard, SessionState, make_read_only, read_only_names
 from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file
-from dbtool.errors import ProfileError
+from dbtool.errors import Place, ProfileError
 from dbtool.pool import PooledMySQLDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
@@ -126,9 +127,23 @@ def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
     with raw.cursor() as cursor:
         if settings.statement_timeout is not None:
             cursor.execute(_timeout_setting(raw, settings.statement_timeout))
-        run_on_connect(target.on_connect, cursor.execute, pymysql.MySQLError, retell)
+        if target.on_connect:
+            execute = _guard_execution(raw, target, cursor.execute) if settings.read_only else cursor.execute
+            run_on_connect(target.on_connect, execute, pymysql.MySQLError, retell)
     if settings.read_only:
         raw.state = make_read_only(raw, target)
+
+
+def _guard_execution(raw: Any, target: Target, execute: Callable[[str], object]) -> Callable[[str], object]:
+    """Return what executes only what is known to read; the profile's own statements are no exception."""
+    raw.state = make_read_only(raw, target)
+    guard = Guard(raw, target)
+
+    def execute_guarded(sql: str) -> object:
+        guard.require_harmless(sql.encode(raw.encoding, "surrogateescape"), Place("on_connect", 1, 1))
+        return execute(sql)
+
+    return execute_guarded
 
 
 def _timeout_setting(raw: Any, seconds: float) -> str:

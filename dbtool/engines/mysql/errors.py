@@ -94,9 +94,10 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     where = target.socket or f"{target.host}:{target.port or 3306}"
     transient = number_of(error) in _MAY_PASS and not _is_about_tls(error)
     number = f" [{number_of(error)}]" if number_of(error) else ""
-    return ConnectionFailedError(
-        f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}", transient=transient
-    )
+    text = f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}"
+    if number_of(error) in _READ_ONLY:
+        return GuardError(f"{text} - the session is read-only: see --write")
+    return ConnectionFailedError(text, transient=transient)
 
 
 def _is_about_tls(error: BaseException | None) -> bool:

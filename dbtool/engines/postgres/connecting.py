@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
+from functools import partial
 from typing import Any
 
 import peewee
@@ -11,29 +11,17 @@ import psycopg2
 import psycopg2.extensions as driver
 from psycopg2 import extras
 
+from dbtool.dialects import Dialect
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
+from dbtool.engines.postgres.guard import PROOF, check_before_commit, guard_messages, name_failed_proof
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
 from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
-_PROOF = (
-    "SELECT pg_catalog.replace(pg_catalog.concat('transaction_read_only=', "
-    "pg_catalog.current_setting('transaction_read_only')), 'transaction_read_only=on', '1')::pg_catalog.int4"
-)
-"""Fails, and with it the message that it stands in, unless the server says that the transaction is read-only."""
-_KEEPS_READ_ONLY = 160000
-"""The version from which on RESET, in any of its spellings, cannot make a transaction read-write."""
-_NOTHING_WRITTEN = (
-    "SELECT pg_catalog.concat(CASE WHEN pg_catalog.txid_current_if_assigned() IS NULL AND NOT EXISTS "
-    "(SELECT FROM pg_catalog.pg_cursors WHERE is_holdable AND creation_time OPERATOR(pg_catalog.>=) pg_catalog.now()) "
-    "THEN '1' ELSE 'transaction_read_only=lifted' END)::pg_catalog.int4; "
-)
-"""Fails where the transaction has written, or has a cursor whose query runs when it commits."""
-_FAILED_PROOF = re.compile('"transaction_read_only=(off|lifted)"')
 _NOTHING = "/dev/null/none"
 """A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 _NOT_IN_THE_CLEAR = "!password"
@@ -148,7 +136,7 @@ class RawConnection(driver.connection):
         return self._direct
 
 
-def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> None:
+def set_up(raw: RawConnection, target: Target, settings: SessionSettings, dialect: Dialect) -> None:
     """Prepare a new connection; nothing is set on a session that other clients may share."""
     needs = _session_needs(target, settings)
     if needs and not raw.is_direct:
@@ -163,11 +151,12 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings) -> Non
         # A guarded session sets its timeout in each transaction, as a pooled one has to.
         if settings.statement_timeout is not None and (settings.keeps_session or _is_ours(raw, settings)):
             cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
-        run_on_connect(target.on_connect, cursor.execute, psycopg2.Error, retell)
+        execute = partial(_execute_guarded, raw, target, settings, dialect) if settings.read_only else cursor.execute
+        run_on_connect(target.on_connect, execute, psycopg2.Error, retell)
         if settings.read_only and settings.keeps_session:
             cursor.execute("SET default_transaction_read_only = on")
             try:
-                cursor.execute(_PROOF)
+                cursor.execute(PROOF)
             except psycopg2.DataError as error:
                 raise guard_not_held(target) from error
 
@@ -176,6 +165,17 @@ def _is_unchecked(raw: RawConnection, target: Target, settings: SessionSettings)
     """Say whether nobody vouches for what a database's text is in; a pooler keeps the setting to one client."""
     is_said = settings.encoding is not None or target.encoding is not None
     return not (is_said or settings.keeps_session) and raw.get_parameter_status("server_encoding") == UNCHECKED
+
+
+def _execute_guarded(raw: RawConnection, target: Target, settings: SessionSettings, dialect: Dialect, sql: str) -> None:
+    """Run SQL of the profile's own in transactions that cannot write; raises GuardError where it does, or would."""
+    opening, check = local_settings(raw, settings), check_before_commit(raw, settings)
+    with raw.cursor() as cursor:
+        for message in guard_messages(raw, sql, dialect, opening, check):
+            try:
+                cursor.execute(message)
+            except psycopg2.Error as error:
+                raise name_failed_proof(error, target, "on_connect: ") or error from error
 
 
 def _session_needs(target: Target, settings: SessionSettings) -> list[str]:
@@ -203,19 +203,8 @@ def local_settings(raw: RawConnection, settings: SessionSettings) -> bytes:
     if settings.statement_timeout is not None and (settings.read_only or not raw.is_direct):
         parts.append(f"SET LOCAL statement_timeout = {_milliseconds(settings.statement_timeout)}")
     if settings.read_only:
-        parts.append(_PROOF)
+        parts.append(PROOF)
     return "".join(f"{part}; " for part in parts).encode()
-
-
-def check_before_commit(raw: RawConnection, settings: SessionSettings) -> bytes:
-    """Return what has to succeed before a guarded transaction commits, on a server that lets the guard be lifted."""
-    return _NOTHING_WRITTEN.encode() if settings.read_only and raw.server_version < _KEEPS_READ_ONLY else b""
-
-
-def failed_proof(error: psycopg2.Error) -> str | None:
-    """Return "off" where the guard was not seen to hold, "lifted" where it was lifted, None for any other error."""
-    found = _FAILED_PROOF.search(error.diag.message_primary or "") if error.pgcode == "22P02" else None
-    return found[1] if found else None
 
 
 def _milliseconds(seconds: float) -> int:
@@ -250,11 +239,13 @@ def _require_plain_name(target: Target) -> str | None:
     return name
 
 
-def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledPostgresqlDatabase:
+def build_database(
+    target: Target, settings: SessionSettings, events: PoolEvents | None, dialect: Dialect
+) -> PooledPostgresqlDatabase:
     """Make (not open) a database with a pool for a target."""
     return _DiscreetDatabase(
         _require_plain_name(target),
         connection_factory=RawConnection,
         **connect_arguments(target, settings),
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
+        **pool_arguments(target, lambda raw: set_up(raw, target, settings, dialect), events),
     )

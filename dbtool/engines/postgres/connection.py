@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -23,7 +24,6 @@ from dbtool.engines.engine import (
     ServerFacts,
     SessionSettings,
     TransactionState,
-    guard_not_held,
 )
 from dbtool.engines.parameters import Rendered, render
 from dbtool.engines.postgres.cancel import request_cancel
@@ -31,8 +31,6 @@ from dbtool.engines.postgres.connecting import (
     UNCHECKED,
     RawConnection,
     build_database,
-    check_before_commit,
-    failed_proof,
     give_driver,
     local_settings,
 )
@@ -44,16 +42,16 @@ from dbtool.engines.postgres.errors import (
     translate,
     translate_connect_error,
 )
+from dbtool.engines.postgres.guard import check_before_commit, name_failed_proof, refuse_ways_out
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
 from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
-from dbtool.errors import DbtoolError, GuardError, QueryError, UsageError
+from dbtool.errors import DbtoolError, QueryError, UsageError
 from dbtool.pool.drivers.checks import look_at_psycopg
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
-from dbtool.statements.lexer import cut_into_pieces
 from dbtool.statements.statement import may_be_cut_short
 
 _STATES = {
@@ -72,8 +70,6 @@ _RETURNS_NOTHING = frozenset(
     {("SET",), ("RESET",), ("DO",), ("PREPARE",), ("DEALLOCATE",), ("LISTEN",), ("UNLISTEN",), ("NOTIFY",), ("LOAD",)}
 )
 """What has no rows, counts none, and is called by its first word."""
-_UNLIKE_ASCII = frozenset({"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"})
-"""Client encodings in which a backslash's byte may be a part of another character."""
 _AS_UTF8 = frozenset({"UTF8", UNCHECKED, ""})
 
 
@@ -137,7 +133,8 @@ class PostgresConnection:
                 sink = ReadingSink(sink, self._reader, query.codec)
             return self._run_query(request, query, sink)
         except (psycopg2.Error, DisplacedError, UnicodeDecodeError, InvalidTextError) as error:
-            if not query.in_transaction:
+            # A refused COMMIT ends its transaction as well; a failed statement leaves the script's own to the script.
+            if not query.in_transaction or statement.words[:1] in _COMMITS:
                 with contextlib.suppress(DbtoolError):
                     self.rollback()
             raise self._translate(error, started, statement, rendered) from error
@@ -146,15 +143,10 @@ class PostgresConnection:
         self, error: Exception, started: float, statement: Statement | None = None, rendered: Rendered | None = None
     ) -> DbtoolError:
         raised = error.error if isinstance(error, DisplacedError) else error
-        proof = failed_proof(raised) if self._settings.read_only and isinstance(raised, psycopg2.Error) else None
-        if proof == "off":
-            return guard_not_held(self._target)
-        if proof == "lifted":
+        if self._settings.read_only and isinstance(raised, psycopg2.Error):
             place = f"{statement.place()}: " if statement else ""
-            return GuardError(
-                f"{place}the transaction has written, or would at its commit, and was rolled back - "
-                "the session is read-only: see --write"
-            )
+            if refusal := name_failed_proof(raised, self._target, place):
+                return refusal
         return translate(
             error,
             statement=statement,
@@ -232,30 +224,8 @@ class PostgresConnection:
 
     def guard(self, statement: Statement) -> None:
         """Refuse what outlives the transaction, and what the server may not take for the one statement that it is."""
-        if not self._settings.read_only:
-            return
-        if statement.words[:2] == ("PREPARE", "TRANSACTION"):
-            raise GuardError(
-                f"{statement.place()}: a read-only session prepares no transaction, whose locks outlive it: see --write"
-            )
-        if reason := self._reads_differently(statement.text):
-            raise GuardError(
-                f"{statement.place()}: with {reason} the server may read several statements where one stands, "
-                "and the session is read-only: see --write"
-            )
-
-    def _reads_differently(self, text: bytes) -> str:
-        """Say what may make the server end a statement elsewhere than where the text was split."""
-        # A body of statements, which only DDL has. Whether the server sees one as well, its grammar alone knows.
-        if b";" in text and any(
-            kind is None and b";" in text[start:end]
-            for kind, start, end in cut_into_pieces(text, self._dialect.lexical)
-        ):
-            return "a semicolon inside a statement"
-        if b"\\" in text and self._raw.get_parameter_status("standard_conforming_strings") != "on":
-            return "a backslash while standard_conforming_strings is off"
-        encoding = self._raw.get_parameter_status("client_encoding")
-        return f"client_encoding {encoding}" if encoding in _UNLIKE_ASCII and not text.isascii() else ""
+        if self._settings.read_only:
+            refuse_ways_out(self._raw, statement, self._dialect.lexical)
 
     def _put_together(self, text: bytes, words: tuple[str, ...]) -> Query:
         state = self.transaction
@@ -364,7 +334,7 @@ def build_engine(dialect: Dialect) -> Engine:
     give_driver()
     return Engine(
         dialect=dialect,
-        build_database=build_database,
+        build_database=partial(build_database, dialect=dialect),
         adopt=lambda raw, target, settings: PostgresConnection(raw, dialect, target, settings),
         translate_connect_error=translate_connect_error,
     )

@@ -37,6 +37,7 @@ _MAY_PASS = re.compile(
 """libpq gives no SQLSTATE when connecting: these texts (libpq's, and English servers') say that a retry may help."""
 
 _ENDED_BY_SERVER = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
+_REFUSED = frozenset({"25006"})
 _FORM_REFUSED = frozenset({"42601", "0A000"})
 _LEADER = re.compile(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
 
@@ -91,7 +92,7 @@ def translate(  # noqa: PLR0913 - all that an error may mean more by
         )
     if code == "57014" and (overdue or "timeout" in (diagnostics.message_primary or "")):
         return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
-    if code == "25006":
+    if code in _REFUSED:
         return GuardError(f"{text} - the session is read-only: see --write")
     if code == "25001" and guarded:
         return GuardError(f"{text} - and a read-only session runs every statement inside one: see --write")
@@ -152,6 +153,8 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     )
     transient = _MAY_PASS.search(text) is not None
     code = getattr(error, "pgcode", None)
+    if code in _REFUSED:
+        return GuardError(f"{where}: session set-up: {text} [{code}] - the session is read-only: see --write")
     if code is not None:  # a set-up statement failed on a connection that was already open
         return ConnectionFailedError(f"{where}: session set-up: {text} [{code}]", transient=False)
     hint = ""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.sqlite.guard import refuse_ways_out
-from dbtool.errors import ConnectionFailedError, DbtoolError, ProfileError, one_line
+from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal, passing_over_pragmas, refuse_ways_out
+from dbtool.errors import ConnectionFailedError, DbtoolError, GuardError, ProfileError, one_line
 from dbtool.pool import PooledSqliteDatabase, PoolEvents
 from dbtool.profiles.model import Target
 
@@ -81,9 +83,10 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     """Turn what opening a file raised into one of dbtool's errors."""
     if isinstance(error, DbtoolError):
         return error
-    return ConnectionFailedError(
-        f"profile {target.name!r}: cannot open {target.path}: {one_line(str(error))}", transient=False
-    )
+    text = f"profile {target.name!r}: cannot open {target.path}: {one_line(str(error))}"
+    if cure := find_refusal(error, ATTACH_HINT):
+        return GuardError(f"{text} - {cure}")
+    return ConnectionFailedError(text, transient=False)
 
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledSqliteDatabase:
@@ -100,9 +103,18 @@ def build_database(target: Target, settings: SessionSettings, events: PoolEvents
 
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
-    """Prepare a new connection: the profile's statements, then the guard, which also holds where there is no file."""
+    """Prepare a new connection: the guard, which also holds where there is no file, then the profile's statements."""
     if target.contained:
         _distrust(raw, target)
-    run_on_connect(target.on_connect, raw.execute, sqlite3.Error, lambda error, mask: type(error)(mask(str(error))))
-    if settings.read_only or target.contained:
+    is_guarded = settings.read_only or target.contained
+    if is_guarded:
         refuse_ways_out(raw, target)
+    with passing_over_pragmas(raw) if is_guarded else nullcontext():
+        run_on_connect(target.on_connect, raw.execute, sqlite3.Error, _retell)
+
+
+def _retell(error: Any, mask: Callable[[str], str]) -> sqlite3.Error:
+    told: sqlite3.Error = type(error)(mask(str(error)))
+    if hasattr(error, "sqlite_errorname"):
+        told.sqlite_errorname = error.sqlite_errorname
+    return told

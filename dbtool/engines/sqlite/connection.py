@@ -25,7 +25,7 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.sqlite.connecting import build_database, translate_connect_error
-from dbtool.engines.sqlite.guard import ATTACH_HINT
+from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.errors import (
     ConnectionFailedError,
@@ -55,6 +55,10 @@ _UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
 _KEEPS_TEXT = frozenset({("CREATE",), ("ALTER",)})
 """What the schema keeps as it was written."""
 _NEAR = re.compile(r'near "(.+)": syntax error')
+
+
+_NAME_OTHER_FILES = frozenset({("ATTACH",), ("VACUUM",)})
+"""Statements whose failure to open a file says nothing about the profile's."""
 
 
 class SqliteConnection:
@@ -197,15 +201,12 @@ class SqliteConnection:
                 f" its bytes: cast({undecodable[1]} as blob)"
             )
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
-        if kind == "AUTH" and statement is not None and statement.words[:1] == ("ATTACH",):
-            return GuardError(f"{text} - {ATTACH_HINT}; or see --write")
-        if kind in {"READONLY", "AUTH"}:
-            target = self._target
-            cure = target.why_never_written if target.contained else "the session is read-only: see --write"
-            return GuardError(f"{text} - {cure}")
+        first = statement.words[:1] if statement else ()
+        if cure := find_refusal(error, ATTACH_HINT if first == ("ATTACH",) else ""):
+            return GuardError(f"{text} - {self._target.why_never_written if self._target.contained else cure}")
         if kind in {"INTERRUPT", "BUSY", "LOCKED"} and self._is_overdue():
             return TimedOutError(f"{text}; statement_timeout (profile) or --statement-timeout sets the limit")
-        if kind in {"NOTADB", "CANTOPEN"}:
+        if kind in {"NOTADB", "CANTOPEN"} and first not in _NAME_OTHER_FILES:
             return ConnectionFailedError(
                 f"profile {self._target.name!r}: {self._target.path}: {one_line(str(error))}", transient=False
             )
