@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import HealthCheck, settings
 
 from tests import scale
+from tests.retrying import list_retried, run_in_tries
 from tests.servers import processes
 from tests.servers.certificates import CLIENT
 from tests.servers.database import DatabaseAddress
@@ -52,6 +54,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             marker = _MARKED_FIXTURES.get(fixture.partition("_")[0])
             if marker:
                 item.add_marker(marker)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Give a test of time more than one try."""
+    if item.get_closest_marker("timing") is None:
+        return None
+    run_in_tries(item, nextitem)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Name what passed, and not the first time."""
+    list_retried(terminalreporter)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -91,6 +91,7 @@ def find_all(tmp_path: Path) -> Iterator[FindAll]:
         yield lambda pools: list(side_by_side.map(find, enumerate(pools)))
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_broken_pool_fails_the_gate_for_its_fault_and_no_other(find_all: FindAll) -> None:
     for (pool, caught), found in zip(_CAUGHT.items(), find_all(list(_CAUGHT)), strict=True):
@@ -99,6 +100,7 @@ def test_a_broken_pool_fails_the_gate_for_its_fault_and_no_other(find_all: FindA
             assert re.fullmatch(text, found[gate]), (pool, found)
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_sound_pool_trips_nothing_in_many_runs(find_all: FindAll) -> None:
     assert find_all(["SoundPool"] * scale.SOUND_RUNS) == [{}] * scale.SOUND_RUNS
@@ -128,6 +130,7 @@ def test_a_pool_that_connects_under_its_lock_serialises_the_cold_storm(
     assert (sound.peak_connects, serial.peak_connects) == (8, 1)
 
 
+@pytest.mark.timing
 def test_a_nested_checkout_of_a_pool_without_a_deadline_is_a_deadlock(sqlite_database: Path) -> None:
     assert str(try_nesting(make_scene(sqlite_database, own("WaitsForEver")))).startswith("a deadlock: ")
     told = re.fullmatch(r"TimeoutError after (.*) s", str(try_nesting(make_scene(sqlite_database, own("SoundPool")))))
@@ -140,6 +143,7 @@ def test_connections_that_a_pool_loses_count_against_it_and_not_against_the_next
         assert list_failures(run_checks(make_scene(sqlite_database, own(pool)), check_soundness)) == gates
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_dbtools_own_pool_passes_every_gate(
     sqlite_database: Path, postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
@@ -165,6 +169,7 @@ def test_dbtools_own_pool_passes_every_gate(
         assert report.measures.failures == 0
 
 
+@pytest.mark.timing
 def test_a_sound_pool_of_ones_own_passes_on_a_server(postgres_database: DatabaseAddress) -> None:
     scene = make_scene(postgres_database, own("SoundPool"))
     findings = run_checks(scene, check_soundness, check_bleed, check_leaks, check_expiry)

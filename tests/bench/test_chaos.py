@@ -126,6 +126,7 @@ def test_the_profiles_own_command_restarts_the_server(
     assert result.recovery < 1.5
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -143,6 +144,7 @@ def test_a_restart_that_fails_ends_the_bench_with_its_reason(
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.timing
 def test_the_end_of_the_bench_ends_a_fault(mariadb_database: DatabaseAddress) -> None:
     scene = _scene(mariadb_database)
     timer = threading.Timer(1.2, scene.stop.set, [InterruptedByUserError("stopped", signal_number=2)])

@@ -255,6 +255,7 @@ def test_sqlite_is_left_as_it_was(sqlite_database: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchall() == [(0,)]
 
 
+@pytest.mark.timing
 def test_a_run_says_whether_requests_wait_for_one_another_and_whether_the_generator_was_the_limit(
     sqlite_database: Path,
 ) -> None:

@@ -76,6 +76,7 @@ def test_an_open_loop_that_is_too_fast_for_the_server_has_the_servers_throughput
     assert sample.elapsed >= 2.0
 
 
+@pytest.mark.timing
 def test_what_is_under_way_at_the_end_is_counted_with_its_time() -> None:
     sample = LoadRun(StubPool(), load_of(threads=3, hold=0.0, duration=0.05, work=NullWork(_sleep_long))).run()
     assert sample.whole.turns == 3
@@ -86,6 +87,7 @@ def _sleep_long(_connection: Any) -> None:
     time.sleep(0.3)
 
 
+@pytest.mark.timing
 def test_arrivals_after_the_end_are_not_waited_for() -> None:
     started = time.monotonic()
     sample = LoadRun(StubPool(), load_of(rate=0.1, is_poisson=False, duration=0.2)).run()
@@ -214,6 +216,7 @@ def test_a_thread_that_is_about_to_begin_is_seen_by_who_pauses_the_run() -> None
         thread.join()
 
 
+@pytest.mark.timing
 def test_a_run_is_ended_from_another_thread_also_while_it_is_paused() -> None:
     started = time.monotonic()
     with running(StubPool(), load_of(duration=60.0, hold=60.0)) as (run, samples):

@@ -72,6 +72,7 @@ def test_a_process_that_fails_says_why(function: object, reason: str, scene: Sce
     assert str(caught.value) == reason
 
 
+@pytest.mark.timing
 def test_a_process_that_takes_too_long_is_ended_with_what_it_has_forked(scene: Scene) -> None:
     started = time.monotonic()
     with pytest.raises(ChildError, match="no answer in time"):
@@ -110,6 +111,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(_MARK, "1")
 
 
+@pytest.mark.timing
 def test_the_end_of_the_bench_ends_a_process_that_hangs(scene: Scene) -> None:
     timer = _end_soon(scene.stop)
     started = time.monotonic()
@@ -141,6 +143,7 @@ def test_what_the_processes_did_adds_up_in_the_report(sqlite_database: Path) -> 
     assert report.measures.fairness.min_turns > 0
 
 
+@pytest.mark.timing
 def test_the_end_of_the_bench_ends_the_processes_of_a_load(scene: Scene) -> None:
     timer = _end_soon(scene.stop)
     started = time.monotonic()

@@ -149,6 +149,7 @@ class TestForwarding:
 class TestDelaying:
     """A proxy that holds data back."""
 
+    @pytest.mark.timing
     def test_takes_effect_in_both_directions(self, proxy: Proxy) -> None:
         with connected(proxy) as client:
             proxy.delay(0.1)

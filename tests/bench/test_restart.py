@@ -39,6 +39,7 @@ def _runs(file: Path) -> bool:
     return True
 
 
+@pytest.mark.timing
 def test_the_server_that_it_starts_may_keep_its_streams(sqlite_database: Path, tmp_path: Path) -> None:
     script = f"sleep 60 & echo $! > {tmp_path / 'server'}"
     started = time.monotonic()
@@ -65,6 +66,7 @@ def test_it_does_not_outlive_a_bench_that_is_stopped(sqlite_database: Path, tmp_
     assert not _runs(pid)
 
 
+@pytest.mark.timing
 def test_it_has_its_time_and_no_more(sqlite_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chaos, "_RESTART_PATIENCE", 0.2)
     with pytest.raises(UsageError, match=r"^--chaos restart: it took longer than 0.2 seconds$"):

@@ -32,6 +32,7 @@ def test_the_first_reason_to_end_counts() -> None:
     assert caught.value is REASON
 
 
+@pytest.mark.timing
 def test_an_end_wakes_who_sleeps() -> None:
     stop = Stop()
     timer = threading.Timer(0.05, stop.set, [REASON])
@@ -55,6 +56,7 @@ def test_an_end_finishes_the_runs_that_are_under_way_and_no_other() -> None:
     assert not over.is_finished
 
 
+@pytest.mark.timing
 def test_an_end_ends_a_load_and_raises_its_reason(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "t.db", Subject(name="stub", make=lambda _: StubPool()))
     timer = threading.Timer(0.1, scene.stop.set, [REASON])

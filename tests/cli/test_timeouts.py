@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Running
 from tests.cli.fakes import silent_port
 from tests.cli.running import Completed, run_inside
@@ -23,6 +25,7 @@ def _assert_over(done: Completed, seconds: float) -> None:
     assert seconds < 5
 
 
+@pytest.mark.timing
 def test_the_deadline_holds_for_a_secret_that_a_command_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "p.toml").write_text(
         '[profiles.slow]\nengine = "postgresql"\nhost = "127.0.0.1"\npassword = { command = ["sleep", "30"] }\n'
@@ -35,6 +38,7 @@ def test_the_deadline_holds_for_a_secret_that_a_command_is_asked_for(tmp_path: P
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.timing
 def test_the_deadline_holds_while_connecting_and_while_waiting_for_a_server() -> None:
     for scheme in ("postgresql", "mysql"):
         with silent_port() as port:
@@ -45,6 +49,7 @@ def test_the_deadline_holds_while_connecting_and_while_waiting_for_a_server() ->
         _assert_over(done, time.monotonic() - began)
 
 
+@pytest.mark.timing
 def test_the_deadline_cancels_the_statement_on_the_server(running: Running, tmp_path: Path) -> None:
     began = time.monotonic()
     done = run_inside("query", "-p", running.url, "--timeout", "700ms", running.sleep, "-o", "rows.csv", cwd=tmp_path)
@@ -60,6 +65,7 @@ def test_the_deadline_is_one_for_all_statements(running: Running) -> None:
     assert len(done.lines) < 5
 
 
+@pytest.mark.timing
 def test_the_deadline_ends_sqlite_and_a_statement_that_never_comes(tmp_path: Path) -> None:
     began = time.monotonic()
     _assert_over(
@@ -74,6 +80,7 @@ def test_the_deadline_ends_sqlite_and_a_statement_that_never_comes(tmp_path: Pat
         assert process.stderr.read().decode() == _IS_OVER
 
 
+@pytest.mark.timing
 def test_the_deadline_holds_for_a_reader_that_does_not_read(running: Running, tmp_path: Path) -> None:
     rows = "select repeat('x', 200000) as x union all select repeat('y', 200000)"
     with started("query", "-p", running.url, "--timeout", "700ms", rows, home=tmp_path) as process:
@@ -82,6 +89,7 @@ def test_the_deadline_holds_for_a_reader_that_does_not_read(running: Running, tm
         assert finish(process).err == _IS_OVER
 
 
+@pytest.mark.timing
 def test_the_deadline_holds_for_a_pipe_that_nobody_opens(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     began = time.monotonic()
@@ -154,6 +162,7 @@ def test_statement_timeout_holds_on_a_protected_profile(running: Running, tmp_pa
     assert run_inside("query", "--config", "p.toml", own, cwd=tmp_path).status == 4
 
 
+@pytest.mark.timing
 def test_a_benchmark_that_mariadb_ends_without_an_error_has_timed_out(mariadb_database: DatabaseAddress) -> None:
     """MariaDB breaks the loop and returns 0, which is also what BENCHMARK returns when it is through."""
     began = time.monotonic()

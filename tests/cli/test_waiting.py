@@ -86,6 +86,7 @@ def test_a_full_server_may_pass(
         mariadb.execute(f"set global max_connections = {before[0]}")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 def test_a_server_that_says_nothing_is_left_at_the_connect_timeout(scheme: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -104,6 +105,7 @@ def test_a_server_that_says_nothing_is_left_at_the_connect_timeout(scheme: str, 
     assert 0.5 < took < 2
 
 
+@pytest.mark.timing
 def test_a_server_that_stops_within_the_handshake_is_left_at_the_connect_timeout(
     running: Running, tmp_path: Path
 ) -> None:
@@ -133,6 +135,7 @@ def guarded_by_password(request: pytest.FixtureRequest) -> Iterator[DatabaseAddr
     server.execute("drop user locked")
 
 
+@pytest.mark.timing
 def test_a_wrong_password_and_an_unknown_database_will_not_pass(guarded_by_password: DatabaseAddress) -> None:
     right = guarded_by_password
     assert _query(right.url).out == b"a\n1\n"
@@ -149,6 +152,7 @@ def test_a_wrong_password_and_an_unknown_database_will_not_pass(guarded_by_passw
         assert "s3cret word" not in done.err
 
 
+@pytest.mark.timing
 def test_waiting_ends_once_the_server_is_up(running: Running, tmp_path: Path) -> None:
     with Proxy(running.address) as proxy:
         proxy.refuse()
@@ -163,6 +167,7 @@ def test_waiting_ends_once_the_server_is_up(running: Running, tmp_path: Path) ->
     assert (done.status, done.out, done.err) == (0, b"a\n1\n", "")
 
 
+@pytest.mark.timing
 def test_waiting_goes_on_while_a_server_starts_and_ends_at_its_limit() -> None:
     starting = postgres_error("57P03", "the database system is starting up")
     asked: list[float] = []

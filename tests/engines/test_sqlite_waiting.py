@@ -56,6 +56,7 @@ def run(session: Session, sql: str) -> None:
         session.connection.run(Request(statement), results)
 
 
+@pytest.mark.timing
 def test_the_statement_timeout_holds_while_another_process_has_the_file(sqlite_database: Path) -> None:
     execute(sqlite_database, "create table t (a int)")
     with locked(sqlite_database), waiting(sqlite_database, busy_timeout=3, statement_timeout=0.2) as session:
@@ -87,6 +88,7 @@ def test_a_commit_is_not_judged_by_the_time_of_the_statement_before(sqlite_datab
     assert execute(sqlite_database, "select a from t") == b"1\n"
 
 
+@pytest.mark.timing
 def test_a_commit_that_waits_for_a_reader_has_a_time_limit_too(sqlite_database: Path) -> None:
     execute(sqlite_database, "create table t (a int)")
     with waiting(sqlite_database, busy_timeout=3, statement_timeout=0.2) as session, reading(sqlite_database):

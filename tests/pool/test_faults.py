@@ -152,6 +152,7 @@ def _wait_for_queue(pool: Any, count: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.timing
 def test_a_connection_returned_just_before_the_wait_is_not_missed(
     make: Make, library: types.ModuleType, monkeypatch: pytest.MonkeyPatch, limit: float
 ) -> None:

@@ -154,11 +154,13 @@ def _restart(pool: Any, server: PostgresServer | MariaDbServer) -> float:
 class TestRestart:
     """The server goes and comes back."""
 
+    @pytest.mark.timing
     def test_of_postgres_is_over_within_a_second(self, make_postgres_pool: Make, postgres: PostgresServer) -> None:
         pool = make_postgres_pool(max_connections=4, timeout=60)
 
         assert measure_least(lambda: _restart(pool, postgres), enough=1) < 1
 
+    @pytest.mark.timing
     def test_of_mariadb_is_over_within_a_second(self, make_mariadb_pool: Make, mariadb: MariaDbServer) -> None:
         pool = make_mariadb_pool(max_connections=4, timeout=60)
 

@@ -143,6 +143,7 @@ class TestTasks:
 
         assert asyncio.run(main()) is True
 
+    @pytest.mark.timing
     @pytest.mark.parametrize("timeout", [None, 0, 60])
     def test_are_told_at_once_when_waiting_would_stop_them_all(self, make_pool: MakePool, timeout: int | None) -> None:
         pool = make_pool(max_connections=1, timeout=timeout)

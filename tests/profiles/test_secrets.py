@@ -73,6 +73,7 @@ def test_a_file_that_is_not_there_or_no_text_is_an_error(world: World) -> None:
     assert caught.value.__cause__ is None or "hush" not in repr(caught.value.__cause__.__cause__)
 
 
+@pytest.mark.timing
 def test_a_pipe_that_nobody_writes_to_does_not_hang(world: World) -> None:
     _write(world, '{ file = "pipe" }')
     os.mkfifo(world.config / "pipe")
@@ -146,6 +147,7 @@ def test_a_command_that_is_not_there_is_an_error(world: World) -> None:
         world.resolve("x")
 
 
+@pytest.mark.timing
 def test_a_command_that_hangs_is_ended_at_the_commands_deadline(world: World) -> None:
     _write(world, _python("import time; print('hush', flush=True); time.sleep(60)"))
     with pytest.raises(TimedOutError, match="the time was up while waiting for the command") as caught:
@@ -210,6 +212,7 @@ def test_a_keyring_that_gives_nothing_is_an_error(world: World, keyring: _Keyrin
         world.resolve("x")
 
 
+@pytest.mark.timing
 def test_a_keyring_that_hangs_is_given_up(world: World, keyring: _Keyring) -> None:
     keyring.hangs = True
     _write(world, '{ keyring = "shop/ann" }')

@@ -175,6 +175,7 @@ def test_a_watched_pipe_says_when_its_reader_has_gone() -> None:
     os.close(write_end)
 
 
+@pytest.mark.timing
 def test_a_pipe_that_does_not_block_is_waited_for_without_spinning() -> None:
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)

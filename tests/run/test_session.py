@@ -50,6 +50,7 @@ def test_without_a_wait_a_failure_is_the_answer() -> None:
     assert server.attempts == [0.0]
 
 
+@pytest.mark.timing
 def test_a_server_that_comes_up_is_found_within_a_second() -> None:
     server = _Server(8)
     assert server.open_within(60.0) is _OPENED

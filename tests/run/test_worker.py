@@ -156,6 +156,7 @@ def test_a_glance_stops_the_work_as_well(worker: Worker) -> None:
     assert statement.cancels == 1
 
 
+@pytest.mark.timing
 def test_a_cancel_that_is_not_heard_is_sent_again_and_then_the_socket_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_cancel_that_is_not_heard_is_sent_again_and_then_the_socket_is_closed(
     worker.close()
 
 
+@pytest.mark.timing
 def test_a_cancel_that_fails_is_sent_again(worker: Worker) -> None:
     statement = _Statement()
     answers: list[Callable[[float], None]] = [statement.cancel, _fail_to_connect]

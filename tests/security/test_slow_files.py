@@ -122,6 +122,7 @@ def test_a_prompt_in_a_project_that_is_made_to_be_slow(world: World, kind: str) 
         assert measure(lambda: look_for_a_prompt(world)) < 1, size
 
 
+@pytest.mark.timing
 def test_a_project_file_of_more_than_a_megabyte_is_named_and_not_read(world: World) -> None:
     path = world.write_project(GOOD)
     os.truncate(path, 1 << 40)

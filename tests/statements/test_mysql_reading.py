@@ -146,6 +146,7 @@ def test_the_objection_names_the_statement_but_no_string() -> None:
     )
 
 
+@pytest.mark.timing
 def test_a_long_list_of_values_is_read_in_good_time_and_to_its_end() -> None:
     numbers = b", ".join(b"%d" % number for number in range(50_000))
     strings = b",".join(b"'%d'" % number for number in range(50_000))

@@ -241,6 +241,7 @@ class TestPools:
             with pytest.raises(DbtoolError, match="shut down"):
                 use()
 
+    @pytest.mark.timing
     def test_a_shutdown_ends_all_at_once_though_one_has_to_be_waited_for(self, databases: Databases) -> None:
         pools = [databases["a"], databases["b"]]
         borrower = Borrower(pools[0]).start()
@@ -252,6 +253,7 @@ class TestPools:
         borrower.finish()
         assert ending.result() is True
 
+    @pytest.mark.timing
     def test_a_shutdown_waits_no_longer_than_it_is_told(self, databases: Databases) -> None:
         pools = [databases["a"], databases["b"]]
         held, done = threading.Event(), threading.Event()
