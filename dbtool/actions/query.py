@@ -11,7 +11,7 @@ from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
 from dbtool.profiles import Choice, Rule
@@ -136,7 +136,16 @@ class Query:
             self._face.note(_NOTHING_TO_RUN)
             return
         with self._writing(choice) as output:
-            self._run_on(self.open_session(access), output, sources, self._request.run, watch)
+            session = self.open_session(access)
+            settings = self._settings(access)
+            runner = self.make_runner(
+                session,
+                self._rows.make_results(output),
+                watch,
+                reconnect=lambda database: session.change_database(database, settings),
+                why_no_files=_refuse_files(choice.profile),
+            )
+            self._run_on(session, runner, sources, watch)
 
     def run_listing(self, access: Access, watch: RunWatch, choose: Callable[[Session], Listing]) -> None:
         """Run the query that `choose` makes on the session, on the worker; raises DbtoolError."""
@@ -149,7 +158,8 @@ class Query:
                 raise
             source = Source(name="the catalogue's query", content=listing.sql.encode())
             options = RunOptions(parameters=listing.parameters or None)
-            self._run_on(session, output, [source], options, watch)
+            runner = self.make_runner(session, self._rows.make_results(output), watch, options)
+            self._run_on(session, runner, [source], watch)
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """Call a function that asks the server on the worker, within the limits; raises DbtoolError."""
@@ -196,13 +206,15 @@ class Query:
         """
         limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
         profile = access.choice.profile
-        settings = SessionSettings(
+        return Connector(self._environment, self._face, self.worker, limits).open(profile, self._settings(access))
+
+    def _settings(self, access: Access) -> SessionSettings:
+        return SessionSettings(
             read_only=access.read_only,
-            statement_timeout=self._limit_statements(profile),
+            statement_timeout=self._limit_statements(access.choice.profile),
             encoding=self._request.encoding,
             invalid_text=self._request.invalid_text,
         )
-        return Connector(self._environment, self._face, self.worker, limits).open(profile, settings)
 
     def _recode(self, sources: Iterable[Source], said: Common) -> list[Source]:
         """Have each source read in the encoding that it is written in, and sent in the session's."""
@@ -221,16 +233,8 @@ class Query:
         longest = self._request.longest_statement
         return limit if longest is None else min(limit or longest, longest)
 
-    def _run_on(
-        self,
-        session: Session,
-        output: ResultOutput,
-        sources: Sequence[Source],
-        options: RunOptions,
-        watch: RunWatch,
-    ) -> None:
+    def _run_on(self, session: Session, runner: Runner, sources: Sequence[Source], watch: RunWatch) -> None:
         connected = time.monotonic()
-        runner = self.make_runner(session, self._rows.make_results(output), watch, options)
         try:
             # What another tool's file says of the encoding is known only now.
             self._call(runner, watch, self._recode(sources, session.target))
@@ -242,8 +246,15 @@ class Query:
                 self.worker.call(lambda: _close(runner.results, session))
             watch.summarise(runner, connected=connected, ended=time.monotonic())
 
-    def make_runner(
-        self, session: Session, results: Results, reporter: Reporter, options: RunOptions | None = None
+    def make_runner(  # noqa: PLR0913 - the parts of a run that its caller decides
+        self,
+        session: Session,
+        results: Results,
+        reporter: Reporter,
+        options: RunOptions | None = None,
+        *,
+        reconnect: Callable[[str], DriverConnection] | None = None,
+        why_no_files: str | None = None,
     ) -> Runner:
         """Return what runs statements on a session, and can be stopped by the worker."""
         return Runner(
@@ -253,6 +264,8 @@ class Query:
             options=options or self._request.run,
             reporter=reporter,
             stop=self.worker.stop,
+            reconnect=reconnect,
+            why_no_files=why_no_files,
         )
 
     def _call(self, runner: Runner, watch: RunWatch, sources: Sequence[Source]) -> None:
@@ -268,6 +281,17 @@ class Query:
             glance=glance,
             keeps_result=True,
         )
+
+
+def _refuse_files(profile: Profile) -> str | None:
+    """Say why scripts are followed to no other file, if they are not: what they hold goes to the profile's server."""
+    if profile.trusted:
+        return None
+    return (
+        f"profile {profile.name!r} ({profile.origin}) is of a project that needs trust before a script may have files "
+        f"of this machine sent to its server: look at the project's files, then run `dbtool profile trust` in "
+        f"{profile.origin.file.parent}"
+    )
 
 
 def _close(results: Results, session: Session) -> None:

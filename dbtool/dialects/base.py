@@ -15,6 +15,8 @@ class Lexical(Record):
     """A backslash escapes the next byte in every quoted string."""
     escape_strings: bool = False
     """Only `E'...'` strings know backslash escapes."""
+    plain_escapes: bool = False
+    """So do plain strings, as PostgreSQL's once did."""
     dollar_quotes: bool = False
     nested_comments: bool = False
     hash_comments: bool = False
@@ -38,10 +40,26 @@ class Lexical(Record):
     """`CREATE TRIGGER ... BEGIN ...; END;` is one statement."""
     atomic_bodies: bool = False
     """`CREATE FUNCTION ... BEGIN ATOMIC ...; END;` is one statement, and so is `CREATE RULE ... DO (...; ...)`."""
+    numbered_parameters: bool = False
+    """`?`, `?1`, `@name` and `$name` are parameters too."""
     client: str
     """The native client, whose commands are the ones below."""
     ignored_commands: frozenset[str] = frozenset()
-    """Client commands that a dump tool writes and that need no action."""
+    """Client commands that need no action: a dump tool writes them, or they end a statement where none is."""
+    ending_commands: frozenset[bytes] = frozenset()
+    """Client commands that end a statement as its terminator does."""
+    line_statements: bool = False
+    """`USE name` ends with its line."""
+    including_commands: frozenset[str] = frozenset()
+    """Client commands that run another file."""
+    connecting_commands: frozenset[str] = frozenset()
+    """Client commands that go to another database."""
+    saying_commands: frozenset[str] = frozenset()
+    """Client commands that say what follows them."""
+    variable_command: str | None = None
+    """The client command that sets the client's variables."""
+    passed_commands: Mapping[str, str] = MappingProxyType({})
+    """Client commands that change nothing on the server, and what does here what they do there."""
     refused_commands: Mapping[str, str] = MappingProxyType({})
     """Client commands as they are typed (`\\c`, `.read`, `source`) and the cure for each; a word is in lower case."""
 

@@ -49,6 +49,7 @@ SQLITE = Dialect(
         bracket_names=True,
         dot_commands=True,
         trigger_bodies=True,
+        numbered_parameters=True,
         client="sqlite3",
         refused_commands=MappingProxyType(_SQLITE_COMMANDS),
     ),

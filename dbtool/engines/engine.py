@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import InvalidText
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.pool.events import PoolEvents
@@ -84,6 +84,10 @@ class DriverConnection(Protocol):
     @property
     def transaction(self) -> TransactionState:
         """The server's flag after the last statement; no round trip."""
+
+    @property
+    def lexical(self) -> Lexical:
+        """The rules by which the session reads what it is sent, as the last answer left them; no round trip."""
 
     @property
     def is_lost(self) -> bool:

@@ -13,7 +13,7 @@ from dbtool.engines.engine import Parameters, ParameterValue
 from dbtool.errors import UsageError
 from dbtool.statements import Statement, find_parameters
 
-_SPECIFICATION = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<kind>:=|@=|=)(?P<value>.*)", re.DOTALL)
+_SPECIFICATION = re.compile(r"(?P<name>[A-Za-z_]\w*|[1-9][0-9]{0,4})(?P<kind>:=|@=|=)(?P<value>.*)", re.DOTALL)
 
 
 def parse_parameters(specifications: Sequence[str], directory: Path) -> Parameters | None:
@@ -95,7 +95,7 @@ class Usage:
             if parameter.name not in self._parameters:
                 offset = len(statement.text[: parameter.start].decode("utf-8", "replace"))
                 raise UsageError(
-                    f"{statement.place(offset)}: no value for the parameter :{parameter.name}: "
+                    f"{statement.place(offset)}: no value for the parameter {parameter.written}: "
                     f"give it with -v {parameter.name}=..."
                 )
             self._used.add(parameter.name)
@@ -104,4 +104,5 @@ class Usage:
         """Raise UsageError where a parameter was given that no statement has used."""
         unused = [name for name in self._parameters if name not in self._used]
         if unused:
-            raise UsageError(f"-v {unused[0]}: no statement uses :{unused[0]}")
+            mark = "?" if unused[0].isdigit() else ":"
+            raise UsageError(f"-v {unused[0]}: no statement uses {mark}{unused[0]}")

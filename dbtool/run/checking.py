@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import Parameters
-from dbtool.errors import ExpectationError, GuardError, UsageError
+from dbtool.errors import ExpectationError, GuardError, Place, QueryError, UsageError
 from dbtool.records import Record
 from dbtool.run.binding import Usage
 from dbtool.run.sources import Source
-from dbtool.statements import Statement, split
+from dbtool.statements import Client, Script, Statement, split
 from dbtool.statements.copy_data import Stream
-from dbtool.statements.statement import is_query
+from dbtool.statements.statement import find_further_words, is_query
 
 
 class RunOptions(Record):
@@ -44,24 +45,74 @@ def check_sources(
     stream follows that may still use it.
     """
     usage = Usage(options.parameters, dialect)
-    checked = [(source, _split_content(source, dialect)) for source in sources if source.content is not None]
+    client = _Overlooking(options)
+    checked = [(source, _split_content(source, dialect, client)) for source in sources if source.content is not None]
     statements = list(chain.from_iterable(found for _source, found in checked))
     for statement in statements:
         usage.note(statement)
         refuse_transaction_control(statement, dialect, options)
     if one_result is not None:
         _refuse_second_query(statements, one_result)
+    if client.has_more:
+        return list(sources)
     if len(checked) == len(sources):
         usage.require_all_used()
     empty = [source for source, found in checked if not found]
     return [source for source in sources if source not in empty]
 
 
-def _split_content(source: Source, dialect: Dialect) -> list[Statement]:
+class _Overlooking(Client):
+    """Does nothing that a script asks for, and remembers whether there is more to it than stands in it."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self.has_more = False
+
+    @contextmanager
+    def open(self, name: str, place: Place) -> Iterator[Script]:  # noqa: ARG002
+        """Leave a file to the run, as a stream is left to it."""
+        self.has_more = True
+        yield Script(lambda: b"", name, self)
+
+    def connect(self, database: str, place: Place) -> None:
+        """Refuse what would leave the one transaction behind."""
+        self.has_more = True
+        refuse_other_database(database, place, self._options)
+
+
+def refuse_other_database(database: str, place: Place, options: RunOptions) -> None:
+    """Refuse to leave the database of the one transaction that the run is to be."""
+    if options.in_one_transaction:
+        option = "--dry-run" if options.dry_run else "--single-transaction"
+        raise GuardError(
+            f"{place}: the connection would change to {database}: {option} is one transaction, on one database"
+        )
+
+
+_MOVES_STRINGS = re.compile(
+    rb"standard_conforming_strings\W+(?:to\W+)?(?:off?|f|false|no?|0)\b|no_backslash_escapes", re.IGNORECASE
+)
+"""What makes the ends of strings depend on what the server says, which nobody has asked yet."""
+
+
+def _split_content(source: Source, dialect: Dialect, client: _Overlooking) -> list[Statement]:
+    """Return a source's statements, up to where only the run can tell them."""
     # What a COPY would find elsewhere is there to be read once: here it finds nothing.
     nothing = None if source.copy_input is None else Stream(lambda: b"", source.name)
+    found: list[Statement] = []
     with source.open() as read:
-        return list(split(read, dialect, source=source.name, copy_input=nothing))
+        try:
+            for statement in split(read, dialect, source=source.name, copy_input=nothing, client=client):
+                found.append(statement)
+                if statement.words[:1] == ("SET",) and _MOVES_STRINGS.search(statement.text):
+                    client.has_more = True
+                    break
+        except QueryError:
+            # Where a backslash stands, the session may read it otherwise.
+            if source.content is None or b"\\" not in source.content:
+                raise
+            client.has_more = True
+    return found
 
 
 def _refuse_second_query(statements: Iterable[Statement], format_name: str) -> None:
@@ -85,6 +136,12 @@ def refuse_transaction_control(statement: Statement, dialect: Dialect, options: 
         raise GuardError(
             f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
         )
+    for words in find_further_words(statement, dialect):
+        if dialect.controls_transaction(words) or dialect.commits_unasked(words):
+            raise GuardError(
+                f"{statement.place()}: {' '.join(words[:2])}, one of several statements up to one terminator: "
+                f"{dialect.title} may commit here, which {option} cannot undo"
+            )
 
 
 _COMPARISONS: dict[str, Callable[[int, int], bool]] = {

@@ -20,11 +20,13 @@ from dbtool.errors import (
     UsageError,
 )
 from dbtool.run.binding import Usage
-from dbtool.run.checking import RunOptions, check_value, refuse_transaction_control
+from dbtool.run.checking import RunOptions, check_value, refuse_other_database, refuse_transaction_control
+from dbtool.run.following import Hearing, follow
 from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import Statement, find_parameters, split
+from dbtool.statements.commands import Remark
 from dbtool.statements.copy_data import Stream
 from dbtool.statements.statement import is_housekeeping
 
@@ -68,6 +70,8 @@ class Runner:
         options: RunOptions,
         reporter: Reporter,
         stop: StopRequest,
+        reconnect: Callable[[str], DriverConnection] | None = None,
+        why_no_files: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connection = connection
@@ -78,6 +82,15 @@ class Runner:
         self.stop = stop
         self.clock = clock
         self.summary = Summary()
+        self._reconnect = reconnect
+        self._hearing = Hearing(
+            lexical=lambda: self.connection.lexical,
+            connect=self._change_database,
+            note=self._remark,
+            check=stop.check,
+            why_no_files=why_no_files,
+        )
+        self._remarks: set[str] = set()
         self._usage = Usage(options.parameters, dialect)
         self._is_one_transaction = options.in_one_transaction
         self._limit = results.fetch_limit
@@ -107,7 +120,14 @@ class Runner:
         if source.copy_input is not None:
             # One for all sources: what follows the end of one COPY's data is for the next.
             self._copy_input = self._copy_input or source.open_copy_input(self.stop.check)
-        for statement in split(read, self.dialect, source=source.name, copy_input=self._copy_input):
+        statements = split(
+            read,
+            self.dialect,
+            source=source.name,
+            copy_input=self._copy_input,
+            client=follow(source, self._hearing),
+        )
+        for statement in statements:
             try:
                 self.stop.check()
                 self.run_statement(statement)
@@ -120,6 +140,25 @@ class Runner:
                 self.reporter.statement_failed(error)
                 if self.connection.transaction is _NO_TRANSACTION:
                     self._opened_at = None
+
+    def _remark(self, remark: Remark) -> None:
+        if not remark.once or remark.once not in self._remarks:
+            self._remarks.add(remark.once)
+            self.reporter.notice(remark.text)
+
+    def _change_database(self, database: str, place: Place) -> None:
+        """Go to another database for what follows, where that can be done and nothing is lost by it."""
+        refuse_other_database(database, place, self.options)
+        if self.connection.transaction is not _NO_TRANSACTION:
+            raise QueryError(
+                f"{place}: a transaction is open, which would be lost on the way to {database}: end it before",
+                place=place,
+            )
+        if self._reconnect is None:
+            raise UsageError(
+                f"{place}: the connection is not changed to {database} from here: choose it with --profile"
+            )
+        self.connection = self._reconnect(database)
 
     def _may_go_on(self) -> bool:
         """Say whether to run on after a failure; not where it took the one transaction along (a deadlock)."""
@@ -198,13 +237,13 @@ class Runner:
             self.reporter.notice(notice)
 
     def _hint_at_parameters(self, error: QueryError, statement: Statement) -> None:
-        """Add to an error that stands at a `:name`, by its place or by its text, how a value is given."""
+        """Add to an error that stands at a parameter, by its place or by its text, how a value is given."""
         if self.options.parameters is not None:
             return
         for parameter in find_parameters(statement.text, self.dialect):
             offset = len(statement.text[: parameter.start].decode("utf-8", "replace"))
-            if error.place == statement.place(offset) or f":{parameter.name}" in str(error):
-                error.args = (f"{error} - is :{parameter.name} a parameter? give it with -v {parameter.name}=...",)
+            if error.place == statement.place(offset) or parameter.written in str(error):
+                error.args = (f"{error} - is {parameter.written} a parameter? give it with -v {parameter.name}=...",)
                 return
 
     def _watch_transaction(self, statement: Statement) -> None:

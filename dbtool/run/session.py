@@ -29,9 +29,24 @@ class Session:
         self.connection = connection
         self._give_back = give_back
 
+    def change_database(self, name: str, settings: SessionSettings) -> DriverConnection:
+        """Close the connection, and open one of the same profile to another database; raises DbtoolError.
+
+        It is made anew in all else, guards included.
+        """
+        self._give_back()
+        self._give_back = _do_nothing
+        opened = open_session(self.target.replaced(database=name), settings)
+        self.target, self.connection, self._give_back = opened.target, opened.connection, opened.close
+        return self.connection
+
     def close(self) -> None:
         """Give the connection back, whatever state it is in."""
         self._give_back()
+
+
+def _do_nothing() -> None:
+    """Have nothing to give back."""
 
 
 class ProfilePool:

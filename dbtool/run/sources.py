@@ -97,6 +97,10 @@ class Source(Record):
     stream: BinaryIO | None = None
     head: bytes = b""
     """What has been read of the stream already."""
+    directory: Path | None = None
+    """Where the names of files in it lead from; None for one that may name none."""
+    identity: tuple[int, int] | None = None
+    """The device and number of its file."""
     copy_input: BinaryIO | None = None
     """Where a COPY ... FROM STDIN that ends the script finds its data: an argument holds none."""
     encoding: str | None = None
@@ -121,10 +125,10 @@ class Source(Record):
         if self.content is not None:
             yield recode(_read_once(self.content), self.label)
         elif self.stream is not None:
-            yield recode(_read_arriving(self.stream, self.name, check, self.head), self.label)
+            yield recode(read_arriving(self.stream, self.name, check, self.head), self.label)
         elif self.path is not None:
             with _open_file(self.path, self.label) as file:
-                yield recode(_read_arriving(file, self.label, check), self.label)
+                yield recode(read_arriving(file, self.label, check), self.label)
 
     @property
     def label(self) -> str:
@@ -136,7 +140,7 @@ class Source(Record):
         if self.copy_input is None:
             return None
         recode = self.copy_recoding.apply if self.copy_recoding else _leave
-        read = recode(_read_arriving(self.copy_input, _STANDARD_INPUT_NAME, check), _STANDARD_INPUT_NAME)
+        read = recode(read_arriving(self.copy_input, _STANDARD_INPUT_NAME, check), _STANDARD_INPUT_NAME)
         return Stream(read, _STANDARD_INPUT_NAME)
 
 
@@ -145,7 +149,8 @@ def _read_once(content: bytes) -> Reader:
     return lambda: remaining.pop() if remaining else b""
 
 
-def _read_arriving(stream: BinaryIO, label: str, check: Check, head: bytes = b"") -> Reader:
+def read_arriving(stream: BinaryIO, label: str, check: Check, head: bytes = b"") -> Reader:
+    """Return what reads a stream as it arrives; `check` as in `Source.open`."""
     waiting = [head] if head else []
     return lambda: waiting.pop() if waiting else _read_some(stream, label, check)
 
@@ -155,7 +160,7 @@ def _read_some(stream: BinaryIO, label: str, check: Check) -> bytes:
     # read1 returns what is there instead of waiting until a whole chunk has come.
     read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
     check()
-    with _blaming(label):
+    with blaming(label):
         _wait_for_arrival(stream, check)
         while (data := read(_CHUNK)) is None:
             _wait_for_arrival(stream, check)
@@ -163,7 +168,7 @@ def _read_some(stream: BinaryIO, label: str, check: Check) -> bytes:
 
 
 @contextmanager
-def _blaming(label: str) -> Iterator[None]:
+def blaming(label: str) -> Iterator[None]:
     """Turn what opening or reading a source raises into an error that names it."""
     try:
         yield
@@ -184,7 +189,9 @@ def _wait_for_arrival(stream: BinaryIO, check: Check) -> None:
             check()
 
 
-def from_arguments(texts: Sequence[str], copy_input: BinaryIO | None = None) -> list[Source]:
+def from_arguments(
+    texts: Sequence[str], copy_input: BinaryIO | None = None, directory: Path | None = None
+) -> list[Source]:
     """Return the sources for SQL given as arguments; raises UsageError where one is not UTF-8."""
     sources = []
     for number, text in enumerate(texts, 1):
@@ -196,7 +203,7 @@ def from_arguments(texts: Sequence[str], copy_input: BinaryIO | None = None) -> 
             raise UsageError(
                 f"{name}: the SQL is not valid UTF-8 (byte 0x{content[error.start]:02x} at offset {error.start})"
             ) from error
-        sources.append(Source(name=name, content=content, copy_input=copy_input, encoding=UTF8))
+        sources.append(Source(name=name, content=content, directory=directory, copy_input=copy_input, encoding=UTF8))
     return sources
 
 
@@ -206,17 +213,18 @@ def from_file(path: Path, name: str) -> Source:
     A pipe is not opened yet: it gives what is in it once, and has to wait for who writes it. Raises
     UsageError when the file cannot be read.
     """
-    with _blaming(_label_file(name)):
-        mode = path.stat().st_mode
+    with blaming(_label_file(name)):
+        status = path.stat()
+        mode, identity = status.st_mode, (status.st_dev, status.st_ino)
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if stat.S_ISREG(mode):
             with path.open("rb") as file:
                 if _is_small_file(file):
-                    return Source(name=name, content=file.read())
+                    return Source(name=name, content=file.read(), directory=path.parent, identity=identity)
         elif not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return Source(name=name, path=path)
+    return Source(name=name, path=path, directory=path.parent, identity=identity)
 
 
 def _label_file(name: str) -> str:
@@ -237,7 +245,7 @@ def look_into(source: Source, check: Check = _go_on) -> Source:
     if source.stream is None:
         return source
     if _is_small_file(source.stream):
-        with _blaming(source.label):
+        with blaming(source.label):
             return Source(name=source.name, content=source.stream.read())
     head = _read_some(source.stream, source.label, check)
     return source.replaced(head=head) if head else Source(name=source.name, content=b"")
@@ -252,7 +260,7 @@ def _is_small_file(stream: BinaryIO) -> bool:
 
 
 def _open_file(path: Path, label: str) -> BinaryIO:
-    with _blaming(label):
+    with blaming(label):
         return path.open("rb")
 
 
@@ -275,4 +283,4 @@ def choose_sources(environment: Environment, arguments: Sequence[str], files: Se
             from_stream(environment.stdin) if name == STANDARD_INPUT else from_file(directory / name, name)
             for name in files
         ]
-    return from_arguments(arguments, environment.stdin)
+    return from_arguments(arguments, environment.stdin, environment.working_directory)

@@ -45,8 +45,13 @@ class Lexer:
         self.token_start = 0
         self.depth = 0
         self.executable_start = 0
-        self._lexical = lexical
         self._escape_end = -1
+        self.follow(lexical, terminator)
+
+    def follow(self, lexical: Lexical, terminator: bytes) -> None:
+        """Go by these rules from here on, which is between two statements."""
+        self._lexical = lexical
+        self._ending_commands = lexical.ending_commands
         self._dash_comment = tokens.LINE_COMMENT_TO_RETURN if lexical.return_ends_comment else tokens.LINE_COMMENT
         self._simple_tokens = _simple_tokens(lexical)
         self._look_at = self._table_of_looks()
@@ -60,6 +65,13 @@ class Lexer:
         self.match_plain_statement = match_plain_statement(self._lexical, terminator)
         self._match_tokens = match_tokens(self._lexical, terminator)
         self._plain = frozenset(range(256)) - {*self._simple_tokens, *self._look_at, *terminator[:1]}
+
+    def measure_terminator(self, buffer: Buffer, position: int) -> int:
+        """Return the length of the terminator, or of a command that ends statements as it does, at a position."""
+        if buffer.startswith(self.terminator, position):
+            return len(self.terminator)
+        is_command = self._ending_commands and bytes(buffer[position : position + 2]) in self._ending_commands
+        return 2 if is_command else 0
 
     def open(self, token: Token, start: int) -> int:
         """Enter a token; return the offset of its inside."""
@@ -93,7 +105,7 @@ class Lexer:
             position = match(buffer, position).end()
             if position == len(buffer):
                 return position, Stop.END_OF_BYTES
-            if not self.depth and buffer.startswith(self.terminator, position):
+            if not self.depth and self.measure_terminator(buffer, position):
                 return position, Stop.TERMINATOR
             found = self.look(buffer, position, ended=ended)
             if found is None:
@@ -181,6 +193,8 @@ class Lexer:
     def _look_at_quote(self, buffer: Buffer, position: int, ended: bool) -> Found:  # noqa: ARG002
         # An E string goes on after a doubled quote, and after a gap with a line break in it.
         escape_end, self._escape_end = self._escape_end, -1
+        if self._lexical.plain_escapes:
+            return tokens.ESCAPE_STRING
         if escape_end >= 0 and _CONTINUATION_GAP(buffer, escape_end, position):
             return tokens.ESCAPE_STRING
         return tokens.ESCAPE_STRING if _ESCAPE_PREFIX(buffer, position - 1) else tokens.STRING
@@ -194,8 +208,9 @@ class Lexer:
         return tokens.dollar_quoted(tag.group() + b"$") if buffer.startswith(b"$", tag.end()) else position + 1
 
     def _look_at_backslash(self, buffer: Buffer, position: int, ended: bool) -> Found:
-        if not self._lexical.backslash_escapes:
+        if not self._lexical.delimiter_command:
             return tokens.COMMAND
+        # \N stands for NULL in MySQL.
         following = bytes(buffer[position + 1 : position + 2])
         if not following and not ended:
             return None

@@ -87,7 +87,9 @@ def _quoted_tokens(lexical: Lexical) -> dict[bytes, list[bytes]]:
         tokens = {quote: [rb"%b(?:[^%b\\]++|\\.)*+%b" % (quote, quote, quote)] for quote in (b"'", b'"')}
     else:
         tokens = {b"'": [rb"'[^']*+'"], b'"': [rb'"[^"]*+"']}
-    if lexical.escape_strings:
+    if lexical.plain_escapes:
+        tokens[b"'"] = [rb"'(?:[^'\\]++|\\.)*+'"]
+    elif lexical.escape_strings:
         tokens[b"'"] = [rb"(?<![eE])'[^']*+'"]
     if lexical.backtick_names:
         tokens[b"`"] = [rb"`[^`]*+`"]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from dbtool.dialects import Dialect, Lexical
-from dbtool.errors import Place, QueryError, UsageError
+from dbtool.errors import Place, QueryError
 from dbtool.statements import tokens
 from dbtool.statements.bodies import Body, find_body, holds_copy_data
+from dbtool.statements.commands import (
+    Client,
+    Inclusion,
+    NewDatabase,
+    NewTerminator,
+    Remark,
+    Sql,
+    WordCommands,
+    read_command,
+    refuse_command,
+)
 from dbtool.statements.copy_data import CopyData, Stream
 from dbtool.statements.lexer import Found, Lexer, Stop
-from dbtool.statements.patterns import Buffer, compile_match
+from dbtool.statements.patterns import compile_match
 from dbtool.statements.statement import Statement, new_statement
 from dbtool.statements.tokens import Kind, Token
 from dbtool.statements.words import LeadingWords, read_leading_words
@@ -21,6 +31,7 @@ _BLANKS = frozenset(_BLANK_BYTES)
 _match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
 _NOWHERE = -1
 _DOT = ord(".")
+_SEMICOLON = b";"
 _BETWEEN_STATEMENTS = frozenset({Kind.COMMENT, Kind.COMMAND})
 
 
@@ -28,15 +39,26 @@ class Splitter:
     """Return the statements of a source one by one, as soon as the terminator of each is in.
 
     `read` returns the next bytes, and none at the end; it is called only when no statement is complete.
-    A COPY that ends the source finds its data in `copy_input`, if there is one.
-    Raises QueryError for a quote or comment that does not end, UsageError for a command of a native client.
+    A COPY that ends the source finds its data in `copy_input`, if there is one. What a script asks of the native
+    client is done by `client` between two statements, and it tells by which rules the session reads the next one.
+    Raises QueryError for a quote or comment that does not end, UsageError for a command that nobody can do here.
     """
 
     def __init__(
-        self, read: Callable[[], bytes], dialect: Dialect, *, source: str, copy_input: Stream | None = None
+        self,
+        read: Callable[[], bytes],
+        dialect: Dialect,
+        *,
+        source: str,
+        copy_input: Stream | None = None,
+        client: Client | None = None,
     ) -> None:
         self._copy_input = copy_input
-        self._lexical = dialect.lexical
+        self._dialect = dialect
+        self._line: Statement | None = None
+        self._inclusion: tuple[str, Place] | None = None
+        self._client = client or Client()
+        self._lexical = self._client.lexical(dialect)
         self._stream = Stream(read, source)
         self._lexer = Lexer(self._lexical)
         self._commands = WordCommands(self._lexical)
@@ -62,10 +84,30 @@ class Splitter:
                 yield statement
                 if statement.copy_data is not None:
                     statement.copy_data.drain()
+                self._follow()
+            elif self._inclusion is not None:
+                yield from self._include(*self._inclusion)
             elif self._stream.ended:
                 return
             else:
                 self._read_on()
+
+    def _follow(self) -> None:
+        """Go by the rules that the statement before has left the session with."""
+        lexical = self._client.lexical(self._dialect)
+        if lexical is not self._lexical:
+            self._lexical = lexical
+            self._lexer.follow(lexical, self._lexer.terminator)
+
+    def _include(self, name: str, place: Place) -> Iterator[Statement]:
+        """Return the statements of another file; the terminator is one for all, as it is in the native client."""
+        self._inclusion = None
+        with self._client.open(name, place) as (read, source, client):
+            included = Splitter(read, self._dialect, source=source, client=client)
+            included._lexer.set_terminator(self._lexer.terminator)
+            yield from included
+            self._lexer.set_terminator(included._lexer.terminator)
+            self._follow()
 
     def _find_plain_statements(self) -> Iterator[Statement]:
         """Return the plain statements that come next, as `_find_statement` would: they are what a dump consists of."""
@@ -73,14 +115,18 @@ class Splitter:
         if self._start >= 0 or lexer.token is not None or self._hint >= 0:
             return
         buffer, source, locate = stream.buffer, stream.source, stream.locate
-        read_words = self._leading_words.read
+        read_words, is_delimited = self._leading_words.read, self._is_delimited
         while plain := lexer.match_plain_statement(buffer, stream.position):
             stream.position = plain.end()
             text = plain.group(1)
             if text[-1] in _BLANKS:
                 text = text.rstrip(_BLANK_BYTES)
             line, column = locate(plain.start(1))
-            yield new_statement((text, source, line, column, read_words(text), None))
+            yield new_statement((text, source, line, column, read_words(text), None, is_delimited))
+
+    @property
+    def _is_delimited(self) -> bool:
+        return self._lexer.terminator != _SEMICOLON
 
     def _find_statement(self) -> Statement | None:
         stream, lexer = self._stream, self._lexer
@@ -91,10 +137,11 @@ class Splitter:
             if stop is Stop.COMMAND:
                 raise refuse_command(*self._take_command())
             end = stream.position
-            stream.position += len(lexer.terminator)
+            stream.position += lexer.measure_terminator(stream.buffer, end)
             if not self._has_bodies or self._is_end(end):
                 return self._take_statement(end)
-        return None
+        line, self._line = self._line, None
+        return line
 
     def _find_start(self) -> bool:
         """Pass over blanks, comments, commands and lone terminators; say whether a statement starts."""
@@ -104,8 +151,8 @@ class Splitter:
             position = stream.position = _match_blanks(buffer, stream.position).end()
             if position == len(buffer):
                 return False
-            if buffer.startswith(lexer.terminator, position):
-                stream.position += len(lexer.terminator)
+            if length := lexer.measure_terminator(buffer, position):
+                stream.position += length
                 self._hint = _NOWHERE
                 continue
             found = self._look(position)
@@ -123,11 +170,14 @@ class Splitter:
         """Return what stands where a statement may start."""
         stream = self._stream
         if self._commands:
-            is_command = self._commands.stand_at(stream.buffer, position, ended=stream.ended)
+            is_command = self._commands.stand_at(stream.buffer, position, self._lexer.terminator, ended=stream.ended)
             if is_command is not False:
                 return tokens.COMMAND if is_command else None
         if self._lexical.dot_commands and stream.buffer[position] == _DOT and stream.is_line_start(position):
             return tokens.COMMAND
+        # The client takes any two dashes here for a comment's, also where its server would not.
+        if self._lexical.dash_comment_needs_blank and stream.buffer.startswith(b"--", position):
+            return tokens.LINE_COMMENT
         if not stream.ended and len(stream.buffer) - position == 2 and stream.buffer.endswith(b"/*"):
             return None
         return self._lexer.look(stream.buffer, position, ended=stream.ended)
@@ -142,9 +192,23 @@ class Splitter:
         if closed:
             self._comment_place = None
         if closed and is_command:
-            terminator = read_command(*self._take_command())
-            lexer.set_terminator(terminator or lexer.terminator)
+            self._do_command(*self._take_command())
+            return self._line is None and self._inclusion is None
         return closed
+
+    def _do_command(self, line: bytes, lexical: Lexical, place: Place) -> None:
+        action = read_command(line, lexical, place, self._lexer.terminator)
+        if isinstance(action, NewTerminator):
+            self._lexer.set_terminator(action.terminator)
+        elif isinstance(action, Sql):
+            words = read_leading_words(action.text, 0, len(action.text), lexical)
+            self._line = Statement(action.text, place.source, place.line or 1, place.column or 1, words)
+        elif isinstance(action, Inclusion):
+            self._inclusion = (action.name, place)
+        elif isinstance(action, NewDatabase):
+            self._client.connect(action.name, place)
+        elif isinstance(action, Remark):
+            self._client.note(action)
 
     def _take_command(self) -> tuple[bytes, Lexical, Place]:
         stream, start = self._stream, self._lexer.token_start
@@ -173,7 +237,7 @@ class Splitter:
         self._lexer.end_statement()
         has_data = self._lexical.copy_data and words[:1] == ("COPY",) and holds_copy_data(text, self._lexical)
         copy_data = CopyData(stream, Place(stream.source, line, column), self._copy_input) if has_data else None
-        return Statement(text, stream.source, line, column, words, copy_data)
+        return Statement(text, stream.source, line, column, words, copy_data, self._is_delimited)
 
     def _finish(self) -> Statement:
         lexer, stream = self._lexer, self._stream
@@ -212,77 +276,12 @@ class Splitter:
 
 
 def split(
-    read: Callable[[], bytes], dialect: Dialect, *, source: str, copy_input: Stream | None = None
+    read: Callable[[], bytes],
+    dialect: Dialect,
+    *,
+    source: str,
+    copy_input: Stream | None = None,
+    client: Client | None = None,
 ) -> Iterator[Statement]:
     """Return the statements of a source, as `Splitter` does."""
-    return iter(Splitter(read, dialect, source=source, copy_input=copy_input))
-
-
-_NAME = re.compile(rb"\\[A-Za-z_]+|\\.|\.?[A-Za-z_]+|.", re.DOTALL)
-_DELIMITER = re.compile(rb"\w+[ \t]+(\S+)\s*(.*)", re.DOTALL)
-_OTHER_CURE = "leave it out, or run it in that client"
-
-
-class WordCommands:
-    """Recognise the commands that look like SQL: one word where a statement would start."""
-
-    def __init__(self, lexical: Lexical) -> None:
-        self._words = [command.encode() for command in lexical.refused_commands if command.isalpha()]
-        if lexical.delimiter_command:
-            self._words.append(b"delimiter")
-        self._longest = max(map(len, self._words), default=0)
-        self._match = re.compile(rb"(?:%b)[\s;]" % b"|".join(self._words), re.IGNORECASE).match
-
-    def __bool__(self) -> bool:
-        return bool(self._words)
-
-    def stand_at(self, buffer: Buffer, position: int, *, ended: bool) -> bool | None:
-        """Say whether a command starts at a position; None if more bytes have to tell."""
-        if self._match(buffer, position):
-            return True
-        if len(buffer) - position > self._longest:
-            return False
-        rest = bytes(buffer[position:]).lower()
-        if ended:
-            return rest in self._words
-        return None if any(word.startswith(rest) for word in self._words) else False
-
-
-def read_command(line: bytes, lexical: Lexical, place: Place) -> bytes | None:
-    """Return the terminator that a command line sets, or None if it needs no action.
-
-    Raises UsageError for a command that dbtool has no use for.
-    """
-    name = _read_name(line)
-    if name in lexical.ignored_commands:
-        return None
-    if lexical.delimiter_command and name.lower() == "delimiter":
-        return _read_delimiter(line, place)
-    raise refuse_command(line, lexical, place)
-
-
-def refuse_command(line: bytes, lexical: Lexical, place: Place) -> UsageError:
-    """Return the error for a command line, with the cure."""
-    name = _read_name(line)
-    cures = lexical.refused_commands
-    # psql has a family of `\\d` commands; words are known in any case.
-    family = name[:2] if name.startswith(r"\d") else name.lower()
-    cure = cures.get(name) or cures.get(family, _OTHER_CURE)
-    return UsageError(f"{place}: {name} is a command of {lexical.client}, not SQL: {cure}")
-
-
-def _read_name(line: bytes) -> str:
-    match = _NAME.match(line)
-    return match.group().decode("utf-8", "replace") if match else ""
-
-
-def _read_delimiter(line: bytes, place: Place) -> bytes:
-    match = _DELIMITER.match(line)
-    if match is None:
-        raise UsageError(f"{place}: DELIMITER needs the new terminator after it, as in DELIMITER //")
-    terminator, rest = match.groups()
-    if b"\\" in terminator:
-        raise UsageError(f"{place}: a terminator cannot hold a backslash; choose another, as in DELIMITER //")
-    if rest.strip() and not rest.startswith((b"--", b"#")):
-        raise UsageError(f"{place}: DELIMITER takes one word; put what follows it on the next line")
-    return bytes(terminator)
+    return iter(Splitter(read, dialect, source=source, copy_input=copy_input, client=client))

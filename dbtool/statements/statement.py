@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -12,6 +12,7 @@ from dbtool.errors import Place
 from dbtool.records import Record
 from dbtool.statements.copy_data import CopyData
 from dbtool.statements.lexer import cut_into_pieces
+from dbtool.statements.words import read_leading_words
 
 
 # Loading a dump makes one of these per row: a frozen dataclass would take three times as long to make.
@@ -29,6 +30,8 @@ class Statement(NamedTuple):
     """Up to six leading words and symbols in upper case; they end before the first literal or quoted name."""
     copy_data: CopyData | None = None
     """The data that follow a `COPY ... FROM STDIN`; what is left unread is skipped."""
+    is_delimited: bool = False
+    """It ended at another terminator than the semicolon, so that it may be several statements in one."""
 
     def place(self, offset: int | None = None) -> Place:
         """Return where the statement starts, or the character at `offset` (from 0) in its decoded text."""
@@ -46,19 +49,36 @@ new_statement = cast("Callable[[tuple[object, ...]], Statement]", partial(tuple.
 
 
 # After a name, a number or a closing bracket a colon is an array's slice or a label; after another colon, a cast.
-_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):([A-Za-z_\x80-\xff][\w\x80-\xff]*+)")
+
+
+_NAME = rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*+)"
+_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):" + _NAME)
+_SQLITE_PARAMETER = re.compile(
+    _PARAMETER.pattern + rb"|(?<![\w$\x80-\xff])(?:[@$]" + _NAME + rb"|\?([0-9]{0,5})(?![0-9]))"
+)
 
 
 class Parameter(Record):
-    """One use of a parameter: its name, and the bytes from the colon up to its end."""
+    """One use of a parameter: its name, or its number, and the bytes from its mark up to its end."""
 
     name: str
     start: int
     end: int
+    mark: str = ":"
+
+    @property
+    def written(self) -> str:
+        """The parameter as a statement has it; one without a number is shown with it."""
+        return f"{self.mark}{self.name}"
 
 
 def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
-    """Return every `:name` outside strings, quoted names, comments, casts and slices, in order."""
+    """Return every `:name` outside strings, quoted names, comments, casts and slices, in order.
+
+    In SQLite `?1`, `@name` and `$name` as well, and `?`, which has the number that follows those before it.
+    """
+    if dialect.lexical.numbered_parameters:
+        return _find_numbered(text, dialect)
     if b":" not in text:
         return []
     return [
@@ -67,6 +87,34 @@ def find_parameters(text: bytes, dialect: Dialect) -> list[Parameter]:
         if kind is None
         for match in _PARAMETER.finditer(text, start, end)
     ]
+
+
+def _find_numbered(text: bytes, dialect: Dialect) -> list[Parameter]:
+    if _SQLITE_PARAMETER.search(text) is None:
+        return []
+    found: list[Parameter] = []
+    numbers: dict[str, int] = {}
+    for kind, start, end in cut_into_pieces(text, dialect.lexical):
+        for match in _SQLITE_PARAMETER.finditer(text, start, end) if kind is None else ():
+            mark = chr(text[match.start()])
+            name = (match[1] or match[2] or b"").decode("utf-8", "surrogateescape")
+            known = f"{mark}{name}" if name else match[3].decode()
+            if known not in numbers or not known:
+                numbers[known] = int(match[3] or max(numbers.values(), default=0) + 1)
+            found.append(Parameter(name=name or str(numbers[known]), start=match.start(), end=match.end(), mark=mark))
+    return found
+
+
+def find_further_words(statement: Statement, dialect: Dialect) -> Iterator[tuple[str, ...]]:
+    """Return the leading words of what may be further statements, up to a terminator that is no semicolon."""
+    text = statement.text
+    if not statement.is_delimited or b";" not in text:
+        return
+    for kind, start, end in cut_into_pieces(text, dialect.lexical):
+        semicolon = text.find(b";", start, end) if kind is None else -1
+        while semicolon >= 0:
+            yield read_leading_words(text, semicolon + 1, len(text), dialect.lexical)
+            semicolon = text.find(b";", semicolon + 1, end)
 
 
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})

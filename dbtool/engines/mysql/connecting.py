@@ -172,7 +172,10 @@ class _Database(PooledMySQLDatabase):
     connection_class: type[MySQLConnection] = MySQLConnection
 
     def _dial(self) -> Any:
-        return self.connection_class(database=self.database, autocommit=True, **self.connect_params)
+        raw: Any = self.connection_class(database=self.database, autocommit=True, **self.connect_params)
+        # A profile may say mysql where MariaDB answers, or the reverse, and peewee's JSON fields differ on them.
+        self.mariadb = "MariaDB" in raw.get_server_info()
+        return raw
 
 
 def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
@@ -185,7 +188,7 @@ def build_database(target: Target, settings: SessionSettings, events: PoolEvents
     )
     if settings.read_only:
         database.connection_class = _ReadOnlyConnection
-    # peewee's JSON fields are different on MariaDB, and go by what they are told.
+    # Until a server has answered, peewee goes by the profile.
     database.mariadb = target.engine == "mariadb"
     # peewee takes a database without a name for one that is still to be named; a server needs none.
     database.deferred = False

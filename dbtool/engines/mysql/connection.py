@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pymysql
-from pymysql.constants import SERVER_STATUS
+from pymysql.constants import ER, SERVER_STATUS
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.engines.bounded import CANCEL_PATIENCE, call_within
 from dbtool.engines.engine import (
     Engine,
@@ -24,10 +24,10 @@ from dbtool.engines.engine import (
 )
 from dbtool.engines.mysql.cancel import kill_query
 from dbtool.engines.mysql.connecting import build_database, give_driver, tls_version
-from dbtool.engines.mysql.errors import translate, translate_connect_error
+from dbtool.engines.mysql.errors import number_of, translate, translate_connect_error
 from dbtool.engines.mysql.guard import Guard
 from dbtool.engines.mysql.packets import Ok
-from dbtool.engines.mysql.rows import drain, query, send_result
+from dbtool.engines.mysql.rows import allow_several, drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
@@ -53,6 +53,7 @@ class MySQLConnection:
     def __init__(self, raw: Any, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
+        self._plain_dialect = dialect.replaced(lexical=dialect.lexical.replaced(backslash_escapes=False))
         self._target = target
         self._settings = settings
         self._largest_statement = _ALWAYS_ALLOWED
@@ -63,6 +64,10 @@ class MySQLConnection:
         self._was_cancelled = False
         self._limit: int | None = None
         self._reader = TextReader(settings.invalid_text)
+        self._takes_several = False
+        """The server takes several statements at once."""
+        self._results = 0
+        """How many results of the running statement have been read."""
         self._guard = Guard(raw, target) if settings.read_only else None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
@@ -73,6 +78,15 @@ class MySQLConnection:
         """The flag that the server sends with each answer."""
         in_transaction = self._raw.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS
         return TransactionState.OPEN if in_transaction else TransactionState.NONE
+
+    @property
+    def lexical(self) -> Lexical:
+        """The dialect's rules, or those of a session whose strings know no escapes."""
+        return self._current_dialect().lexical
+
+    def _current_dialect(self) -> Dialect:
+        is_plain = self._raw.server_status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
+        return self._plain_dialect if is_plain else self._dialect
 
     @property
     def is_lost(self) -> bool:
@@ -94,15 +108,17 @@ class MySQLConnection:
         statement = request.statement
         text = statement.text
         if request.parameters is not None:
-            text = render(request, self._dialect, self._quote).text
+            text = render(request, self._current_dialect(), self._quote).text
         if self._guard is not None:
             # Here and not in `guard`, which does not see what the values of parameters make of a statement.
             self._require_harmless(self._guard, text, statement)
         try:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
+            self._allow_several(statement)
             self._sent = text
             self._was_cancelled = False
+            self._results = 0
             started = time.monotonic()
             ok = query(self._raw, text)
             outcome = self._collect(request, sink) if ok is None else self._account(ok, statement)
@@ -114,11 +130,21 @@ class MySQLConnection:
                 self._leave(statement)
                 reason = "the result cannot be read: " if isinstance(error, UnicodeError) else ""
                 raise QueryError(f"{statement.place()}: {reason}{error}", place=statement.place()) from error
+            if number_of(error) == ER.EMPTY_QUERY and text.startswith(b"/*"):
+                # To this server it was all a comment, as it may be to one and not to another.
+                return Outcome()
             self._look_at_transaction()
-            raise translate(error, statement) from error
+            raise translate(error, statement, is_later=bool(self._results)) from error
         except BaseException:
             self._leave(statement)
             raise
+
+    def _allow_several(self, statement: Statement) -> None:
+        """Let the server take several statements at once where the script's terminator says that it may have to."""
+        wanted = statement.is_delimited and self._guard is None and b";" in statement.text
+        if wanted != self._takes_several:
+            allow_several(self._raw, allowed=wanted)
+            self._takes_several = wanted
 
     @staticmethod
     def _require_harmless(guard: Guard, text: bytes, statement: Statement) -> None:
@@ -170,6 +196,7 @@ class MySQLConnection:
             self._has_warnings = self._has_warnings or bool(result.warning_count)
             if not result.has_next:
                 break
+            self._results += 1
             self._raw.next_result(unbuffered=True)
         words = request.statement.words
         # A procedure ends with an empty answer of its own, which counts nothing.

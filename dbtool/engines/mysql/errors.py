@@ -52,10 +52,13 @@ def text_of(error: BaseException) -> str:
     return one_line(str(text)) or type(error).__name__
 
 
-def translate(error: Exception, statement: Statement | None = None) -> DbtoolError:
-    """Turn what a statement raised into one of dbtool's errors, with its place in the script."""
+def translate(error: Exception, statement: Statement | None = None, *, is_later: bool = False) -> DbtoolError:
+    """Turn what a statement raised into one of dbtool's errors, with its place in the script.
+
+    `is_later` says that it is a later one of several, whose lines the server counts anew.
+    """
     number, text = number_of(error), text_of(error)
-    place = _place(statement, text)
+    place = statement.place() if statement and is_later else _place(statement, text)
     shown = f"{place}: {text}" if place else text
     if number:
         shown += f" [{number}]"

@@ -78,6 +78,13 @@ def query(raw: Any, text: bytes) -> Ok | None:
     return ok
 
 
+def allow_several(raw: Any, *, allowed: bool) -> None:
+    """Let the server take several statements in one, or one only."""
+    # https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_set_option.html
+    raw._execute_command(COMMAND.COM_SET_OPTION, b"\0\0" if allowed else b"\1\0")
+    raw._read_packet()
+
+
 def send_result(raw: Any, result: Any, sink: Sink, limit: int | None, reader: TextReader) -> int:
     """Put one result set into the sink; return how many rows it took.
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions as driver
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import UTF8
 from dbtool.engines.bounded import call_within
 from dbtool.engines.engine import (
@@ -79,6 +79,7 @@ class PostgresConnection:
     def __init__(self, raw: RawConnection, dialect: Dialect, target: Target, settings: SessionSettings) -> None:
         self._raw = raw
         self._dialect = dialect
+        self._old_dialect = dialect.replaced(lexical=dialect.lexical.replaced(plain_escapes=True))
         self._target = target
         self._settings = settings
         self._warnings: list[str] = []
@@ -98,6 +99,15 @@ class PostgresConnection:
     def transaction(self) -> TransactionState:
         """The server's flag, which libpq keeps."""
         return _STATES[self._raw.get_transaction_status()]
+
+    @property
+    def lexical(self) -> Lexical:
+        """The dialect's rules, or those of a session whose plain strings know escapes."""
+        return self._current_dialect().lexical
+
+    def _current_dialect(self) -> Dialect:
+        is_old = not self.is_lost and self._raw.get_parameter_status("standard_conforming_strings") == "off"
+        return self._old_dialect if is_old else self._dialect
 
     @property
     def is_lost(self) -> bool:
@@ -202,7 +212,7 @@ class PostgresConnection:
             return Outcome(affected=max(cursor.rowcount, 0), tag=cursor.statusmessage or "COPY")
 
     def _render(self, request: Request) -> Rendered:
-        return render(request, self._dialect, self._quote)
+        return render(request, self._current_dialect(), self._quote)
 
     def _quote(self, value: ParameterValue) -> bytes:
         adapted: Any = driver.adapt(psycopg2.Binary(value) if isinstance(value, bytes) else value)
@@ -225,7 +235,7 @@ class PostgresConnection:
     def guard(self, statement: Statement) -> None:
         """Refuse what outlives the transaction, and what the server may not take for the one statement that it is."""
         if self._settings.read_only:
-            refuse_ways_out(self._raw, statement, self._dialect.lexical)
+            refuse_ways_out(self._raw, statement, self.lexical)
 
     def _put_together(self, text: bytes, words: tuple[str, ...]) -> Query:
         state = self.transaction

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.batches import BatchSize
 from dbtool.engines.engine import (
@@ -84,6 +84,11 @@ class SqliteConnection:
         return TransactionState.OPEN if self._raw.in_transaction else TransactionState.NONE
 
     @property
+    def lexical(self) -> Lexical:
+        """The dialect's rules, which nothing changes."""
+        return self._dialect.lexical
+
+    @property
     def is_lost(self) -> bool:
         """A file does not go away."""
         return False
@@ -105,14 +110,25 @@ class SqliteConnection:
         if self._settings.statement_timeout is not None:
             self._start_clock(self._settings.statement_timeout)
         try:
-            bindings = {} if request.parameters is None else _bindings(request.parameters, statement, self._dialect)
-            self._run_patiently(cursor.execute, _decode(statement, self._dialect), bindings)
+            text = _decode(statement, self._dialect)
+            bindings: Sequence[ParameterValue] = ()
+            if request.parameters is not None:
+                text, bindings = _bind(request.parameters, text, self._dialect)
+            self._run_patiently(cursor.execute, text, bindings)
             if cursor.description is not None:
                 return self._send_rows(cursor, request, sink)
             affected = cursor.rowcount
             return Outcome(0, affected if affected >= 0 else None, 0, statement.words[0])
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
+            if isinstance(error, sqlite3.ProgrammingError) and request.parameters is None:
+                self._require_no_parameter(statement)
             raise self._translate(error, statement) from error
+
+    def _require_no_parameter(self, statement: Statement) -> None:
+        """Raise QueryError at a parameter without a value, of which the driver speaks as its own callers know it."""
+        for parameter in find_parameters(statement.text, self._dialect):
+            place = statement.place(len(statement.text[: parameter.start].decode("utf-8", "replace")))
+            raise QueryError(f"{place}: the parameter {parameter.written} has no value", place=place)
 
     def _send_rows(self, cursor: sqlite3.Cursor, request: Request, sink: Sink) -> Outcome:
         # A result that is not read to its end would keep its statement open in a cursor that is used again.
@@ -316,9 +332,17 @@ def _join_strings(text: bytes, dialect: Dialect) -> Iterator[tuple[Piece | None,
         yield Piece.STRING, held
 
 
-def _bindings(parameters: Parameters, statement: Statement, dialect: Dialect) -> dict[str, ParameterValue]:
-    names = {parameter.name for parameter in find_parameters(statement.text, dialect)}
-    return {name: _native(parameters[name]) for name in names}
+def _bind(parameters: Parameters, text: str, dialect: Dialect) -> tuple[str, Sequence[ParameterValue]]:
+    """Return a statement in which every parameter has a number of ours, as the driver wants it, and their values."""
+    content = text.encode()
+    pieces: list[bytes] = []
+    numbers: dict[str, int] = {}
+    copied = 0
+    for parameter in find_parameters(content, dialect):
+        number = numbers.setdefault(parameter.name, len(numbers) + 1)
+        pieces += [content[copied : parameter.start], b"?%d" % number]
+        copied = parameter.end
+    return b"".join([*pieces, content[copied:]]).decode(), [_native(parameters[name]) for name in numbers]
 
 
 def _native(value: ParameterValue) -> ParameterValue:

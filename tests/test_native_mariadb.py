@@ -1,0 +1,121 @@
+"""What the `mariadb` client takes, dbtool takes: the same rows, and the same database after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
+from tests.side_by_side import dump_mariadb, rows_of, run_mariadb, run_script
+
+_TABLE = b"create table t (i int, s varchar(40));\n"
+
+_BLOCK = b"""create table t (i int, s varchar(40));
+delimiter //
+insert into t values (1, 'a;b'); select * from t; update t set i = i + 1;
+select i from t//
+drop procedure if exists p; create procedure p() begin select 1; select 2; end//
+delimiter ;
+call p();
+"""
+_PROCEDURES = b"""DELIMITER $$
+DROP PROCEDURE IF EXISTS p; CREATE PROCEDURE p()
+BEGIN
+  SELECT 'x;';
+END$$
+DROP FUNCTION IF EXISTS f; CREATE FUNCTION f() RETURNS INT RETURN 4$$
+call p(); select 3; call p()$$
+DELIMITER ;
+CALL p();
+select f();
+"""
+_USES = b"""use {database}
+create table t (i int);
+USE `{database}` -- the; same
+use {database} # again
+use {database};
+select count(*) from t;
+use information_schema
+select database();
+"""
+_STRINGS = rb"""set sql_mode = concat(@@sql_mode, ',NO_BACKSLASH_ESCAPES');
+select 'a\', 'b;';
+select '\';
+set sql_mode = '';
+select 'it\'s;';
+"""
+
+SCRIPTS = {
+    "comments for MariaDB alone": b"/*M!100100 create table t (i int) */;\n/*M! insert into t values (7) */;",
+    "comments within a statement": b"select 1 /*M! + 1 */ /*M!999999 + 5 */ /*!50000 + 10 */ /*!999999 + 50 */;",
+    "comments that hold nothing for this server": b"/*M!999999 create table t (i int) */; /*! */; /*!999999 x */;",
+    "lines of dashes": b"-----\n--comment; it's one\nselect 1;--x\n  --\n/* c */--`\nselect 2--1;\n------\n",
+    "dashes within a statement": b"select 3\n--1;",
+    "a block of several statements": _BLOCK,
+    "several drops, creates and calls": _PROCEDURES,
+    "quoted delimiters": b"delimiter '//'\nselect 1//\ndelimiter \"$$\"\nselect 2$$\ndelimiter `x`\nselect 3x\n\\d ;\n",
+    "commands that end a statement": b"select 1\\G\nselect 2\\gselect 3;\ngo\nego\n",
+    "USE without a terminator": _USES,
+    "USE in a block": b"delimiter //\nuse {database}\ncreate table t (i int)//\n",
+    "lines of Windows": b"--x\r\nuse {database}\r\ndelimiter //\r\nselect 1//\r\ndelimiter ;\r\nsource one.sql\r\n",
+    "a mark of the byte order": b"\xef\xbb\xbfuse {database}\nselect 1;",
+    "a file": b"source one.sql\nselect 'after';\n\\. one.sql\nSOURCE one.sql;\n",
+    "a file in a file": b"source outer.sql\nselect 'after';",
+    "a file that changes the terminator": b"source terminator.sql\nselect 1; select 2//\n",
+    "a file whose last statement is open": b"source open.sql\nselect 'after';",
+    "strings without backslashes": _STRINGS,
+}
+FILES = {
+    "one.sql": b"select 'one';\n",
+    "outer.sql": b"select 'outer';\nsource inner/deep.sql\nselect 'out';",
+    "terminator.sql": b"delimiter //\n",
+    "open.sql": b"select 'open'",
+}
+
+
+@pytest.fixture
+def other_database(mariadb: MariaDbServer) -> Iterator[DatabaseAddress]:
+    """A second database, for the native client."""
+    address = mariadb.create_database()
+    yield address
+    mariadb.drop_database(address)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "deep.sql").write_bytes(b"select 'deep';\n")
+    return tmp_path
+
+
+def _for(database: DatabaseAddress, script: bytes) -> bytes:
+    return script.replace(b"{database}", database.database.encode())
+
+
+def _same(mariadb: MariaDbServer, ours: DatabaseAddress, theirs: DatabaseAddress) -> bool:
+    written = (dump_mariadb(mariadb, each.database).replace(each.database.encode(), b"") for each in (ours, theirs))
+    return next(written) == next(written)
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_a_script_does_what_it_does_in_the_native_client(
+    script: bytes,
+    mariadb: MariaDbServer,
+    mariadb_database: DatabaseAddress,
+    other_database: DatabaseAddress,
+    directory: Path,
+) -> None:
+    native = run_mariadb(mariadb, other_database.database, _for(other_database, script), cwd=directory)
+    assert native.is_content, native.err
+    expected = [line.replace("\\\\", "\\") for line in native.out.decode().splitlines() if not line.startswith("***")]
+    # The server is MariaDB, whatever the profile says.
+    scheme = "mysql" if len(script) % 2 else "mariadb"
+    done = run_script(mariadb_database, _for(mariadb_database, script), directory, scheme=scheme)
+    assert done.status == 0, done.err
+    assert rows_of(done) == expected
+    assert _same(mariadb, mariadb_database, other_database)
