@@ -192,7 +192,8 @@ class PostgresConnection:
     @property
     def _codec(self) -> str:
         """Python's name of the session's encoding, which a script may have changed."""
-        encoding = self._raw.get_parameter_status("client_encoding") or ""
+        # A connection that is lost says nothing of itself any more; what tells of it comes from libpq.
+        encoding = "" if self._raw.closed else self._raw.get_parameter_status("client_encoding") or ""
         return UTF8 if encoding in _AS_UTF8 else driver.encodings.get(encoding, "ascii")
 
     @property
