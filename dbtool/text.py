@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 """Characters that move a cursor, ring a bell or begin a terminal's commands; the inside of a regular expression."""
@@ -48,6 +49,12 @@ def spell_code(character: str) -> str:
 def count(number: int, noun: str) -> str:
     """Write a number of things."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def join_with_or(choices: Iterable[str]) -> str:
+    """Write the things of which any one will do."""
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def spell_time(epoch: float) -> str:

@@ -79,6 +79,10 @@ class Dialect(Record):
     """The Python module of its driver."""
     unneeded: frozenset[str] = frozenset()
     """What the driver imports for cases that are rare, or brings in by itself when it meets them."""
+    pooled: str
+    """Its database with a pool, a class in its engine's `pooled.py`."""
+    pooled_drivers: tuple[str, ...]
+    """The packages, its driver's and others', whose connections that module knows what to do with."""
     lexical: Lexical
     url_schemes: tuple[str, ...]
     default_port: int | None = None
@@ -111,6 +115,11 @@ class Dialect(Record):
     def find_session_codec(self, codec: str) -> str:
         """Return the encoding that a session has for text in another: that one, where it can, else UTF-8."""
         return codec if codec in self.session_encodings else "utf-8"
+
+    @property
+    def pooled_module(self) -> str:
+        """Where its database with a pool is."""
+        return f"dbtool.engines.{self.family}.pooled"
 
     def controls_transaction(self, words: tuple[str, ...]) -> bool:
         """Say whether a statement that starts with `words` begins or ends a transaction."""

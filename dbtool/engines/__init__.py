@@ -38,7 +38,11 @@ def load_engine(name: str) -> Engine:
 
 
 def load_probe(name: str) -> Probe:
-    """Return the questions that `pool-bench` asks a server of the engine called `name` (a key of DIALECTS)."""
+    """Return the questions that `pool-bench` asks a server of the engine called `name` (a key of DIALECTS).
+
+    Raises ProfileError when its driver is missing.
+    """
+    load_engine(name)
     probe: Probe = import_module(f"dbtool.engines.{DIALECTS[name].family}.probe").PROBE
     return probe
 

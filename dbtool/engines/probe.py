@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
+from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import Target
 from dbtool.records import Record
 
@@ -30,7 +31,7 @@ class Probe(Record):
     """One engine's questions. Every function may be called from any thread, with a connection of its own."""
 
     drivers: tuple[str, ...]
-    """The distributions, any of them, that the driver comes in."""
+    """The distributions, any of them, that the driver comes in; else what it is called."""
     identify: Callable[[Any], object]
     """Return the server's own id of a session."""
     identity: str
@@ -53,6 +54,10 @@ class Probe(Record):
     """End these sessions on the server; return how many there were. None where there is no server."""
     is_remote: bool = True
     """The work is done in another process than this."""
+    playhouse: str | None = None
+    """The class of `playhouse.pool` that pools its connections; None where there is none."""
+    psycopg_arguments: Callable[[Target, SessionSettings], Mapping[str, Any]] | None = None
+    """Return what psycopg connects with; None where it does not speak to this engine."""
 
 
 def ask(connection: Any, sql: str) -> Rows:

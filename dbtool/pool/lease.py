@@ -37,6 +37,8 @@ class Driver(Record):
     """Say whether every reply was read to its end, where the driver itself does not notice."""
     reset: Callable[[Any, Any], bool] | None = None
     """Make the session new, given the connection and its database; False if only reopening does that."""
+    is_permanent: Callable[[BaseException], bool] | None = None
+    """Say of a failure to connect whether trying again cannot mend it, though its class is of those that pass."""
 
 
 OBSOLETE = -2

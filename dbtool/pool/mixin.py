@@ -18,7 +18,7 @@ from dbtool.errors import UsageError
 from dbtool.pool.backend import PeeweeBackend, is_overridden, is_permanent
 from dbtool.pool.bindings import Binding, manages_its_database
 from dbtool.pool.connections import ConnectionPool
-from dbtool.pool.drivers.table import find_driver
+from dbtool.pool.drivers import find_driver
 from dbtool.pool.events import PoolEvents, find_logger
 from dbtool.pool.forks import follow_forks
 from dbtool.pool.lease import Borrower, Health, Lease

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtool.pool.drivers.table import UNKNOWN
+from dbtool.pool.drivers import UNKNOWN
 from dbtool.pool.lease import Borrower, Lease
 from dbtool.pool.queue import Waiter, WaitingQueue
 

@@ -7,10 +7,12 @@ from statistics import median
 from dbtool.bench.load.borrowers import borrowing, wait_for_all
 from dbtool.bench.reports.report import Storm
 from dbtool.bench.trials.scene import Scene
+from dbtool.engines import load_probe
 from dbtool.profiles.model import Target
 
 CONNECT_DELAY = 0.05
 """Seconds that each connect is made to take, as over a network."""
+_NEARBY = "sqlite"
 _SINGLES = 3
 _PATIENCE = 30.0
 
@@ -48,10 +50,10 @@ def _measure(scene: Scene) -> Storm | None:
 
 def _replace_server(scene: Scene) -> Scene:
     target = scene.target
-    if "sqlite" not in scene.subject.families:
+    if not scene.subject.serves(load_probe(_NEARBY)):
         return scene
     pool = target.pool.replaced(max_connections=scene.threads)
-    nearby = Target(name=target.name, engine="sqlite", origin=target.origin, path=":memory:", pool=pool)
+    nearby = Target(name=target.name, engine=_NEARBY, origin=target.origin, path=":memory:", pool=pool)
     return scene.replaced(target=nearby)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from dbtool.bench.pools.opening import ConnectMeter, Opener
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.probe import Probe
 from dbtool.profiles.model import PoolSettings, Target
 from dbtool.records import Record
 
@@ -52,7 +53,8 @@ class Subject(Record):
     """The module that has to be installed."""
     distribution: str | None = None
     """What its version is found by."""
-    families: frozenset[str] = frozenset({"sqlite", "postgres", "mysql"})
+    serves: Callable[[Probe], bool] = lambda _probe: True
+    """Say whether it can serve an engine."""
     is_pool: bool = True
     """False where a thread has a connection of its own: nothing is limited, and nobody waits."""
     has_timeout: bool = True

@@ -18,6 +18,7 @@ from dbtool.bench.pools.own import find_own_pool
 from dbtool.bench.pools.recipe import Recipe, Subject
 from dbtool.databases import build_database
 from dbtool.dialects import DIALECTS
+from dbtool.engines import load_probe
 from dbtool.errors import UsageError
 from dbtool.profiles.model import Target
 from dbtool.profiles.problems import suggest
@@ -74,17 +75,10 @@ class _PeeweePool:
         self._database.close_all()
 
 
-_PLAYHOUSE = {
-    "sqlite": "PooledSqliteDatabase",
-    "postgres": "PooledPostgresqlDatabase",
-    "mysql": "PooledMySQLDatabase",
-}
-
-
 def _make_peewee(recipe: Recipe) -> Any:
     """Return playhouse's pool over the connections that the profile opens."""
     module = importlib.import_module("playhouse.pool")
-    pooled = getattr(module, _PLAYHOUSE[DIALECTS[recipe.target.engine].family])
+    pooled = getattr(module, str(load_probe(recipe.target.engine).playhouse))
     plain = pooled.__mro__[pooled.__mro__.index(module.PooledDatabase) + 1]
     opener, pool = recipe.open, recipe.pool
 
@@ -214,9 +208,10 @@ class _PsycopgPool:
     def __init__(self, recipe: Recipe) -> None:
         pool_module = importlib.import_module("psycopg_pool")
         driver = importlib.import_module("psycopg")
-        settings = importlib.import_module("dbtool.engines.postgres.connecting").connect_arguments(
-            recipe.target, recipe.settings
-        )
+        arguments = load_probe(recipe.target.engine).psycopg_arguments
+        if arguments is None:
+            raise AssertionError("a pool that does not serve the engine has been chosen for it")
+        settings = arguments(recipe.target, recipe.settings)
         meter, pool = recipe.meter, recipe.pool
 
         class Metered(driver.Connection):  # type: ignore[misc,name-defined]  # an optional library
@@ -260,7 +255,12 @@ def _run_all(connection: Any, statements: tuple[str, ...]) -> None:
 
 _TABLE = (
     Subject(name="dbtool", make=_DbtoolPool, idles=True),
-    Subject(name="peewee", make=_PeeweePool, distribution="peewee"),
+    Subject(
+        name="peewee",
+        make=_PeeweePool,
+        distribution="peewee",
+        serves=lambda probe: probe.playhouse is not None,
+    ),
     Subject(name="none", make=_PrivatePool, is_pool=False, has_timeout=False, ages=False),
     Subject(name="connect", make=_FreshPool, is_pool=False, has_timeout=False, ages=False),
     Subject(name="sqlalchemy", make=_SqlalchemyPool, library="sqlalchemy", distribution="SQLAlchemy"),
@@ -269,7 +269,7 @@ _TABLE = (
         make=_PsycopgPool,
         library="psycopg_pool",
         distribution="psycopg-pool",
-        families=frozenset({"postgres"}),
+        serves=lambda probe: probe.psycopg_arguments is not None,
     ),
     Subject(name="dbutils", make=_DbutilsPool, library="dbutils", distribution="DBUtils", ages=False),
 )
@@ -290,9 +290,8 @@ def find_subject(name: str, engine: str, working_directory: Path) -> Subject:
         raise UsageError(
             f"--pool {name!r}: there is no such pool{guess} (pools: {', '.join(SUBJECTS)}, or yours as module:factory)"
         )
-    dialect = DIALECTS[engine]
-    if dialect.family not in subject.families:
-        raise UsageError(f"--pool {name}: it has no driver for {dialect.title}")
+    if not subject.serves(load_probe(engine)):
+        raise UsageError(f"--pool {name}: it has no driver for {DIALECTS[engine].title}")
     if subject.library is not None and importlib.util.find_spec(subject.library) is None:
         raise UsageError(f"--pool {name} needs a library that is not installed: pip install 'dbtool[bench]'")
     return subject

@@ -120,7 +120,7 @@ def _describe_driver(names: Sequence[str]) -> str:
     for name in names:
         with suppress(PackageNotFoundError):
             return f"{name} {version(name)}"
-    return names[0] if names else "sqlite3 of Python"
+    return names[0]
 
 
 def _require_room(order: Order, facts: Facts) -> None:

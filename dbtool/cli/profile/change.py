@@ -13,6 +13,7 @@ from dbtool.cli.profile.passwords import PasswordRequest, plan_password
 from dbtool.cli.profile.settings import read_setting, read_settings
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.questions import Questions, is_interactive
+from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog, load_catalog
@@ -59,7 +60,7 @@ def add(environment: Environment, request: AddRequest) -> None:
             "say where the database is: --url, or --engine with --host, --database or --path, or --extends"
         )
     values, given = _take_url(values)
-    if questions is not None and password.is_silent and values.get("engine") != "sqlite":
+    if questions is not None and password.is_silent and _takes_password(values):
         password = ask_password(questions)
         given = None if password.is_silent else given
     plan = plan_password(environment, console, name, password, given=given)
@@ -148,6 +149,12 @@ def _gather(request: AddRequest) -> dict[str, Any]:
             raise UsageError(f"--set {key}: an option says it too: say it in one of the two")
         values[key] = value
     return values
+
+
+def _takes_password(values: Mapping[str, Any]) -> bool:
+    """Say whether a profile may have a password, as far as its engine is known."""
+    dialect = DIALECTS.get(values.get("engine", ""))
+    return dialect is None or "password" in dialect.keys
 
 
 def _take_url(values: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 from dbtool.cli import options
+from dbtool.dialects import DIALECTS
+from dbtool.text import join_with_or
 
 PLACE = "Place"
 PASSWORD = "Password"  # noqa: S105 - the title of a group of options
@@ -46,9 +48,7 @@ def register(app: typer.Typer) -> None:
 def add(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of the new profile.")] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="A URL that says most of the others.")] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="sqlite, postgresql, mysql or mariadb.")
-    ] = None,
+    engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help=f"{join_with_or(DIALECTS)}.")] = None,
     host: Annotated[str | None, typer.Option("--host", metavar="NAME", help="The server's name or address.")] = None,
     port: Annotated[str | None, typer.Option("--port", metavar="N", help="The server's port.")] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="Who to connect as.")] = None,

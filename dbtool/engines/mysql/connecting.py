@@ -20,10 +20,11 @@ from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import Guard, SessionState, make_read_only, read_only_names
 from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
+from dbtool.engines.mysql.pooled import PooledMySQLDatabase
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.errors import Place, ProfileError
-from dbtool.pool import PooledMySQLDatabase, PoolEvents
+from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
 

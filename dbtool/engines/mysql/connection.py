@@ -27,12 +27,12 @@ from dbtool.engines.mysql.connecting import build_database, give_driver, tls_ver
 from dbtool.engines.mysql.errors import number_of, translate, translate_connect_error
 from dbtool.engines.mysql.guard import Guard
 from dbtool.engines.mysql.packets import Ok
+from dbtool.engines.mysql.pooled import look_at_pymysql
 from dbtool.engines.mysql.rows import allow_several, drain, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import QueryError, TimedOutError, UsageError
-from dbtool.pool.drivers.checks import look_at_pymysql
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink

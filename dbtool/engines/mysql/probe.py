@@ -78,4 +78,5 @@ PROBE = Probe(
     locate=lambda target: target.socket or (target.host or "127.0.0.1", target.port or 3306),
     find_other=lambda target: target.replaced(database=_OTHER_DATABASE),
     kill=_kill,
+    playhouse="PooledMySQLDatabase",
 )

@@ -16,10 +16,11 @@ from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
 from dbtool.engines.postgres.guard import PROOF, check_before_commit, guard_messages, name_failed_proof
+from dbtool.engines.postgres.pooled import PooledPostgresqlDatabase
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
-from dbtool.pool import PooledPostgresqlDatabase, PoolEvents
+from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
 
 _NOTHING = "/dev/null/none"

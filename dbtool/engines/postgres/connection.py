@@ -43,11 +43,11 @@ from dbtool.engines.postgres.errors import (
     translate_connect_error,
 )
 from dbtool.engines.postgres.guard import check_before_commit, name_failed_proof, refuse_ways_out
+from dbtool.engines.postgres.pooled import look_at_psycopg
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
 from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, QueryError, UsageError
-from dbtool.pool.drivers.checks import look_at_psycopg
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from dbtool.engines.postgres.connecting import connect_arguments
 from dbtool.engines.probe import Address, Canary, Probe, ask, ask_value, savepoint_canary
 from dbtool.profiles.model import Target
 
@@ -100,4 +101,6 @@ PROBE = Probe(
     locate=_locate,
     find_other=_find_other,
     kill=_kill,
+    playhouse="PooledPostgresqlDatabase",
+    psycopg_arguments=connect_arguments,
 )

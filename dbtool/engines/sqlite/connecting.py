@@ -14,8 +14,9 @@ from urllib.parse import quote
 from dbtool.engines.connecting import pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal, passing_over_pragmas, refuse_ways_out
+from dbtool.engines.sqlite.pooled import PooledSqliteDatabase
 from dbtool.errors import ConnectionFailedError, DbtoolError, GuardError, ProfileError, one_line
-from dbtool.pool import PooledSqliteDatabase, PoolEvents
+from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target
 
 _HEADER, _READ_VERSION, _WAL = 100, 19, b"\x02"

@@ -48,7 +48,7 @@ def _find_other(target: Target) -> Target | None:
 
 
 PROBE = Probe(
-    drivers=(),
+    drivers=("sqlite3 of Python",),
     identify=_identify,
     # The memory that a pool's connections share has a name, another one in each pool.
     identity=(
@@ -78,4 +78,5 @@ PROBE = Probe(
     count_free=lambda _connection: None,
     find_other=_find_other,
     is_remote=False,
+    playhouse="PooledSqliteDatabase",
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.active.rules import (
@@ -28,6 +29,7 @@ from dbtool.profiles.model import Origin, Profile
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import State
 from dbtool.records import Record
+from dbtool.text import join_with_or
 
 _ARGUMENT_RULES = frozenset({Rule.FLAG, Rule.VARIABLE})
 
@@ -81,12 +83,20 @@ def explain(
     return tuple(reports)
 
 
+def _show_urls() -> str:
+    """Show how a URL of each engine begins: those of servers, the first one in full, then those of files."""
+    schemes = {dialect.url_schemes[0]: "path" in dialect.keys for dialect in DIALECTS.values()}
+    servers = [scheme for scheme, is_file in schemes.items() if not is_file]
+    files = [f"{scheme}:///file.db" for scheme, is_file in schemes.items() if is_file]
+    return join_with_or([f"{servers[0]}://user@host/database", *(f"{each}://..." for each in servers[1:]), *files])
+
+
 def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
     if is_mistyped_url(said):
         # Not quoted: what stands in it may be a password.
         raise ProfileError(
             f"{report.source}: it looks like a URL or a connection string and is no URL that dbtool knows: write "
-            "postgresql://user@host/database, mysql://..., mariadb://... or sqlite:///file.db"
+            f"{_show_urls()}"
         )
     try:
         if report.rule in _ARGUMENT_RULES and (is_url(said) or is_path(said)):

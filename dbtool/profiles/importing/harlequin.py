@@ -88,7 +88,7 @@ def _take_place(gathering: Gathering, engine: str, written: Any) -> None:
     for number, place in enumerate(places):
         if number:
             gathering.leave_out("conn_str", "a profile is one database: this is the second")
-        elif engine == "sqlite":
+        elif "path" in DIALECTS[engine].keys:
             gathering.take("conn_str", "path", str(place))
         elif is_url(str(place)):
             _take_url(gathering, str(place))

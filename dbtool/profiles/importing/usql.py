@@ -73,8 +73,8 @@ def _find_url(written: Any) -> str:
         return ""
     parts = {part: next((written[key] for key in keys if key in written), None) for part, keys in _FIELDS.items()}
     scheme = str(parts["scheme"] or ("sqlite" if parts["path"] else ""))
-    if _SCHEMES.get(scheme) == "sqlite":
-        return f"sqlite:{quote(str(parts['path'] or parts['database'] or ''))}"
+    if scheme in _SCHEMES and _is_file(_SCHEMES[scheme]):
+        return f"{scheme}:{quote(str(parts['path'] or parts['database'] or ''))}"
     user = quote(str(parts["user"] or ""), safe="")
     password = f":{quote(str(parts['password']), safe='')}" if parts["password"] else ""
     port = f":{parts['port']}" if parts["port"] else ""
@@ -85,9 +85,13 @@ def _find_url(written: Any) -> str:
     return f"{scheme}://{access}{parts['host'] or ''}{port}/{database}" + (f"?{query}" if query else "")
 
 
+def _is_file(engine: str) -> bool:
+    return "path" in DIALECTS[engine].keys
+
+
 def _adapt(url: str, engine: str) -> str:
     """Return a URL as dbtool writes it: usql leaves out slashes before a file, and names schemes of its own."""
     rest = url.partition(":")[2]
-    if engine == "sqlite":
-        return f"sqlite:///{rest.removeprefix('//')}"
+    if _is_file(engine):
+        return f"{engine}:///{rest.removeprefix('//')}"
     return f"{engine}:{rest}"

@@ -1,17 +1,50 @@
-"""What is undone when a connection comes back: its transaction always, its session if that was asked for.
+"""PostgreSQL's databases with the pool, and what the pool does with the connections of their drivers.
 
-`settle_*` goes to the server only when the driver itself says that a transaction is open. Each returns
-whether the connection can be used again, and may raise if it cannot.
+A connection is alive if a glance at its socket says so, for half a microsecond; a round trip tells where it does not.
+`settle_*` goes to the server only when the driver itself says that a transaction is open.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from dbtool.pool.drivers.replies import is_in_step
+import playhouse.pool
+
+from dbtool.pool.drivers import poll_socket
+from dbtool.pool.lease import Driver, Health
+from dbtool.pool.mixin import PooledDatabase
 
 _IDLE, _ACTIVE, _UNKNOWN = 0, 1, 4  # libpq's PGTransactionStatusType
-_COM_RESET_CONNECTION = 0x1F
+# libpq hands over no SQLSTATE for a refused connection; its words are all there is.
+_PERMANENT = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|role \S+ is not permitted to log in"
+    r"|(?:database|role) \".*\" does not exist|permission denied for database|certificate verify failed"
+    r"|server does not support SSL|password in the clear"
+)
+
+
+class _PooledPostgresqlDatabase(PooledDatabase, playhouse.pool._PooledPostgresqlDatabase):  # type: ignore[misc]  # noqa: SLF001
+    """A mixin that gives any kind of PostgreSQL database a pool."""
+
+
+class PooledPostgresqlDatabase(_PooledPostgresqlDatabase, playhouse.pool.PooledPostgresqlDatabase):  # type: ignore[misc]
+    """PostgreSQL with a pool."""
+
+
+def look_at_psycopg(connection: Any) -> Health:
+    """Judge a connection of psycopg2 or psycopg."""
+    if connection.closed:
+        return Health.DEAD
+    return poll_socket(connection.fileno())
+
+
+def ask_psycopg(connection: Any) -> None:
+    """Make a round trip; raises if the connection is dead."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def settle_psycopg2(connection: Any) -> bool:
@@ -38,41 +71,6 @@ def settle_psycopg(connection: Any) -> bool:
         connection.rollback()
     if not connection.autocommit:
         connection.autocommit = True
-    return True
-
-
-def settle_pymysql(connection: Any) -> bool:
-    """Roll back what a borrower left open on a PyMySQL connection."""
-    result = connection._result  # noqa: SLF001  # nothing public tells of rows that were not fetched
-    if result is not None and (result.unbuffered_active or result.has_next):
-        # Else its finaliser would read the rest, however long, or fail on the closed socket.
-        result.unbuffered_active = False
-        return False
-    if not is_in_step(connection):
-        return False
-    status = connection.server_status
-    if status & 0x1 or not status & 0x2:
-        # SERVER_STATUS_IN_TRANS, as of the last answer without rows; without SERVER_STATUS_AUTOCOMMIT a query with
-        # rows may have begun one as well, which autocommit(True) would commit.
-        connection.rollback()
-    if not status & 0x2:
-        connection.autocommit(True)
-    return True
-
-
-def settle_other_mysql(connection: Any) -> bool:
-    """Roll back what a borrower left open on a connection of another MySQL driver."""
-    status = getattr(connection, "get_transaction_status", None)
-    is_dirty = status() if status is not None else getattr(connection, "in_transaction", True)
-    if is_dirty:
-        connection.rollback()
-    return True
-
-
-def settle_sqlite(connection: Any) -> bool:
-    """Roll back what a borrower left open on an SQLite connection."""
-    if connection.in_transaction:
-        connection.rollback()
     return True
 
 
@@ -113,17 +111,15 @@ def _bare(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def reset_pymysql(connection: Any, database: Any) -> bool:
-    """Reset a MySQL session, and repeat what PyMySQL does when it connects."""
-    connection._execute_command(_COM_RESET_CONNECTION, b"")  # noqa: SLF001  # PyMySQL has no public call for it
-    connection._read_ok_packet()  # noqa: SLF001
-    charset = database.connect_params.get("charset", connection.charset)
-    connection.set_character_set(charset, database.connect_params.get("collation"))
-    with connection.cursor() as cursor:
-        if connection.sql_mode is not None:
-            cursor.execute("SET sql_mode = %s", (connection.sql_mode,))
-        if connection.init_command is not None:
-            cursor.execute(connection.init_command)
-    connection.autocommit(True)
-    connection.select_db(database.database)
-    return True
+def is_permanent(error: BaseException) -> bool:
+    """Say whether opening a connection failed in a way that trying again cannot mend."""
+    return bool(_PERMANENT.search(str(error)))
+
+
+_PSYCOPG2 = Driver(
+    look=look_at_psycopg, ask=ask_psycopg, settle=settle_psycopg2, reset=reset_psycopg2, is_permanent=is_permanent
+)
+DRIVERS: Mapping[str, Driver] = MappingProxyType(
+    {"psycopg2": _PSYCOPG2, "psycopg": _PSYCOPG2.replaced(settle=settle_psycopg, reset=reset_psycopg)}
+)
+"""By the package that a connection's class comes from."""

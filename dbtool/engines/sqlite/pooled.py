@@ -1,4 +1,4 @@
-"""peewee's three databases with the pool."""
+"""SQLite's databases with the pool, and what the pool does with their connections."""
 
 from __future__ import annotations
 
@@ -7,29 +7,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 import peewee
 import playhouse.pool
 
+from dbtool.pool.lease import Driver, Health
 from dbtool.pool.ledger import check_not_negative
 from dbtool.pool.mixin import PooledDatabase
-
-
-class _PooledPostgresqlDatabase(PooledDatabase, playhouse.pool._PooledPostgresqlDatabase):  # type: ignore[misc]  # noqa: SLF001
-    """A mixin that gives any kind of PostgreSQL database a pool."""
-
-
-class PooledPostgresqlDatabase(_PooledPostgresqlDatabase, playhouse.pool.PooledPostgresqlDatabase):  # type: ignore[misc]
-    """PostgreSQL with a pool."""
-
-
-class _PooledMySQLDatabase(PooledDatabase, playhouse.pool._PooledMySQLDatabase):  # type: ignore[misc]  # noqa: SLF001
-    """A mixin that gives any kind of MySQL database a pool."""
-
-
-class PooledMySQLDatabase(_PooledMySQLDatabase, playhouse.pool.PooledMySQLDatabase):  # type: ignore[misc]
-    """MySQL or MariaDB with a pool."""
 
 
 def _renew_after(change: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,3 +94,28 @@ class SharedMemory:
 
     def __del__(self) -> None:
         self._anchor.close()
+
+
+def look(connection: Any) -> Health:
+    """Judge an SQLite connection: asking a closed one for anything raises."""
+    _ = connection.total_changes
+    return Health.QUIET
+
+
+def settle(connection: Any) -> bool:
+    """Roll back what a borrower left open on an SQLite connection."""
+    if connection.in_transaction:
+        connection.rollback()
+    return True
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Say whether opening a connection failed in a way that trying again cannot mend."""
+    return "unable to open database file" in str(error)
+
+
+# Nothing undoes every PRAGMA, ATTACH and temporary table but opening the file again.
+DRIVERS: Mapping[str, Driver] = MappingProxyType(
+    {"sqlite3": Driver(look=look, settle=settle, is_permanent=is_permanent)}
+)
+"""By the package that a connection's class comes from."""

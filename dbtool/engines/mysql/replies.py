@@ -30,7 +30,7 @@ class AccountableResult:
         if self.is_in_doubt and self.unbuffered_active:
             # Interrupted before: a cursor that is closed need not fail, and whatever else is asked will.
             self.unbuffered_active = False
-            self.connection._force_close()  # noqa: SLF001
+            self.connection._force_close()
             return None
         self.is_in_doubt = True
         value = method()
@@ -123,5 +123,5 @@ def keep_account(connection: Any) -> None:
 
 def is_in_step(connection: Any) -> bool:
     """Say whether the next answer of a PyMySQL connection will be that to the next question."""
-    is_in_doubt = getattr(connection._result, "is_in_doubt", False)  # noqa: SLF001
+    is_in_doubt = getattr(connection._result, "is_in_doubt", False)
     return not (connection.awaits_packet or connection.awaits_end or is_in_doubt)

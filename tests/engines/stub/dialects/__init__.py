@@ -1,0 +1,1 @@
+"""Where `dialects/NAME.py` would be."""

@@ -1,0 +1,1 @@
+"""Where `engines/NAME/` would be."""

@@ -1,0 +1,1 @@
+"""The driver half of the engine that speaks to nothing."""

@@ -1,0 +1,82 @@
+"""A connection to nothing, as runs use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dbtool.dialects import Dialect
+from dbtool.engines.connecting import pool_arguments
+from dbtool.engines.engine import Engine, Outcome, Request, ServerFacts, SessionSettings, TransactionState
+from dbtool.errors import ConnectionFailedError, DbtoolError, QueryError
+from dbtool.pool import PooledDatabase, PoolEvents
+from dbtool.profiles.model import Target
+from dbtool.result import Column, Sink
+from dbtool.statements import Statement
+
+from .pooled import PooledStubDatabase
+
+
+class StubConnection:
+    """One connection."""
+
+    transaction = TransactionState.NONE
+    is_lost = has_hung_up = has_notices = False
+    warnings: Sequence[str] = ()
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def run(self, request: Request, sink: Sink) -> Outcome:
+        cursor = self._raw.cursor()
+        try:
+            cursor.execute(request.statement.text.decode())
+        except Exception as error:
+            raise QueryError(f"{request.statement.place()}: {error}") from error
+        rows = cursor.fetchall()
+        sink.begin([Column(name) for (name,) in cursor.description])
+        sink.write_rows(rows)
+        sink.end()
+        return Outcome(rows=len(rows), result_sets=1, tag="SELECT")
+
+    def guard(self, statement: Statement) -> None: ...
+
+    def begin(self) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def take_notices(self) -> Sequence[str]:
+        return ()
+
+    def cancel(self, timeout: float) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def facts(self) -> ServerFacts:
+        return ServerFacts(version="Stub 1.0", tls=None, read_only=False)
+
+
+def build_database(target: Target, _settings: SessionSettings, events: PoolEvents | None) -> PooledDatabase:
+    """Make (not open) a database with a pool for a target."""
+    return PooledStubDatabase(
+        target.database or target.name, host=target.host, **pool_arguments(target, lambda _raw: None, events)
+    )
+
+
+def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
+    """Turn what connecting raised into one of dbtool's errors."""
+    if isinstance(error, DbtoolError):
+        return error
+    return ConnectionFailedError(f"profile {target.name!r}: {target.host}: {error}", transient=True)
+
+
+def build_engine(dialect: Dialect) -> Engine:
+    """Return its record."""
+    return Engine(
+        dialect=dialect,
+        build_database=build_database,
+        adopt=lambda raw, _target, _settings: StubConnection(raw),
+        translate_connect_error=translate_connect_error,
+    )
