@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -46,6 +47,13 @@ _TIME_LIMITS_MET = ("Max_statement_time_exceeded", "Max_execution_time_exceeded"
 _ALWAYS_ALLOWED = 1 << 20
 """A packet of this size passes every server: max_allowed_packet has never had a lower default."""
 
+_LEAVES_CHARSET = re.compile(
+    rb"(?:select|with|values|table|insert|replace|update|delete|show|explain|desc|describe|use|create|drop|alter|"
+    rb"truncate|start|commit|rollback|savepoint|release)\b",
+    re.IGNORECASE,
+).match
+"""What surely leaves the session's character set alone: the server itself gives back what a stored routine has set."""
+
 
 class MySQLConnection:
     """One PyMySQL connection in autocommit mode; see DriverConnection."""
@@ -66,6 +74,8 @@ class MySQLConnection:
         self._reader = TextReader(settings.invalid_text)
         self._takes_several = False
         """The server takes several statements at once."""
+        self._may_have_other_charset = bool(target.on_connect)
+        """Something was sent by which the session may read otherwise what it is sent now."""
         self._results = 0
         """How many results of the running statement have been read."""
         self._guard = Guard(raw, target) if settings.read_only else None
@@ -85,8 +95,11 @@ class MySQLConnection:
         return self._current_dialect().lexical
 
     def _current_dialect(self) -> Dialect:
-        is_plain = self._raw.server_status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
-        return self._plain_dialect if is_plain else self._dialect
+        return self._plain_dialect if self._has_no_escapes else self._dialect
+
+    @property
+    def _has_no_escapes(self) -> bool:
+        return bool(self._raw.server_status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES)
 
     @property
     def is_lost(self) -> bool:
@@ -117,6 +130,8 @@ class MySQLConnection:
             self._limit_rows(request.limit)
             self._allow_several(statement)
             self._sent = text
+            if self._takes_several or not _LEAVES_CHARSET(text):
+                self._may_have_other_charset = True
             self._was_cancelled = False
             self._results = 0
             started = time.monotonic()
@@ -235,11 +250,26 @@ class MySQLConnection:
             self._limit = limit
 
     def _quote(self, value: ParameterValue) -> bytes:
+        """Return a value as a literal; in hexadecimal digits where the server may take its bytes for something else.
+
+        In some character sets a character may end with the byte of a backslash, and swallow the one before a quote.
+        """
+        if isinstance(value, bytes) and (self._has_no_escapes or not (value.isascii() or self._keeps_charset())):
+            return b"_binary X'" + value.hex().encode() + b"'"
+        if isinstance(value, str) and not (value.isascii() or self._keeps_charset()):
+            return b"_utf8mb4 X'" + value.encode().hex().encode() + b"'"
         literal: str = self._raw.escape(value)
         try:
             return literal.encode(self._raw.encoding, "surrogateescape")
         except UnicodeEncodeError as error:
             raise UsageError(f"a parameter cannot be sent in the session's encoding: {error}") from error
+
+    def _keeps_charset(self) -> bool:
+        """Say whether the session reads what it is sent in the character set that it was opened with."""
+        if self._may_have_other_charset:
+            said = self._ask("SELECT @@session.character_set_client")
+            self._may_have_other_charset = said != self._raw.charset
+        return not self._may_have_other_charset
 
     def _ask(self, sql: str) -> Any:
         try:
