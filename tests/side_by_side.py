@@ -108,10 +108,10 @@ def dump_mariadb(server: MariaDbServer, database: str) -> bytes:
     return done.out
 
 
-def dump_postgres(server: PostgresServer, database: str) -> bytes:
+def dump_postgres(server: PostgresServer, database: str, *options: str) -> bytes:
     """Return all that a database holds."""
     address = f"postgresql://{server.user}@{server.host}:{server.port}/{database}"
-    command: list[str | Path] = [server.binaries["pg_dump"], "--dbname", address]
+    command: list[str | Path] = [server.binaries["pg_dump"], *options, "--dbname", address]
     done = _run(command, b"", None, {"PGPASSWORD": server.password or ""})
     assert done.is_content, done.err
     return re.sub(rb"^\\(?:un)?restrict .*$", b"", done.out, flags=re.MULTILINE)

@@ -66,6 +66,7 @@ class _Overlooking(Client):
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
+        self.keeps_going = options.keep_going
         self.has_more = False
 
     @contextmanager
@@ -104,6 +105,9 @@ def _split_content(source: Source, dialect: Dialect, client: _Overlooking) -> li
         try:
             for statement in split(read, dialect, source=source.name, copy_input=nothing, client=client):
                 found.append(statement)
+                if statement.copy_data is not None and client.keeps_going:
+                    # As the run does where the server refuses it, which only the server knows.
+                    statement.copy_data.skip()
                 if statement.words[:1] == ("SET",) and _MOVES_STRINGS.search(statement.text):
                     client.has_more = True
                     break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,12 +26,14 @@ from dbtool.run.following import Hearing, follow
 from dbtool.run.results import Results, SecondResultError
 from dbtool.run.sources import Reader, Source
 from dbtool.run.worker import Stoppable, StopRequest
-from dbtool.statements import Statement, find_parameters, split
+from dbtool.statements import CopyData, Statement, find_parameters, split
 from dbtool.statements.commands import Remark
 from dbtool.statements.copy_data import Stream
 from dbtool.statements.statement import is_housekeeping
+from dbtool.text import count
 
 _MOST_NOTICES = 100
+_PSQL_VARIABLE = re.compile(rb""":(['"])([A-Za-z_]\w*)\1""")
 _NO_TRANSACTION = TransactionState.NONE
 
 
@@ -138,8 +141,19 @@ class Runner:
                     raise
                 self.summary.failures.append(error)
                 self.reporter.statement_failed(error)
+                if statement.copy_data is not None:
+                    self._skip_data(statement, statement.copy_data)
                 if self.connection.transaction is _NO_TRANSACTION:
                     self._opened_at = None
+
+    def _skip_data(self, statement: Statement, data: CopyData) -> None:
+        """Pass over the data of a COPY that has failed, where there are any."""
+        lines = data.skip()
+        if lines is None:
+            text = r"no line that holds only \. follows this COPY: what stands after it is read as SQL"
+        else:
+            text = f"{count(lines, 'line')} of this COPY's data passed over"
+        self.reporter.notice(f"{statement.place()}: {text}")
 
     def _remark(self, remark: Remark) -> None:
         if not remark.once or remark.once not in self._remarks:
@@ -244,6 +258,12 @@ class Runner:
             offset = len(statement.text[: parameter.start].decode("utf-8", "replace"))
             if error.place == statement.place(offset) or parameter.written in str(error):
                 error.args = (f"{error} - is {parameter.written} a parameter? give it with -v {parameter.name}=...",)
+                return
+        for variable in _PSQL_VARIABLE.finditer(statement.text) if self.dialect.lexical.variable_command else ():
+            offset = len(statement.text[: variable.start()].decode("utf-8", "replace"))
+            if error.place == statement.place(offset):
+                name = variable[2].decode("utf-8", "replace")
+                error.args = (f"{error} - psql's variables are parameters here: write :{name}, and give -v {name}=...",)
                 return
 
     def _watch_transaction(self, statement: Statement) -> None:

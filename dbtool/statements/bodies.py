@@ -100,7 +100,8 @@ def holds_copy_data(text: bytes, lexical: Lexical) -> bool:
     depth, previous = 0, b""
     for part in _split_code(text, lexical):
         depth += (part == b"(") - (part == b")")
-        if not depth and previous == b"FROM" and part == b"STDIN":
+        # The grammar lets STDOUT stand for it.
+        if not depth and previous == b"FROM" and part in {b"STDIN", b"STDOUT"}:
             return True
         previous = part
     return False

@@ -6,7 +6,11 @@ import re
 import sys
 from collections.abc import Callable
 
-from dbtool.errors import Place, QueryError
+from dbtool.errors import Place, QueryError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tempfile import SpooledTemporaryFile
 
 _MARKER = re.compile(rb"\\\.\r?\n")
 _LATER_MARKER = re.compile(rb"\n(\\\.\r?\n)")
@@ -26,6 +30,7 @@ class CopyData:
         self._place = place
         self._apart = apart
         self._may_end = False
+        self._lines = 0
         self._begun = False
         self._done = False
         self._at_line_start = True
@@ -62,6 +67,25 @@ class CopyData:
         while self._next_block():
             pass
 
+    def skip(self) -> int | None:
+        """Pass over the data of a COPY that has failed, and return how many lines they were.
+
+        Where nobody has read any and no end of theirs follows they are none: None, and what follows is SQL.
+        """
+        if self._begun:
+            self.drain()
+            return self._lines
+        script = self._stream
+        script.remember()
+        try:
+            self.drain()
+        except QueryError:
+            script.rewind()
+            self._begun = self._done = True
+            return None
+        script.close()
+        return self._lines
+
     def _refill(self) -> None:
         if self._used == len(self._block):
             self._block, self._used = self._next_block(), 0
@@ -96,15 +120,19 @@ class CopyData:
         stream = self._stream
         searched = stream.position
         while (end := stream.buffer.find(b"\n", searched)) < 0:
+            if stream.ended:
+                end = len(stream.buffer)
+                break
             searched = len(stream.buffer) - stream.position
             self._read_on()
         rest = bytes(stream.buffer[stream.position : end]).lstrip()
         if rest and not rest.startswith(b"--"):
             place = stream.place(end - len(rest))
-            raise QueryError(
-                f"{place}: the data of COPY begin on the next line; move what stands here after them", place=place
-            )
-        stream.position = end + 1
+            cure = "the data of COPY begin on the next line; move what stands here after them"
+            if self._apart is not None:
+                cure = "the data of COPY come from standard input, and here end: give this as an argument of its own"
+            raise QueryError(f"{place}: {cure}", place=place)
+        stream.position = min(end + 1, len(stream.buffer))
 
     def _take_lines(self) -> bytes:
         buffer, start = self._stream.buffer, self._stream.position
@@ -131,6 +159,7 @@ class CopyData:
         stream.position = end
         if block:
             self._at_line_start = block.endswith(b"\n")
+            self._lines += block.count(b"\n") + (not self._at_line_start and stream.ended)
         return block
 
     def _finish(self, data_end: int, marker_end: int) -> bytes:
@@ -153,6 +182,7 @@ class CopyData:
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_FEED = 0x0A
+_MOST_IN_MEMORY = 1 << 20
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
@@ -161,13 +191,35 @@ def count_characters(text: bytes | bytearray) -> int:
     return len(text) if text.isascii() else len(text.translate(None, _CONTINUATION))
 
 
+_OTHER_KINDS = {
+    rb"PGDMP": ("a dump of pg_dump in its custom format", "pg_restore -f - FILE | dbtool query -"),
+    rb"toc\.dat\0": ("a dump of pg_dump in its tar format", "pg_restore -f - FILE | dbtool query -"),
+    rb"\x1f\x8b": ("compressed by gzip", "gzip -dc FILE | dbtool query -"),
+    rb"\x28\xb5\x2f\xfd": ("compressed by zstd", "zstd -dc FILE | dbtool query -"),
+    rb"\xfd7zXZ\0": ("compressed by xz", "xz -dc FILE | dbtool query -"),
+    rb"\x04\x22\x4d\x18": ("compressed by lz4", "lz4 -dc FILE | dbtool query -"),
+    rb"BZh[1-9]1AY&SY": ("compressed by bzip2", "bzip2 -dc FILE | dbtool query -"),
+    rb"PK\x03\x04": ("a zip archive", "unzip -p FILE | dbtool query -"),
+    rb"SQLite format 3\0": ("an SQLite database", "name it with --profile"),
+    rb"\xff\xfe\0\0|\0\0\xfe\xff": ("text in UTF-32", "iconv -f UTF-32 -t UTF-8 FILE | dbtool query -"),
+    rb"\xff\xfe|\xfe\xff": ("text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE | dbtool query -"),
+    rb"[\t-~]\0[\t-~]\0": ("text in UTF-16", "iconv -f UTF-16LE -t UTF-8 FILE | dbtool query -"),
+    rb"\0[\t-~]\0[\t-~]": ("text in UTF-16", "iconv -f UTF-16BE -t UTF-8 FILE | dbtool query -"),
+}
+"""How a file begins that is given for one of SQL: what it is, and what makes SQL of it."""
+_TELLING = 16
+"""So many bytes tell what a file is; SQL that is less of them cannot be a statement's end without one of these."""
+_ENDS = (b";", b"\n")
+
+
 class Stream:
     """A window on a source of bytes: `buffer` holds what was read and is still wanted.
 
     `position` is the offset in `buffer` of the first byte that nobody has dealt with.
     """
 
-    def __init__(self, read: Callable[[], bytes], source: str) -> None:
+    def __init__(self, read: Callable[[], bytes], source: str, *, is_script: bool = False) -> None:
+        self._is_script = is_script
         self.buffer = bytearray()
         self.position = 0
         self.ended = False
@@ -177,16 +229,59 @@ class Stream:
         self._mark = 0
         self._line = 1
         self._column = 1
+        self._memory: SpooledTemporaryFile[bytes] | None = None
+        self._opened: SpooledTemporaryFile[bytes] | None = None
+        self._memory_start = 0
+        self._memory_place = (1, 1)
 
     def fill(self, keep: int) -> None:
         """Drop the bytes before offset `keep`, then wait for the next ones; every offset falls by `keep`."""
         self.locate(keep)
+        if self._memory is not None and keep > self._memory_start:
+            self._memory.write(self.buffer[self._memory_start : keep])
+        self._memory_start = max(0, self._memory_start - keep)
         del self.buffer[:keep]
         self._mark = 0
         self.position -= keep
         self._extend()
         if self._at_start:
             self._skip_byte_order_mark()
+
+    def remember(self) -> None:
+        """Keep what comes from here on, to come back to it: much of it in a temporary file."""
+        import tempfile  # noqa: PLC0415 - only where a COPY has failed
+
+        self.locate(self.position)
+        # `close` closes it.
+        self._memory = self._opened = tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY)  # noqa: SIM115
+        self._memory_start, self._memory_place = self.position, (self._line, self._column)
+
+    def close(self) -> None:
+        """Keep nothing any more."""
+        if self._opened is not None:
+            self._opened.close()
+        self._memory = self._opened = None
+
+    def rewind(self) -> None:
+        """Go back to where `remember` was called."""
+        memory, read, ended = self._memory, self._read, self.ended
+        if memory is None:
+            return
+        memory.write(self.buffer[self._memory_start :])
+        memory.seek(0)
+
+        def read_again() -> bytes:
+            if not memory.closed:
+                if kept := memory.read(_MOST_IN_MEMORY):
+                    return kept
+                memory.close()
+            return b"" if ended else read()
+
+        self._read, self._memory = read_again, None
+        del self.buffer[:]
+        self.position = self._mark = 0
+        self._line, self._column = self._memory_place
+        self.ended = False
 
     def locate(self, offset: int) -> tuple[int, int]:
         """Return the line and column of an offset; calls may only move forward."""
@@ -219,4 +314,14 @@ class Stream:
             self._extend()
         if self.buffer.startswith(_BYTE_ORDER_MARK):
             del self.buffer[:3]
+        if self._is_script:
+            self._refuse_other_kind()
         self._at_start = False
+
+    def _refuse_other_kind(self) -> None:
+        """Raise UsageError for what is no SQL by its first bytes, with the way to what is."""
+        while not self.ended and len(self.buffer) < _TELLING and not any(end in self.buffer for end in _ENDS):
+            self._extend()
+        for begins, (kind, cure) in _OTHER_KINDS.items():
+            if re.match(begins, self.buffer, re.DOTALL):
+                raise UsageError(f"{self.source}: it is {kind}, not SQL: {cure}")

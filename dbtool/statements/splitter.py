@@ -59,7 +59,7 @@ class Splitter:
         self._inclusion: tuple[str, Place] | None = None
         self._client = client or Client()
         self._lexical = self._client.lexical(dialect)
-        self._stream = Stream(read, source)
+        self._stream = Stream(read, source, is_script=True)
         self._lexer = Lexer(self._lexical)
         self._commands = WordCommands(self._lexical)
         self._has_bodies = self._lexical.trigger_bodies or self._lexical.atomic_bodies
@@ -77,6 +77,12 @@ class Splitter:
         return self._start >= 0 or self._lexer.token is not None
 
     def __iter__(self) -> Iterator[Statement]:
+        try:
+            yield from self._split()
+        finally:
+            self._stream.close()
+
+    def _split(self) -> Iterator[Statement]:
         while True:
             yield from self._find_plain_statements()
             statement = self._find_statement()

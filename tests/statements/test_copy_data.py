@@ -139,3 +139,55 @@ def test_data_that_follow_in_the_script_are_not_looked_for_elsewhere() -> None:
     for statement in Splitter(Feed([SCRIPT]), DIALECTS["postgresql"], source="s.sql", copy_input=apart):
         if statement.copy_data is not None:
             assert statement.copy_data.read() == DATA
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("script", [b"copy t from stdin;", b"COPY t (a, b) FROM STDOUT WITH (format csv);"])
+def test_the_data_of_a_copy_that_failed_are_counted_and_passed_over(script: bytes, size: int) -> None:
+    data = b"\n1\ta;b\n2\t'\n3\n\\.\nselect 2;"
+    statements = iter(Splitter(Feed(cut(script + data, size)), DIALECTS["postgresql"], source="s.sql"))
+    first = next(statements)
+    assert first.copy_data is not None
+    assert first.copy_data.skip() == 3
+    assert [(each.text, each.line) for each in statements] == [(b"select 2", 6)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("after", [b"\n", b" select 1;\n", b"\nselect '\\\\.' as a;\n", b" -- c\n"])
+def test_what_follows_a_copy_that_failed_is_sql_where_no_end_of_data_follows(after: bytes, size: int) -> None:
+    script = b"select 0; copy t from stdin;" + after + b"select 2;\n  select 3"
+    statements = iter(Splitter(Feed(cut(script, size)), DIALECTS["postgresql"], source="s.sql"))
+    found = []
+    for statement in statements:
+        found.append((statement.text, statement.line, statement.column))
+        if statement.copy_data is not None:
+            assert statement.copy_data.skip() is None
+    expected = list(Splitter(Feed([script.replace(b"copy t from stdin", b"drop table the_table")]),
+                             DIALECTS["postgresql"], source="s.sql"))  # fmt: skip
+    assert found[2:] == [(each.text, each.line, each.column - 3 * (each.line == 1)) for each in expected[2:]]
+    assert len(found) == len(expected)
+
+
+def test_much_of_what_is_no_data_comes_back_out_of_a_file() -> None:
+    rows = b"insert into t values (1);\n" * 100_000
+    statements = iter(Splitter(Feed(cut(b"copy t from stdin;\n" + rows, 70_000)), DIALECTS["postgresql"], source="s"))
+    first = next(statements)
+    assert first.copy_data is not None
+    assert first.copy_data.skip() is None
+    assert [each.line for each in statements] == list(range(2, 100_002))
+
+
+def test_data_that_were_read_are_not_taken_for_sql() -> None:
+    statements = iter(Splitter(Feed([b"copy t from stdin;\n1\n2\n"]), DIALECTS["postgresql"], source="s.sql"))
+    first = next(statements)
+    assert first.copy_data is not None
+    assert first.copy_data.read(2) == b"1\n"
+    with pytest.raises(QueryError, match="the data of this COPY do not end"):
+        first.copy_data.skip()
+
+
+def test_sql_behind_a_copy_in_an_argument_is_given_as_another_one() -> None:
+    apart = Stream(Feed([b"1\n"]), "standard input")
+    script = b"copy t from stdin csv; select 1"
+    with pytest.raises(QueryError, match=r"s.sql:1:24: the data of COPY come from standard input, .* its own"):
+        list(Splitter(Feed([script]), DIALECTS["postgresql"], source="s.sql", copy_input=apart))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from dbtool.dialects import DIALECTS
-from dbtool.errors import Place, QueryError
+from dbtool.errors import Place, QueryError, UsageError
 from dbtool.statements import Splitter, split
 from tests.statements.feeding import Feed, split_all, texts
 
@@ -297,3 +299,34 @@ def test_words_skip_comments_and_enter_executable_ones() -> None:
     assert words(b"insert into t values (1)", "sqlite") == ("INSERT", "INTO", "T", "VALUES", "(")
     assert words("sélect 1".encode(), "sqlite") == ("SÉLECT",)
     assert words(b"select " + b" " * 300 + b"x", "sqlite") == ("SELECT", "X")
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PGDMP\x01\x0e\x00\x04\x08", r"custom format, not SQL: pg_restore -f - FILE \| dbtool query -"),
+        (b"toc.dat" + bytes(100), "tar format, not SQL: pg_restore"),
+        (gzip.compress(b"select 1;\n"), r"compressed by gzip, not SQL: gzip -dc FILE \| dbtool query -"),
+        (b"\x28\xb5\x2f\xfd\x04\x00;\n", "zstd -dc"),
+        (b"\xfd7zXZ\0\0\x04", "xz -dc"),
+        (b"BZh91AY&SY;\n", "bzip2 -dc"),
+        (b"\x04\x22\x4d\x18;", "lz4 -dc"),
+        (b"PK\x03\x04;\n", "unzip -p"),
+        (b"SQLite format 3\0\x10\0;", "an SQLite database, not SQL: name it with --profile"),
+        ("select 1;\n".encode("utf-16"), r"text in UTF-16, not SQL: iconv -f UTF-16 -t UTF-8 FILE \| dbtool query -"),
+        (b"\xfe\xff" + "select 1;\n".encode("utf-16-be"), "iconv -f UTF-16 -t"),
+        ("select 1;\n".encode("utf-16-le"), "iconv -f UTF-16LE -t"),
+        ("select 1;\n".encode("utf-16-be"), "iconv -f UTF-16BE -t"),
+        ("select 1;\n".encode("utf-32"), "iconv -f UTF-32 -t"),
+    ],
+)
+def test_a_file_that_is_no_sql_is_called_what_it_is(content: bytes, said: str, size: int) -> None:
+    for dialect in ("postgresql", "mysql", "sqlite"):
+        with pytest.raises(UsageError, match=rf"s\.sql: it is .*{said}"):
+            split_all(content, dialect, size)
+
+
+def test_sql_that_begins_as_another_kind_of_file_does_is_sql() -> None:
+    for script in (b"PGDM", b"BZh select", b"toc.dat", b"PK", b"SQLite format 3", b"P", b"BZh9;"):
+        assert texts(script, "sqlite") == [script.rstrip(b";")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -70,6 +71,8 @@ _RETURNS_NOTHING = frozenset(
     {("SET",), ("RESET",), ("DO",), ("PREPARE",), ("DEALLOCATE",), ("LISTEN",), ("UNLISTEN",), ("NOTIFY",), ("LOAD",)}
 )
 """What has no rows, counts none, and is called by its first word."""
+_SENDS_ROWS = re.compile(rb"\bstd(?:in|out)\b", re.IGNORECASE)
+"""The end of a COPY ... TO that sends its rows to the client, whichever of the two its grammar is given."""
 _AS_UTF8 = frozenset({"UTF8", UNCHECKED, ""})
 
 
@@ -87,6 +90,7 @@ class PostgresConnection:
             self._warnings.append(plain_warning(target))
         self._opening = local_settings(raw, settings)
         self._check = check_before_commit(raw, settings)
+        self._listens = False
         self._has_opened = False
         """Whether the open transaction has had its opening; without one, every statement begins one."""
         read_as_text(raw)
@@ -128,13 +132,14 @@ class PostgresConnection:
         """Run one statement: by COPY where the server can, held by the driver where it cannot."""
         statement = request.statement
         _refuse_nul(statement)
+        self._listens = self._listens or statement.words[:1] == ("LISTEN",)
         rendered = self._render(request)
         query = self._put_together(rendered.text, statement.words)
         started = time.monotonic()
         try:
             if statement.copy_data is not None:
                 return self._copy_in(query, statement.copy_data)
-            if statement.words[:1] == ("COPY",) and b"stdout" in rendered.text.lower():
+            if statement.words[:1] == ("COPY",) and _SENDS_ROWS.search(rendered.text):
                 raise UsageError(
                     f"{statement.place()}: COPY ... TO STDOUT is psql's way to export: "
                     "write its query alone and choose --format csv or tsv"
@@ -289,11 +294,16 @@ class PostgresConnection:
     @property
     def has_notices(self) -> bool:
         """Say whether the server has sent any."""
-        return bool(self._notices) or self._reader.has_notice
+        if self._listens and not self.is_lost:
+            # What other sessions have sent meanwhile; a connection that has failed says so by itself.
+            with contextlib.suppress(psycopg2.Error):
+                self._raw.poll()
+        return bool(self._notices or self._raw.notifies) or self._reader.has_notice
 
     def take_notices(self) -> Sequence[str]:
-        """Return, and forget, the server's notices, and what has become of text that was none."""
-        return [*self._notices.take(), *self._reader.take_notice()]
+        """Return, and forget, the server's notices, messages of NOTIFY, and what has become of text that was none."""
+        messages, self._raw.notifies[:] = list(self._raw.notifies), []
+        return [*self._notices.take(), *map(_spell_notification, messages), *self._reader.take_notice()]
 
     def cancel(self, timeout: float) -> None:
         """Send PostgreSQL's cancel request, on a connection of its own."""
@@ -325,6 +335,12 @@ def _chooses_modes(words: tuple[str, ...]) -> bool:
     """Say whether a statement sets modes of a transaction, and by the server's grammar nothing else."""
     rest = words[2:] if words[1:2] in {("LOCAL",), ("SESSION",)} else words[1:]
     return words[:1] == ("SET",) and rest[:1] != () and rest[0] in _MODES
+
+
+def _spell_notification(message: Any) -> str:
+    payload = f' with payload "{message.payload}"' if message.payload else ""
+    sender = f"received from server process with PID {message.pid}"
+    return f'Asynchronous notification "{message.channel}"{payload} {sender}.'
 
 
 def _refuse_nul(statement: Statement) -> None:
