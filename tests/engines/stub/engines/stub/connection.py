@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dbtool.dialects import Dialect
+from dbtool.dialects import Dialect, Lexical
 from dbtool.engines.connecting import pool_arguments
 from dbtool.engines.engine import Engine, Outcome, Request, ServerFacts, SessionSettings, TransactionState
 from dbtool.errors import ConnectionFailedError, DbtoolError, QueryError
@@ -24,8 +24,9 @@ class StubConnection:
     is_lost = has_hung_up = has_notices = False
     warnings: Sequence[str] = ()
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
         self._raw = raw
+        self.lexical: Lexical = dialect.lexical
 
     def run(self, request: Request, sink: Sink) -> Outcome:
         cursor = self._raw.cursor()
@@ -77,6 +78,6 @@ def build_engine(dialect: Dialect) -> Engine:
     return Engine(
         dialect=dialect,
         build_database=build_database,
-        adopt=lambda raw, _target, _settings: StubConnection(raw),
+        adopt=lambda raw, _target, _settings: StubConnection(raw, dialect),
         translate_connect_error=translate_connect_error,
     )
