@@ -48,6 +48,8 @@ _SEPARATE = frozenset({"--password", "--password-command", "--passwd"})
 """Options whose value is the next argument, and may be or hold a password."""
 _IN_MEMORY = re.compile(r"(?:-p|--profile=)?(?:sqlite3?:/*)?:memory:")
 """SQLite's word for a database in memory, whole: it has colons, and no password."""
+_GIVEN = re.compile(r"pass(?:word|wd|phrase)\s*=\s*('(?:\\.|[^'\\])*+'?|\S+)", re.IGNORECASE)
+"""A password among other words, as in libpq's strings."""
 _PIECES = re.compile(r"\W+")
 _SHORTEST_PIECE = 6
 _SHORTEST = 4
@@ -95,6 +97,10 @@ def _list_secrets(tokens: Iterable[str]) -> Iterator[str]:
     from urllib.parse import unquote  # noqa: PLC0415 - only a failure needs it, and `dbtool current` stands in prompts
 
     for token in tokens:
+        for given in _GIVEN.findall(token):
+            yield from filter(
+                str.strip, _list_spellings(re.sub(r"\\(.)", r"\1", given.removeprefix("'").removesuffix("'")))
+            )
         for start, end in _find(token):
             for part in (token[start:end], unquote(token[start:end])):
                 yield from filter(str.strip, _list_spellings(part))

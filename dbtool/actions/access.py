@@ -81,7 +81,7 @@ def choose_profile(environment: Environment, face: Face, *, flag: str | None, co
     if state.warning:
         face.warn(state.warning)
     choice = choose(environment, catalog, state, flag=flag)
-    host = choice.profile.host
+    host = dict(choice.profile.libpq).get("hostaddr", choice.profile.host)
     if host is not None and not is_here(host):
         if choice.password_in_argument:
             face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")

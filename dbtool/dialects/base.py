@@ -96,7 +96,13 @@ class Dialect(Record):
     settings: Mapping[str, str] = MappingProxyType({})
     """What the native client, and configurations for it, call the settings that a profile has a key for."""
     url_parameters: Mapping[str, str]
-    """The parameters of its URLs, and the profile key of each."""
+    """The parameters of its URLs, and the profile key of each; `libpq.NAME` is one entry of a key that is a table."""
+    passed_parameters: frozenset[str] = frozenset()
+    """The parameters of its client library that are passed on as they are."""
+    passed_paths: frozenset[str] = frozenset()
+    """Those of them that are paths."""
+    refused_parameters: Mapping[str, str] = MappingProxyType({})
+    """The parameters of its client library that are not, and why."""
     option_groups: tuple[str, ...] = ()
     """The groups of an option file that the native client reads."""
     known_as: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -144,6 +150,7 @@ OWN_PARAMETERS = {key: key for key in ("tls", "tls_ca", "tls_cert", "tls_key", "
 
 SERVER_KEYS = frozenset(
     {"host", "port", "user", "password", "database", "tls", "tls_ca", "tls_cert", "tls_key", "socket"}
+    | {"application_name", "session"}
 )
 
 USE_FILE = "name the file with -f"

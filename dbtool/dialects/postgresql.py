@@ -57,7 +57,6 @@ _PASSED_COMMANDS = {
 
 _SETTINGS = {
     "host": "host",
-    "hostaddr": "host",
     "port": "port",
     "dbname": "database",
     "user": "user",
@@ -69,9 +68,51 @@ _SETTINGS = {
     "connect_timeout": "connect_timeout",
     "target_session_attrs": "target_session_attrs",
     "client_encoding": "encoding",
+    "application_name": "application_name",
+    "options": "session",
+    "passfile": "passfile",
 }
-"""libpq's connection parameters."""
+"""libpq's connection parameters that are keys of a profile."""
+_PASSED = frozenset(
+    {
+        "channel_binding",
+        "fallback_application_name",
+        "gssdelegation",
+        "gssencmode",
+        "gsslib",
+        "hostaddr",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "krbsrvname",
+        "load_balance_hosts",
+        "require_auth",
+        "requirepeer",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcertmode",
+        "sslcompression",
+        "sslcrl",
+        "sslcrldir",
+        "sslnegotiation",
+        "sslpassword",
+        "sslsni",
+        "tcp_user_timeout",
+    }
+)
+"""The others; https://www.postgresql.org/docs/current/libpq-connect.html."""
+_REFUSED = {"replication": "a connection for replication runs no SQL as dbtool sends it"}
 
+_OTHER_NAMES = {
+    "ssl": "tls",
+    "encoding": "encoding",
+    "schema": "search_path",
+    "currentSchema": "search_path",
+    "search_path": "search_path",
+    "ApplicationName": "application_name",
+}
+"""What the URLs of drivers and frameworks call them."""
 _ENCODINGS = {
     "utf-8": "UTF8",
     "iso8859-1": "LATIN1",
@@ -126,9 +167,21 @@ POSTGRESQL = Dialect(
     url_schemes=("postgresql", "postgres", "pgsql"),
     default_port=5432,
     session_encodings=MappingProxyType(_ENCODINGS),
-    keys=SERVER_KEYS | {"service", "target_session_attrs"},
-    settings=MappingProxyType(_SETTINGS),
-    url_parameters=MappingProxyType({**OWN_PARAMETERS, **_SETTINGS, "service": "service", "socket": "socket"}),
+    keys=SERVER_KEYS | {"service", "target_session_attrs", "search_path", "libpq", "passfile"},
+    settings=MappingProxyType({**_SETTINGS, **{name: f"libpq.{name}" for name in _PASSED}}),
+    url_parameters=MappingProxyType(
+        {
+            **OWN_PARAMETERS,
+            **{name: f"libpq.{name}" for name in _PASSED},
+            **_SETTINGS,
+            **_OTHER_NAMES,
+            "service": "service",
+            "socket": "socket",
+        }
+    ),
+    passed_parameters=_PASSED,
+    passed_paths=frozenset({"sslcrl", "sslcrldir"}),
+    refused_parameters=MappingProxyType(_REFUSED),
     known_as=MappingProxyType(
         {"usql": ("postgres", "postgresql", "pg", "pgsql", "pgx", "px"), "harlequin": ("postgres",)}
     ),

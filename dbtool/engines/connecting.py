@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from dbtool.engines.engine import SessionSettings
 from dbtool.errors import one_line
 from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
@@ -23,6 +24,8 @@ def run_on_connect(
     execute: Callable[[str], object],
     foreign: type[Exception],
     retell: Callable[[Exception, Callable[[str], str]], Exception],
+    *,
+    key: str = "on_connect",
 ) -> None:
     """Run each statement; a driver's error (`foreign`) is raised anew, with nothing in it that was quoted there.
 
@@ -33,15 +36,20 @@ def run_on_connect(
         try:
             execute(statement)
         except foreign as error:
-            raise retell(error, partial(conceal, statement)) from None
+            raise retell(error, partial(conceal, statement, key=key)) from None
 
 
-def conceal(statement: str, text: str) -> str:
+def conceal(statement: str, text: str, *, key: str = "on_connect") -> str:
     """Say where an error comes from, its text masked where it repeats what stands in quotes in the statement."""
     quoted = {part for match in _QUOTED.finditer(statement) for part in match.groups() if part and part.strip()}
     for part in sorted(quoted, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MASK, text)
-    return f"on_connect: {one_line(text)}"
+    return f"{key}: {one_line(text)}"
+
+
+def name_application(target: Target, settings: SessionSettings, *, fallback: str | None = None) -> str:
+    """Return what the server shows a session as."""
+    return settings.application_name or target.application_name or fallback or "dbtool"
 
 
 def pool_arguments(target: Target, on_connect: Callable[[Any], object], events: PoolEvents | None) -> dict[str, Any]:

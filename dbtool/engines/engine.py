@@ -40,7 +40,8 @@ class SessionSettings(Record):
     keeps_session: bool = False
     """Set up the session itself, for callers whose statements do not pass through `guard`."""
     statement_timeout: float | None = None
-    application_name: str = "dbtool"
+    application_name: str | None = None
+    """What the server shows the session as, whatever the profile says."""
     encoding: str | None = None
     """What the server is to call the session's encoding; None for UTF-8."""
     invalid_text: InvalidText = InvalidText.ERROR

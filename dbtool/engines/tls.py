@@ -44,7 +44,7 @@ def leaves_machine(target: Target) -> bool:
     """Say whether the connection's bytes can be seen outside this machine."""
     if target.socket is not None or target.host is None or target.host.startswith(("/", "@")):
         return False
-    return not is_here(target.host)
+    return not is_here(dict(target.libpq).get("hostaddr", target.host))
 
 
 def plain_warning(target: Target) -> str:

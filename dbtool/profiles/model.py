@@ -26,6 +26,7 @@ __all__ = [
     "Reset",
     "Scope",
     "Secret",
+    "Settings",
     "Target",
     "TlsLevel",
 ]
@@ -90,6 +91,9 @@ class KeyringSecret(Record, kw_only=False):
 
     entry: str
 
+
+Settings: TypeAlias = tuple[tuple[str, str], ...]
+"""Names and values, in order."""
 
 Secret: TypeAlias = PlainSecret | EnvironmentSecret | FileSecret | CommandSecret | KeyringSecret
 
@@ -157,7 +161,7 @@ class Common(Record):
 class Profile(Common):
     """A valid profile as written. Strings may hold `${VAR}`; relative paths are relative to its file."""
 
-    _concealed = frozenset({"url", "password"})
+    _concealed = frozenset({"url", "password", "session", "libpq"})
 
     extends: str | None = None
     url: str | None = None
@@ -178,7 +182,12 @@ class Profile(Common):
     server_public_key: str | None = None
     service: str | None = None
     target_session_attrs: str | None = None
+    passfile: str | None = None
     option_file: str | None = None
+    search_path: str | None = None
+    application_name: str | None = None
+    session: Settings = ()
+    libpq: Settings = ()
     on_connect: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     """The command that restarts the server, without a shell."""
@@ -187,7 +196,7 @@ class Profile(Common):
 class Target(Common):
     """A profile with every reference resolved: what an engine opens. Lives as long as its connection."""
 
-    _concealed = frozenset({"password", "on_connect", "restart"})
+    _concealed = frozenset({"password", "on_connect", "restart", "session", "libpq"})
 
     host: str | None = None
     socket: str | None = None
@@ -204,6 +213,12 @@ class Target(Common):
     withheld: tuple[str, ...] = ()
     """Where a password might stand that a project which nobody trusted does not get."""
     target_session_attrs: str | None = None
+    search_path: str | None = None
+    application_name: str | None = None
+    session: Settings = ()
+    libpq: Settings = ()
+    ports: tuple[int, ...] = ()
+    """One for each of several hosts, where they are not the same."""
     on_connect: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     """The command that restarts the server, without a shell."""

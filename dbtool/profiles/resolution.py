@@ -11,6 +11,7 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, SecretError
+from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.checks.values import check_host, convert
 from dbtool.profiles.files import object_to_owner
@@ -26,6 +27,7 @@ NO_PASSFILE = f"{os.devnull}/none"
 """A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""
 _LOOPBACK = "127.0.0.1"
 _TEXT_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {Kind.TEXT, Kind.HOST})
+_TABLE_KEYS = frozenset(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.SETTINGS)
 _PATH_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH)
 _DEFAULTS = {name: Profile.default_of(name) for name in Profile.field_names()}
 
@@ -87,6 +89,9 @@ class _Resolution:
                 self.values[key] = value
         for key in ("on_connect", "restart"):
             self.values[key] = tuple(self._expand(key, text) for text in getattr(self.profile, key))
+        for key in _TABLE_KEYS:
+            said = {name: self._expand(key, text) for name, text in getattr(self.profile, key)}
+            self.values[key] = self._anchor_paths(said, self.directory)
 
     def _refuse_foreign_file(self) -> None:
         """Refuse an untrusted project's SQLite file that another user may have written. Raises ProfileError."""
@@ -109,18 +114,25 @@ class _Resolution:
             if said.pop("engine") != self.profile.engine:
                 raise ValueError(f"is not a URL of {self.profile.engine}")
             for key, value in said.items():
-                self.values[key] = self._read(key, value, self.directory)
+                if key in _TABLE_KEYS:
+                    self.values[key] = {**self.values[key], **self._read(key, value, self.directory)}
+                else:
+                    self.values[key] = self._read(key, value, self.directory)
             if "password" in said:
                 self.secret = None
         except ValueError as error:
             raise self._blame("url", str(error)) from None
 
     def _expand_part(self, part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: self._expand("url", text) for name, text in part.items()}
         return self._expand("url", part) if isinstance(part, str) else part
 
-    def _fill(self, said: Mapping[str, str]) -> None:
+    def _fill(self, said: Mapping[str, Any]) -> None:
         """Take from another tool's file what the profile leaves open."""
         placed = "host" in self.values or "socket" in self.values
+        for key in _TABLE_KEYS & said.keys():
+            self.values[key] = {**self._read(key, said[key], self.environment.working_directory), **self.values[key]}
         for key, value in said.items():
             if key in self.values or (placed and key in {"host", "socket"}) or value == "":
                 continue
@@ -137,10 +149,19 @@ class _Resolution:
             if not (value.isascii() and value.isdigit()):
                 raise ValueError(f"the {key} is not a number")
             value = int(value)
-        return convert(PROFILE_KEYS[key], value)
+        converted = convert(PROFILE_KEYS[key], value)
+        return self._anchor_paths(dict(converted), directory) if key in _TABLE_KEYS else converted
+
+    def _anchor_paths(self, said: Mapping[str, str], directory: Path) -> dict[str, str]:
+        """Return parameters of the client library in which each path is absolute."""
+        home = self.environment.home
+        return {
+            name: str(anchor(text, directory=directory, home=home)) if name in self.dialect.passed_paths else text
+            for name, text in said.items()
+        }
 
     def _finish(self, key: str, text: str, directory: Path) -> str:
-        if key not in {*_PATH_KEYS, "passfile"} or text == MEMORY:
+        if key not in _PATH_KEYS or text == MEMORY:
             return text
         return str(anchor(text, directory=directory, home=self.environment.home))
 
@@ -172,12 +193,22 @@ class _Resolution:
         """Refuse a socket among hosts and a host among sockets: variables and other tools' files have spoken by now."""
         try:
             if "host" in self.values:
-                check_host(self.values["host"])
+                self._split_ports(check_host(self.values["host"]))
         except ValueError as error:
             raise self._blame("host", str(error)) from None
         # libpq cuts this at commas as well, and the directory of a profile's file may hold one.
         if "service" in self.dialect.keys and "," in self.values.get("socket", ""):
             raise self._blame("socket", "has a comma in its path, where the client library begins another host")
+
+    def _split_ports(self, hosts: str) -> None:
+        """Take hosts and ports apart; one without a port of its own has the profile's."""
+        places = [split_host(host) for host in hosts.split(",")]
+        ports = tuple(int(port) if port else self.values["port"] for _, port in places)
+        if all(not port for _, port in places):
+            return
+        self.values |= {"host": ",".join(host for host, _ in places), "port": ports[0]}
+        if len(set(ports)) > 1:
+            self.values["ports"] = ports
 
     def _take_password(self) -> None:
         if self.secret is None:
@@ -215,7 +246,8 @@ class _Resolution:
     def _build(self) -> Target:
         common = {name: getattr(self.profile, name) for name in Common.field_names()}
         known = set(Target.field_names())
-        return Target(**common | {key: value for key, value in self.values.items() if key in known})
+        tables = {key: tuple(self.values[key].items()) for key in _TABLE_KEYS}
+        return Target(**common | {key: value for key, value in self.values.items() if key in known} | tables)
 
 
 def _name_login(environment: Environment) -> str | None:

@@ -43,7 +43,6 @@ def test_parameters_that_mean_nothing_here_are_left_out_of_a_url(world: World) -
     found = read(world, "postgresql://h/shop?schema=public&sslmode=require&pgbouncer=true")["shop"]
     assert found.values["tls"] == "require"
     assert list_left_out(found) == {
-        "schema": "dbtool has no such setting",
         "pgbouncer": "dbtool has no such setting",
     }
 
@@ -89,9 +88,10 @@ def test_each_entry_of_a_service_file_is_a_profile(world: World) -> None:
     found = read_text(world, "pg_service.conf", text)
     assert list(found) == ["shop-db", "b"]
     shop = found["shop-db"]
-    assert shop.values == {"engine": "postgresql", "socket": "/run/pg", "database": "shop", "user": "app"}
+    place = {"engine": "postgresql", "socket": "/run/pg", "database": "shop", "user": "app"}
+    assert shop.values == {**place, "application_name": "x"}
     assert shop.password == "hunter2"
-    assert set(list_left_out(shop)) == {"application_name", "sslmode"}
+    assert set(list_left_out(shop)) == {"sslmode"}
     assert "port" in list_left_out(found["b"])
 
 
@@ -278,4 +278,4 @@ def test_what_is_imported_is_a_valid_profile(world: World, name: str) -> None:
 
 
 def test_an_address_without_a_name_is_the_host_of_an_imported_service() -> None:
-    assert translate("hostaddr", "10.1.2.3", POSTGRESQL.settings) == ("host", "10.1.2.3")
+    assert translate("hostaddr", "10.1.2.3", POSTGRESQL.settings) == {"libpq.hostaddr": "10.1.2.3"}

@@ -207,7 +207,7 @@ def test_a_profiles_own_keys_beat_its_service(world: World) -> None:
 
 
 def test_a_services_wrong_value_is_refused(world: World) -> None:
-    world.write(world.home / ".pg_service.conf", "[s]\nport=1,2\n")
+    world.write(world.home / ".pg_service.conf", "[s]\nport=x\n")
     world.write_user('[profiles.x]\nengine = "postgresql"\nservice = "s"\n')
     with pytest.raises(ProfileError, match="port: the port is not a number"):
         world.resolve("x")

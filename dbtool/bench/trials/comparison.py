@@ -151,7 +151,7 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
         raise GuardError(f"profile {target.name!r} {reason}: --writes needs to write")
     if order.target.path == ":memory:":
         raise UsageError("--writes needs a table that every pool can see: a database in memory has none")
-    with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name) as table:
+    with scratch_table(lambda: connect_beside(order.target, settings), settings.application_name or "dbtool") as table:
         yield order.load.replaced(work=work.replaced(table=table))
 
 

@@ -135,7 +135,7 @@ class Scene(Record):
     @property
     def tag(self) -> str:
         """What the sessions of this run are called on the server."""
-        return self.settings.application_name
+        return self.settings.application_name or "dbtool"
 
     @property
     def size(self) -> int:

@@ -12,10 +12,16 @@ from dbtool.profiles.problems import suggest
 from dbtool.scrubbing import scrub
 
 _POOL = "pool."
+_TABLES = frozenset(name for name, key in PROFILE_KEYS.items() if key.kind is Kind.SETTINGS)
 
 
 def read_setting(name: str, text: str) -> Any:
     """Return the value of a key as a file spells it. Raises ValueError, also for one that the key does not take."""
+    table, dot, inner = name.partition(".")
+    if table in _TABLES and dot:
+        value: Any = {inner: text}
+        convert(PROFILE_KEYS[table], value)
+        return value
     key = POOL_KEYS[name.removeprefix(_POOL)] if name.startswith(_POOL) else PROFILE_KEYS[name]
     value = _read(key, text)
     convert(key, value)
@@ -30,7 +36,8 @@ def read_settings(written: Iterable[str]) -> dict[str, Any]:
         name, equals, text = argument.partition("=")
         if not equals:
             raise UsageError(f"--set {scrub(name)!r}: write KEY=VALUE")
-        if name not in known:
+        table, _, inner = name.partition(".")
+        if name not in known and not (table in _TABLES and inner):
             raise UsageError(f"--set {scrub(name)!r}: is not a key that dbtool knows{suggest(name, known)}")
         if name in {"password", "url"}:
             raise UsageError(f"--set {name}: use --url, and one of the --password options")
@@ -45,6 +52,9 @@ def _put(settings: dict[str, Any], name: str, value: Any) -> None:
     """Keep a value; a list grows with each argument."""
     if name.startswith(_POOL):
         settings.setdefault("pool", {})[name.removeprefix(_POOL)] = value
+    elif isinstance(value, dict):
+        table = name.partition(".")[0]
+        settings[table] = {**settings.get(table, {}), **value}
     elif isinstance(value, list):
         settings[name] = settings.get(name, []) + value
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -28,6 +29,7 @@ from dbtool.result import Row
 from dbtool.text import count, format_duration
 
 _MASK = "********"
+_SECRETIVE = re.compile("pass|pwd|secret|token|key|credential", re.IGNORECASE)
 _SECONDS = frozenset(
     {"statement_timeout", "connect_timeout", "busy_timeout", "timeout", "stale_timeout", "idle_timeout"}
 )
@@ -110,7 +112,15 @@ def _spell(key: str, value: Any) -> str:
         return count(len(value), "statement")
     if key.rpartition(".")[2] in _SECONDS:
         return format_duration(value)
-    return ", ".join(value) if isinstance(value, tuple) else _spell_scalar(value)
+    return ", ".join(map(_spell_part, value)) if isinstance(value, tuple) else _spell_scalar(value)
+
+
+def _spell_part(part: str | tuple[str, str]) -> str:
+    """Write one word of a list, or one setting, masked where its name says that it may be a secret."""
+    if isinstance(part, str):
+        return part
+    name, text = part
+    return f"{name}={_MASK if _SECRETIVE.search(name) else text}"
 
 
 def _spell_scalar(value: Any) -> str:

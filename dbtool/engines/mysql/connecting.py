@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pymysql import _auth
 from pymysql.charset import charset_by_name
 from pymysql.constants import ER
 
-from dbtool.engines.connecting import pool_arguments, run_on_connect
+from dbtool.engines.connecting import name_application, pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import Guard, SessionState, make_read_only, read_only_names
@@ -26,6 +27,8 @@ from dbtool.engines.tls import VERIFYING, authorities_file
 from dbtool.errors import Place, ProfileError
 from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
+
+_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         # connect_timeout does not cover the handshake; this does, and is lifted after it.
         "read_timeout": target.connect_timeout,
         "write_timeout": target.connect_timeout,
-        "program_name": settings.application_name,
+        "program_name": name_application(target, settings),
         "binary_prefix": True,
     }
     if target.socket:
@@ -128,9 +131,13 @@ def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
     with raw.cursor() as cursor:
         if settings.statement_timeout is not None:
             cursor.execute(_timeout_setting(raw, settings.statement_timeout))
-        if target.on_connect:
-            execute = _guard_execution(raw, target, cursor.execute) if settings.read_only else cursor.execute
-            run_on_connect(target.on_connect, execute, pymysql.MySQLError, retell)
+        execute = cursor.execute
+        if settings.read_only and (target.session or target.on_connect):
+            execute = _guard_execution(raw, target, cursor.execute)
+        if target.session:
+            setting = (_set_session(raw, target),)
+            run_on_connect(setting, execute, pymysql.MySQLError, retell, key="session")
+        run_on_connect(target.on_connect, execute, pymysql.MySQLError, retell)
     if settings.read_only:
         raw.state = make_read_only(raw, target)
 
@@ -145,6 +152,15 @@ def _guard_execution(raw: Any, target: Target, execute: Callable[[str], object])
         return execute(sql)
 
     return execute_guarded
+
+
+def _set_session(raw: Any, target: Target) -> str:
+    """Return the statement that sets what a profile wants of every session; a number is none where it is in quotes."""
+    said = (
+        f"@@session.{name} = {value if _NUMBER.fullmatch(value) else raw.escape(value)}"
+        for name, value in target.session
+    )
+    return f"SET {', '.join(said)}"
 
 
 def _timeout_setting(raw: Any, seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import psycopg2.extensions as driver
 from psycopg2 import extras
 
 from dbtool.dialects import Dialect
-from dbtool.engines.connecting import pool_arguments, run_on_connect
+from dbtool.engines.connecting import name_application, pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
 from dbtool.engines.postgres.guard import PROOF, check_before_commit, guard_messages, name_failed_proof
@@ -27,6 +28,8 @@ _NOTHING = "/dev/null/none"
 """A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 _NOT_IN_THE_CLEAR = "!password"
 """What libpq is told to require of a server's way to ask: any, but for the password as it is."""
+_CLEAR_PASSWORD = re.compile(r'requirement "[^"]*" failed: server requested a cleartext password')
+_DEMANDING = VERIFYING | {TlsLevel.REQUIRE}
 _KNOWS_REQUIREMENTS = 160000
 """The version of libpq from which on it can be told so."""
 UNCHECKED = "SQL_ASCII"
@@ -37,13 +40,13 @@ _NO_TLS = "server does not support SSL"
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
     """Return libpq's settings for `target`, and with them whatever a PG* variable could change.
 
-    Left out is `options`, which a transaction pooler refuses even when it is blank.
+    Left out is `options` where nothing is set, which a transaction pooler refuses even when it is blank.
     """
     verifying = target.tls in VERIFYING
-    return {
-        **_encryption(target),
+    passed = dict(target.libpq)
+    arguments = {
         "host": target.socket or target.host or "127.0.0.1",
-        "port": target.port or 5432,
+        "port": ",".join(map(str, target.ports)) or target.port or 5432,
         "user": target.user,
         "password": target.password or "",
         "passfile": target.passfile or _NOTHING,
@@ -59,30 +62,58 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "krbsrvname": "postgres",
         # libpq counts whole seconds; the caller's own deadline is the exact one.
         "connect_timeout": max(2, math.ceil(target.connect_timeout)),
-        "application_name": settings.application_name,
         "client_encoding": session_encoding(target, settings),
         "target_session_attrs": target.target_session_attrs or "any",
         "keepalives": 1,
         "keepalives_idle": 60,
+        **passed,
+        **_encryption(target, passed.get("require_auth")),
+        "application_name": name_application(target, settings, fallback=passed.get("fallback_application_name")),
     }
+    if passed.get("gssencmode", "disable") != "disable" and target.tls in _DEMANDING:
+        raise ProfileError(
+            f"profile {target.name!r} ({target.origin}): libpq: gssencmode: GSS would take the place of the TLS that "
+            f"tls = {target.tls.value!r} demands: leave it out, or set tls = 'prefer'"
+        )
+    options = _spell_options(target)
+    return {**arguments, "options": options} if options else arguments
 
 
-def _encryption(target: Target) -> dict[str, Any]:
+def _spell_options(target: Target) -> str:
+    """Return what a session is to have set, as the command line that the server takes it from when it begins."""
+    said = dict(target.session)
+    if target.search_path is not None:
+        said["search_path"] = target.search_path
+    words = (f"-c {name}=" + re.sub(r"([\s\\])", r"\\\1", value) for name, value in said.items())
+    return " ".join(words)
+
+
+def _encryption(target: Target, required: str | None) -> dict[str, Any]:
     """Return what decides whether TLS is used, and lets no password leave this machine as it is without it.
 
-    Raises ProfileError where libpq is too old to be told.
+    `required` is what the profile itself wants of a server's way to ask. Raises ProfileError where libpq is too old to
+    be told.
     """
     may_be_plain = target.tls in {TlsLevel.DISABLE, TlsLevel.PREFER}
     if not (may_be_plain and leaves_machine(target) and (target.password or target.passfile)):
         return {"sslmode": target.tls.value}
     if driver.libpq_version() >= _KNOWS_REQUIREMENTS:
-        return {"sslmode": target.tls.value, "require_auth": _NOT_IN_THE_CLEAR}
+        return {"sslmode": target.tls.value, "require_auth": _forbid_clear_password(required)}
     if target.tls is TlsLevel.DISABLE:
         raise ProfileError(
             f"profile {target.name!r} ({target.origin}): tls = 'disable' to another machine needs libpq 16, which can "
             "keep the password from a server that asks for it in the clear: set tls = 'require', or install a newer one"
         )
     return {"sslmode": TlsLevel.REQUIRE.value}
+
+
+def _forbid_clear_password(required: str | None) -> str:
+    """Return a requirement that a server does not ask for the password as it is, beside the profile's own."""
+    words = [word.strip() for word in (required or "").split(",") if word.strip()]
+    if not any(word.startswith("!") for word in words):
+        words = [word for word in words if word != "password"]
+        return ",".join(words) or _NOT_IN_THE_CLEAR
+    return ",".join(dict.fromkeys([*words, _NOT_IN_THE_CLEAR]))
 
 
 class _DiscreetAdapter(peewee.Psycopg2Adapter):
@@ -96,7 +127,7 @@ class _DiscreetAdapter(peewee.Psycopg2Adapter):
         try:
             return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
         except psycopg2.OperationalError as error:
-            if f'"{_NOT_IN_THE_CLEAR}"' not in str(error):
+            if not _CLEAR_PASSWORD.search(str(error)) or arguments.get("require_auth") in {None, db.own_requirement}:
                 raise
             refusal = psycopg2.OperationalError(
                 "the server asks for the password in the clear, on a connection that is not encrypted: it was not "
@@ -104,7 +135,9 @@ class _DiscreetAdapter(peewee.Psycopg2Adapter):
             )
             if arguments["sslmode"] == TlsLevel.DISABLE.value:
                 raise refusal from error
-        del arguments["require_auth"]
+        arguments["require_auth"] = db.own_requirement
+        if db.own_requirement is None:
+            del arguments["require_auth"]
         arguments["sslmode"] = TlsLevel.REQUIRE.value
         try:
             return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
@@ -116,6 +149,8 @@ class _DiscreetAdapter(peewee.Psycopg2Adapter):
 
 class _DiscreetDatabase(PooledPostgresqlDatabase):
     psycopg2_adapter = _DiscreetAdapter
+    own_requirement: str | None = None
+    """What the profile wants of a server's way to ask for a password, whatever else is required without TLS."""
 
 
 class RawConnection(driver.connection):
@@ -244,9 +279,11 @@ def build_database(
     target: Target, settings: SessionSettings, events: PoolEvents | None, dialect: Dialect
 ) -> PooledPostgresqlDatabase:
     """Make (not open) a database with a pool for a target."""
-    return _DiscreetDatabase(
+    database = _DiscreetDatabase(
         _require_plain_name(target),
         connection_factory=RawConnection,
         **connect_arguments(target, settings),
         **pool_arguments(target, lambda raw: set_up(raw, target, settings, dialect), events),
     )
+    database.own_requirement = dict(target.libpq).get("require_auth")
+    return database

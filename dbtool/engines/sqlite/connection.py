@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from dbtool.dialects import Dialect, Lexical
-from dbtool.encodings import UTF8, InvalidText, find_codec
+from dbtool.encodings import UTF8, find_codec
 from dbtool.engines.batches import BatchSize
 from dbtool.engines.engine import (
     Engine,
@@ -73,8 +73,7 @@ class SqliteConnection:
         self._is_cancelled = False
         encoding = settings.encoding or target.encoding
         codec = find_codec(encoding) if encoding else UTF8
-        self._fallback = codec if codec != UTF8 else None
-        self._reader = TextReader(settings.invalid_text, fallback=self._fallback)
+        self._reader = TextReader(settings.invalid_text, fallback=codec if codec != UTF8 else None)
         raw.execute(f"PRAGMA busy_timeout = {_BUSY_SLICE}")
         self._deadline: float | None = None
 
@@ -119,6 +118,8 @@ class SqliteConnection:
                 return self._send_rows(cursor, request, sink)
             affected = cursor.rowcount
             return Outcome(0, affected if affected >= 0 else None, 0, statement.words[0])
+        except InvalidTextError as error:
+            raise QueryError(f"{statement.place()}: {error}", place=statement.place()) from error
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
             if isinstance(error, sqlite3.ProgrammingError) and request.parameters is None:
                 self._require_no_parameter(statement)
@@ -140,7 +141,7 @@ class SqliteConnection:
         sink.begin([Column(description[0], Kind.DYNAMIC) for description in cursor.description])
         sent, limit = 0, request.limit
         batch = BatchSize(1, _BATCH, _BATCH_ROOM)
-        while rows := self._fetch(cursor, batch.rows if limit is None else min(batch.rows, limit - sent)):
+        while rows := self._fetch(cursor, batch.rows if limit is None else min(batch.rows, limit - sent), sent):
             sent += len(rows)
             sink.write_rows(rows)
             if sent == limit:
@@ -150,31 +151,25 @@ class SqliteConnection:
         affected = cursor.rowcount if cursor.rowcount >= 0 else None
         return Outcome(rows=sent, affected=affected, result_sets=1, tag=request.statement.words[0])
 
-    def _fetch(self, cursor: sqlite3.Cursor, most: int) -> list[Row]:
-        """Return the next rows; those before one that holds text that is no UTF-8 come first, then it is read anew."""
+    def _fetch(self, cursor: sqlite3.Cursor, most: int, before: int) -> list[Row]:
+        """Return the next rows, which `before` others have come before."""
         rows: list[Row] = []
         try:
-            # As fetchmany does, which would lose what it has when it meets such a row.
+            # As fetchmany does, which would lose what it has when it meets a text that is no UTF-8.
             rows.extend(islice(cursor, most))
         except sqlite3.OperationalError as error:
-            if self._raw.text_factory is not str or not self._reads_anything or not _UNDECODABLE.search(str(error)):
+            undecodable = _UNDECODABLE.search(str(error))
+            if undecodable is None or self._raw.text_factory is not str:
                 raise
             # The cursor still stands at the row.
-            self._raw.text_factory = self._read_text
+            self._raw.text_factory = lambda data: self._reader.read(
+                data, UTF8, row=before + len(rows) + 1, column=undecodable[1]
+            )
             try:
                 rows.extend(islice(cursor, most - len(rows)))
-            except InvalidTextError:
-                raise error from None
             finally:
                 self._raw.text_factory = str
         return rows
-
-    @property
-    def _reads_anything(self) -> bool:
-        return self._settings.invalid_text is not InvalidText.ERROR or self._fallback is not None
-
-    def _read_text(self, data: bytes) -> str:
-        return self._reader.read(data, UTF8, row=0, column="")
 
     def _run_patiently(self, execute: Callable[[str, Any], object], sql: str, bindings: Any = ()) -> None:
         """Try again while another process holds the file, for busy_timeout and as long as the statement may run.
@@ -211,11 +206,6 @@ class SqliteConnection:
         text = f"{place}: {text}" if place else text
         if code is not None:
             text += f" [{code}]"
-        if undecodable := _UNDECODABLE.search(text):
-            text += (
-                " - say with --encoding (profile: encoding) what it is, pass --invalid-text replace or escape, or take"
-                f" its bytes: cast({undecodable[1]} as blob)"
-            )
         kind = (code or "").removeprefix("SQLITE_").partition("_")[0]
         first = statement.words[:1] if statement else ()
         if cure := find_refusal(error, ATTACH_HINT if first == ("ATTACH",) else ""):

@@ -130,7 +130,10 @@ def _read_argument(argument: str, source: str) -> Profile:
 
 def _convert(key: str, value: Any) -> Any:
     # Nothing in an argument is a reference: the shell has already expanded what its user wanted.
-    literal = value.replace("${", "$${") if isinstance(value, str) else value
+    if isinstance(value, dict):
+        literal: Any = {name: text.replace("${", "$${") for name, text in value.items()}
+    else:
+        literal = value.replace("${", "$${") if isinstance(value, str) else value
     try:
         return convert(PROFILE_KEYS[key], literal)
     except ValueError as error:

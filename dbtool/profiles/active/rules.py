@@ -21,6 +21,11 @@ from dbtool.records import Record
 from dbtool.scrubbing import has_password, scrub
 from dbtool.text import make_visible
 
+_CONNECTION_STRING = re.compile(
+    r"\s*(?:host|hostaddr|port|dbname|user|password|passfile|service|options|replication|requirepeer|require_auth"
+    r"|(?:fallback_)?application_name|client_encoding|connect_timeout|target_session_attrs|channel_binding"
+    r"|load_balance_hosts|tcp_user_timeout|krbsrvname|keepalives\w*|ssl\w+|gss\w+)\s*="
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -73,8 +78,13 @@ class RuleReport(Record):
 
 
 def is_url(argument: str) -> bool:
-    """Say whether an argument is a URL and not a profile's name."""
-    return _URL.match(argument) is not None
+    """Say whether an argument is a URL, or libpq's string for one, and not a profile's name."""
+    return _URL.match(argument) is not None or is_connection_string(argument)
+
+
+def is_connection_string(argument: str) -> bool:
+    """Say whether an argument is PostgreSQL's other way to write an address, host=... dbname=..."""
+    return _CONNECTION_STRING.match(argument) is not None
 
 
 def is_path(argument: str) -> bool:
@@ -97,12 +107,28 @@ def name_argument(argument: str) -> str:
         return "a mistyped URL"
     if not is_url(argument):
         return argument
+    if is_connection_string(argument):
+        return _name_connection_string(argument)
     shown = scrub(argument, mask="")
     scheme, separator, rest = shown.partition("://")
     if not separator:  # no scheme that dbtool knows: what stands before the host may all be a password
         return shown
     before, at, place = rest.rpartition("@")
     return f"{scheme}://{before.partition(':')[0]}{at}{place.partition('?')[0]}"
+
+
+def _name_connection_string(argument: str) -> str:
+    """Return what of a connection string says where it leads, and as whom."""
+    from dbtool.profiles.foreign.urls import read_connection_string  # few profiles are one
+
+    try:
+        said = dict(read_connection_string(argument))
+    except ValueError:
+        return "a connection string"
+    words = [
+        f"{name}={said[name]}" for name in ("service", "host", "hostaddr", "port", "user", "dbname") if name in said
+    ]
+    return " ".join(words) or "a connection string"
 
 
 def current_name(

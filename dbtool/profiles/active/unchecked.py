@@ -71,7 +71,17 @@ def find_elsewhere(sources: Sources, name: str) -> str | None:
 
 def is_here(hosts: str) -> bool:
     """Say whether a host, and each of several with commas between them, is this machine."""
-    return all(is_loopback(host.strip()) for host in hosts.split(","))
+    return all(is_loopback(split_host(host)[0]) for host in hosts.split(","))
+
+
+def split_host(place: str) -> tuple[str, str]:
+    """Return a host and the port behind it, which may be empty; an IPv6 address with a port stands in brackets."""
+    place = place.strip()
+    if place.startswith("["):
+        host, bracket, rest = place[1:].partition("]")
+        return (host, rest[1:]) if bracket and rest[:1] in {"", ":"} else (place, "")
+    host, colon, port = place.rpartition(":")
+    return (host, port) if colon and ":" not in host else (place, "")
 
 
 def is_loopback(host: str) -> bool:

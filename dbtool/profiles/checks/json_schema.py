@@ -16,6 +16,10 @@ _NAME = r"^\w[\w-]{0,63}$"
 _DURATION = r"^\s*(?:\d+(?:\.\d+)?|(?:\d+(?:\.\d+)?\s*(?:[uUµ][sS]|[mM][sS]|[sSmMhHdD])\s*)+)\s*$"
 _REFERENCE = r"^(?:[^$]|\$(?!\{)|\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\})*$"
 """Text in which every `${` opens a reference or is doubled."""
+_SETTING = (
+    r"^(?!(?:client_encoding|names|character_set_(?:client|results)|application_name|search_path)$)"
+    r"[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?$"
+)
 _LITERAL = r"^(?!.*\$\{)"
 
 _Schema = dict[str, Any]
@@ -105,6 +109,14 @@ def _text(key: Key) -> _Schema:
     return {"type": "string", "minLength": 1, "pattern": _REFERENCE if key.references else _LITERAL}
 
 
+def _settings(key: Key) -> _Schema:
+    text = {"type": "string", "pattern": _REFERENCE}
+    if key.name == "session":
+        return {"type": "object", "propertyNames": {"pattern": _SETTING}, "additionalProperties": text}
+    names = sorted(name for dialect in DIALECTS.values() for name in dialect.passed_parameters)
+    return {"type": "object", "properties": dict.fromkeys(names, text), "additionalProperties": False}
+
+
 def _host(key: Key) -> _Schema:
     return {**_text(key), "not": {"pattern": "^[/@]"}}
 
@@ -146,6 +158,7 @@ _KINDS: Mapping[Kind, Callable[[Key], _Schema]] = {
     Kind.TEXT: _text,
     Kind.HOST: _host,
     Kind.PATH: _text,
+    Kind.SETTINGS: _settings,
     Kind.ENCODING: _text,
     Kind.NAME: _name,
     Kind.CHOICE: _choice,

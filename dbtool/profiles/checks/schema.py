@@ -26,6 +26,7 @@ class Kind(Enum):
     BOOLEAN = "true or false"
     DURATION = 'a duration such as "30s"'
     TEXTS = "a list of strings"
+    SETTINGS = "a table of names and strings"
     ENCODING = "an encoding's name"
     SECRET = "a string or one of { env, file, command, keyring }"  # noqa: S105 - says what it looks like
     TABLE = "a table"
@@ -109,6 +110,22 @@ PROFILE_KEYS = _tabulate(
         references=True,
     ),
     _text("database", "The database on the server.", in_url=True),
+    _text("search_path", "The schemas that names without one are looked for in, as PostgreSQL writes them."),
+    _text("application_name", "What the server shows a connection as; dbtool if left out."),
+    Key(
+        name="session",
+        kind=Kind.SETTINGS,
+        description='Settings of every session, as in { work_mem = "64MB" }.',
+        references=True,
+        trust=Trust.NEVER,
+    ),
+    Key(
+        name="libpq",
+        kind=Kind.SETTINGS,
+        description='Other parameters of PostgreSQL\'s client library, as in { keepalives_idle = "30" }.',
+        references=True,
+        trust=Trust.NEVER,
+    ),
     _path("path", "The SQLite file, relative to this one.", in_url=True),
     _flag("create", "Create the SQLite file if it does not exist."),
     _duration("busy_timeout", "How long SQLite waits for another writer."),
@@ -118,6 +135,7 @@ PROFILE_KEYS = _tabulate(
     _path("tls_key", "The key of the client's certificate."),
     _path("server_public_key", "The server's key that a password may be encrypted with where there is no TLS."),
     _text("service", "An entry of pg_service.conf that fills what is left open.", trust=Trust.NEVER),
+    _path("passfile", "The password file in the place of ~/.pgpass.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
     Key(name="encoding", kind=Kind.ENCODING, description="The encoding of the session, and of SQL files."),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.dialects import DIALECTS
 from dbtool.encodings import find_codec
+from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.checks.schema import SECRET_KEYS, Key, Kind
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import (
@@ -17,6 +20,7 @@ from dbtool.profiles.model import (
     PlainSecret,
     Reset,
     Secret,
+    Settings,
     TlsLevel,
 )
 from dbtool.profiles.problems import suggest
@@ -32,6 +36,16 @@ _TYPE_NAMES: Mapping[type, str] = {
     list: "a list",
     dict: "a table",
 }
+_LAST_PORT = 65535
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?")
+_NO_SETTINGS = {
+    **dict.fromkeys(
+        ("client_encoding", "names", "character_set_client", "character_set_results"), "write it as encoding"
+    ),
+    "application_name": "write it as application_name",
+    "search_path": "write it as search_path",
+}
+"""What a key of its own says, and what dbtool has to know of."""
 _MODEL_TYPES: Mapping[str, Callable[[str], Any]] = {"tls": TlsLevel, "reset": Reset}
 
 
@@ -91,9 +105,12 @@ def check_host(text: str) -> str:
         raise ValueError("holds an abstract socket, which dbtool does not connect to")
     if any(host.startswith("/") for host in hosts):
         raise ValueError("is a socket: write it as socket" if len(hosts) == 1 else "holds a socket beside hosts")
-    if any(host.startswith("[") for host in hosts):
+    places = [split_host(host) for host in hosts]
+    if any(host.startswith("[") and not port for host, (_, port) in zip(hosts, places, strict=True)):
         raise ValueError("has brackets, which belong to a URL: write an address of IPv6 as it is, such as ::1")
-    if not all(hosts):
+    if not all(not port or _is_port(port) for _, port in places):
+        raise ValueError("has a port that is no number from 1 to 65535")
+    if not all(host for host, _ in places):
         raise ValueError("is empty" if len(hosts) == 1 else "has nothing between two commas, or at an end")
     return text
 
@@ -102,6 +119,40 @@ def _convert_encoding(key: Key, value: Any) -> str:
     text = _convert_text(key, value)
     find_codec(text)
     return text
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text[:6]) <= _LAST_PORT
+
+
+def _convert_settings(key: Key, value: Any) -> Settings:
+    if not isinstance(value, dict):
+        raise _refuse_type(key, value)
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise ValueError(f"{name}: must be a string in quotes, not {_name_type(text)}")
+        _check_characters(key, text)
+        _check_setting(key.name, name)
+    return tuple(value.items())
+
+
+def _check_setting(key: str, name: str) -> None:
+    """Refuse a name that is none, and one that a key of its own or dbtool itself has to do with. Raises ValueError."""
+    if key == "session":
+        if not _SETTING.fullmatch(name):
+            raise ValueError(f"{name!a} is no setting's name: letters, digits, _ and a dot")
+        if name.lower() in _NO_SETTINGS:
+            raise ValueError(f"{name}: {_NO_SETTINGS[name.lower()]}")
+        return
+    names = {known: dialect for dialect in DIALECTS.values() for known in dialect.passed_parameters}
+    if name in names:
+        return
+    for dialect in DIALECTS.values():
+        if name in dialect.refused_parameters:
+            raise ValueError(f"{name}: {dialect.refused_parameters[name]}")
+        if dialect.passed_parameters and name in {**dialect.url_parameters}:
+            raise ValueError(f"{name}: write it as the key {dialect.url_parameters[name]}")
+    raise ValueError(f"{name!a} is no parameter that the client library knows{suggest(name, names)}")
 
 
 def _convert_path(key: Key, value: Any) -> str:
@@ -209,6 +260,7 @@ _CONVERTERS: Mapping[Kind, Callable[[Key, Any], Any]] = {
     Kind.TEXT: _convert_text,
     Kind.HOST: _convert_host,
     Kind.PATH: _convert_path,
+    Kind.SETTINGS: _convert_settings,
     Kind.ENCODING: _convert_encoding,
     Kind.NAME: _convert_name,
     Kind.CHOICE: _convert_choice,

@@ -88,5 +88,4 @@ def translate_option(name: str, value: str | None) -> dict[str, str]:
         if name == "password":
             return {}
         raise ValueError(f"{name!r} has no value")
-    key, converted = translate(name, value, MYSQL.settings)
-    return {key: converted}
+    return translate(name, value, MYSQL.settings)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.foreign.names import resolve_system_authorities, translate
+from dbtool.profiles.foreign.names import gather, pair_hosts, resolve_system_authorities, settle_address, translate
 from dbtool.profiles.problems import suggest
 
-_KEYS = {**POSTGRESQL.settings, "passfile": "passfile"}
+_NESTED = "an entry names no other entry, to libpq either"
 
 
-def read_service(name: str, environment: Environment) -> dict[str, str]:
+def read_service(name: str, environment: Environment) -> dict[str, Any]:
     """Return what a service entry says, still as text. Raises ProfileError, also for a key dbtool has not."""
     files = [path for path in list_service_files(environment) if path.is_file()]
     known: set[str] = set()
@@ -63,18 +64,19 @@ def _number_lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def _translate_entry(path: Path, lines: list[tuple[int, str]]) -> dict[str, str]:
+def _translate_entry(path: Path, lines: list[tuple[int, str]]) -> dict[str, Any]:
     values: dict[str, str] = {}
     for number, line in lines:
         name, equals, value = line.partition("=")
         try:
             if not equals:
                 raise ValueError("is no key=value")
-            key, converted = translate(name.strip(), value.strip(), _KEYS)
+            if name.strip() == "service":
+                raise ValueError(f"service: {_NESTED}")
+            values |= translate(name.strip(), value.strip(), POSTGRESQL.settings)
         except ValueError as error:
             raise ProfileError(f"{path}:{number}: {error}") from None
-        values[key] = converted
     try:
-        return resolve_system_authorities(values)
+        return gather(resolve_system_authorities(pair_hosts(settle_address(values))))
     except ValueError as error:
         raise ProfileError(f"{path}: {error}") from None

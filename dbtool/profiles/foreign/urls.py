@@ -1,29 +1,46 @@
 """Connection URLs: postgresql://, mysql://, mariadb://, sqlite:///relative.db and sqlite:////absolute.db.
 
-A URL comes apart into the keys of a profile. No error quotes it: what was taken for a port may be
-half of somebody's password.
+PostgreSQL's other way to write an address, host=... dbname=..., is taken for one. A URL comes apart into the
+keys of a profile. No error quotes it: what was taken for a port may be half of somebody's password.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dbtool.dialects import DIALECTS, Dialect
-from dbtool.profiles.foreign.names import resolve_system_authorities, translate
+from dbtool.dialects.postgresql import POSTGRESQL
+from dbtool.profiles.active.rules import is_connection_string
+from dbtool.profiles.foreign.names import (
+    REFUSED,
+    gather,
+    join_host,
+    pair_hosts,
+    resolve_system_authorities,
+    settle_address,
+    translate,
+)
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference
-from dbtool.scrubbing import scrub
+from dbtool.scrubbing import has_password, scrub
 
 _FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
 )
 _HELD = re.compile("\ue000(\\d+)\ue001")
 """What holds the place of a reference while the URL is cut up; neither character occurs in one."""
+_BLANK = r"[ \t\n\v\f\r]"
+_WORD = re.compile(
+    rf"{_BLANK}*(?P<name>[^ \t\n\v\f\r=]+){_BLANK}*+={_BLANK}*+"
+    rf"(?:'(?P<quoted>(?:\\.|[^'\\])*+)'|(?!')(?P<bare>(?:\\.|[^ \t\n\v\f\r\\])*+\\?))",
+    re.DOTALL,
+)
+"""One name and value of libpq's strings."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,6 +54,21 @@ def parse_url(text: str, *, references: bool) -> dict[str, Any]:
     held: list[str] = []
     if references:
         text = REFERENCE.sub(lambda match: _hold(match.group(), held), text)
+    if is_connection_string(text):
+        dialect, values, said = POSTGRESQL, dict[str, Any](), _parse_connection_string(text)
+    else:
+        dialect, values, said = _parse_parts(text)
+    for key, value in said:
+        if key in values:
+            raise ValueError(f"the URL says the {key} twice")
+        values[key] = value
+    values = pair_hosts(settle_address(resolve_system_authorities(_choose_mode(values))))
+    values = gather({key: _restore(value, held) for key, value in values.items()})
+    return {"engine": dialect.name, **values, **_read_port(values)}
+
+
+def _parse_parts(text: str) -> tuple[Dialect, dict[str, Any], list[tuple[str, str]]]:
+    """Return a URL's engine, what stands before its ?, and its parameters. Raises ValueError."""
     if re.search(r"[\x00-\x20\x7f]", text):
         raise ValueError("the URL holds white space: write %20 for a blank")
     scheme, separator, rest = text.partition("://")
@@ -46,14 +78,38 @@ def parse_url(text: str, *, references: bool) -> dict[str, Any]:
         raise ValueError("the URL has an @ after its ?: in a user or password write %3F, in a parameter %40")
     parse = _parse_file if "path" in dialect.keys else _parse_server
     values = parse(before)
-    _refuse_unknown(query, dialect.url_parameters, scrub(text))
-    for key, value in _parse_query(query, dialect.url_parameters):
-        if key in values:
-            raise ValueError(f"the URL says the {key} twice")
-        values[key] = value
-    values = resolve_system_authorities(_choose_mode(values))
-    values = {key: _restore(value, held) for key, value in values.items()}
-    return {"engine": dialect.name, **values, **_read_port(values)}
+    _refuse_unknown(query, dialect, scrub(text))
+    return dialect, values, _parse_query(query, dialect.url_parameters)
+
+
+def _parse_connection_string(text: str) -> list[tuple[str, str]]:
+    """Return what a string of libpq's says, in order; as there, a later word on one thing wins. Raises ValueError."""
+    values: dict[str, str] = {}
+    names = {**POSTGRESQL.settings, "service": "service"}
+    may_be_secret = False
+    for name, value in read_connection_string(text):
+        if name not in names and name not in REFUSED and may_be_secret:
+            raise ValueError("the connection string has a name that dbtool does not know, behind a password: quote it")
+        may_be_secret = may_be_secret or has_password(f"{name}=x")
+        if value:
+            values |= translate(name, value, names)
+    return list(values.items())
+
+
+def read_connection_string(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of a string of libpq's. Raises ValueError, which quotes nothing of it."""
+    position = 0
+    while position < len(text):
+        word = _WORD.match(text, position)
+        if word is None:
+            if text[position:].strip(" \t\n\v\f\r"):
+                raise ValueError(
+                    "the connection string has something that is no name=value, or a quote that stays open"
+                )
+            return
+        position = word.end()
+        quoted = word["quoted"]
+        yield word["name"], re.sub(r"\\(.?)", r"\1", word["bare"] if quoted is None else quoted, flags=re.DOTALL)
 
 
 def find_dialect(scheme: str) -> Dialect:
@@ -109,13 +165,13 @@ def _parse_server(before: str) -> dict[str, Any]:
 
 
 def _parse_places(place: str) -> dict[str, Any]:
-    """Return host and port; several hosts, as libpq takes them, share one port."""
+    """Return host and port; of several hosts, as libpq takes them, each may have its own."""
     if not place:
         return {}
     pairs = [_split_port(part) for part in place.split(",")]
     ports = {port for _, port in pairs if port}
     if len(ports) > 1:
-        raise ValueError("the URL's hosts have different ports: dbtool takes one port for all of them")
+        return {"host": ",".join(join_host(_decode(host), port) for host, port in pairs)}
     host = ",".join(_decode(host) for host, _ in pairs)
     values: dict[str, Any] = {"socket": host} if host.startswith("/") else {"host": host} if host else {}
     return values | ({"port": ports.pop()} if ports else {})
@@ -135,14 +191,16 @@ def _split_port(part: str) -> tuple[str, str]:
 
 def _parse_query(query: str, names: Mapping[str, str]) -> list[tuple[str, str]]:
     pairs = [part.partition("=") for part in query.split("&") if part]
-    return [translate(_decode(name), _decode(value), names) for name, _, value in pairs]
+    said = (translate(_decode(name), _decode(value), names) for name, _, value in pairs)
+    return [pair for found in said for pair in found.items()]
 
 
-def _refuse_unknown(query: str, names: Mapping[str, str], shown: str) -> None:
+def _refuse_unknown(query: str, dialect: Dialect, shown: str) -> None:
     """Raise ValueError for a parameter that dbtool does not know, if it may be a piece of a password: unnamed."""
     for part in filter(None, query.split("&")):
         name = part.partition("=")[0]
-        if _decode(name) not in names and f"{name}=" not in f"{shown}=":
+        is_known = _decode(name) in dialect.url_parameters or _decode(name) in dialect.refused_parameters
+        if not is_known and f"{name}=" not in f"{shown}=":
             raise ValueError("the URL has a parameter that dbtool does not know, behind one that may be a password")
 
 

@@ -12,7 +12,13 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.checks.values import convert
-from dbtool.profiles.foreign.names import translate
+from dbtool.profiles.foreign.names import (
+    gather,
+    pair_hosts,
+    resolve_system_authorities,
+    settle_address,
+    translate,
+)
 from dbtool.profiles.references import find_fault, has_reference
 
 _NO_WORD = re.compile(r"[^\w-]+")
@@ -64,13 +70,23 @@ class Gathering:
 
     def translate(self, settings: Iterable[tuple[str, Any]], names: Mapping[str, str]) -> None:
         """Take settings under another tool's names."""
+        values: dict[str, Any] = {}
+        called: dict[str, str] = {}
         for name, value in settings:
             try:
-                key, text = translate(name, _spell_foreign(value), names)
+                said = translate(name, _spell_foreign(value), names)
             except ValueError as error:
                 self.refuse(name, error)
             else:
-                self.take(name, key, text)
+                values |= said
+                called |= dict.fromkeys((key.partition(".")[0] for key in said), name)
+        try:
+            values = gather(pair_hosts(settle_address(resolve_system_authorities(values))))
+        except ValueError as error:
+            self.leave_out("its address", str(error))
+            return
+        for key, text in values.items():
+            self.take(called.get(key, key), key, text)
 
     def take(self, name: str, key: str, value: Any) -> None:
         """Take one setting as a profile's key; `name` is what the other tool calls it."""
@@ -88,7 +104,8 @@ class Gathering:
         except ValueError as error:
             self.leave_out(name, str(error))
         else:
-            self.values[key] = spelled
+            is_table = PROFILE_KEYS[key].kind is Kind.SETTINGS
+            self.values[key] = {**self.values.get(key, {}), **spelled} if is_table else spelled
 
     def leave_out(self, what: str, why: str) -> None:
         """Say that something is not imported."""
@@ -122,14 +139,17 @@ class Gathering:
         kind = PROFILE_KEYS[key].kind
         if kind is Kind.INTEGER and isinstance(value, str) and value.isascii() and value.isdigit():
             return int(value)
+        if isinstance(value, dict):
+            return {name: self._spell_text(text) for name, text in value.items()}
         if not isinstance(value, str):
             return value
         if kind is Kind.DURATION:
             return f"{value}s" if value.isascii() and value.isdigit() else value
-        text = value if self.references and not find_fault(value) else value.replace("${", "$${")
-        if kind is Kind.PATH:
-            return self._spell_path(text)
-        return text
+        text = self._spell_text(value)
+        return self._spell_path(text) if kind is Kind.PATH else text
+
+    def _spell_text(self, text: str) -> str:
+        return text if self.references and not find_fault(text) else text.replace("${", "$${")
 
     def _spell_path(self, text: str) -> str:
         """Make a path absolute: another tool starts it at the directory that it is run in."""

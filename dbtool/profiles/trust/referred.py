@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
 from dbtool.profiles.files import Source, compute_digest, read_head
@@ -18,6 +19,7 @@ from dbtool.profiles.references import has_reference
 from dbtool.profiles.trust.reach import Reach, split_words
 from dbtool.records import Record
 
+_PASSED_PATHS = sorted(name for dialect in DIALECTS.values() for name in dialect.passed_paths)
 _PATH_KEYS = tuple(
     key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH and key.name not in {"path", "socket"}
 )
@@ -163,7 +165,9 @@ def _list_references(source: Source) -> Iterator[tuple[list[str], list[list[str]
     for said in _read_tables(source):
         secret = said.get("password")
         secrets = secret if isinstance(secret, dict) else {}
-        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file")]
+        passed = said.get("libpq")
+        crls = [passed.get(name) for name in _PASSED_PATHS] if isinstance(passed, dict) else []
+        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file"), *crls]
         commands = [command for command in (said.get("restart"), secrets.get("command")) if isinstance(command, list)]
         yield (
             [place for place in places if isinstance(place, str)],

@@ -26,6 +26,7 @@ VALID: dict[Kind, list[Any]] = {
     Kind.BOOLEAN: [True, False],
     Kind.DURATION: ["30s", "1h30m", "1.5 s", "250 MS", "5", "10us"],
     Kind.TEXTS: [[], ["a", "b"]],
+    Kind.SETTINGS: [{}],
     Kind.ENCODING: ["utf-8", "LATIN1", "cp1252", "utf8mb4"],
     Kind.SECRET: ["x", "", {"env": "A"}, {"file": "~/x"}, {"command": ["a", "b"]}, {"keyring": "a/b"}],
     Kind.TABLE: [],
@@ -41,6 +42,15 @@ INVALID: dict[Kind, list[Any]] = {
     Kind.DURATION: [30, "30 parsecs", "", "s", "-1s"],
     Kind.TEXTS: ["a", [1], [""]],
     Kind.ENCODING: ["", 1],
+    Kind.SETTINGS: [
+        "x",
+        1,
+        {"a b": "x"},
+        {"client_encoding": "x"},
+        {"": "x"},
+        {"sslcrl": 1},
+        {"application_name": "x"},
+    ],
     Kind.SECRET: [
         1,
         {},

@@ -55,7 +55,7 @@ def test_a_host_that_is_a_path_is_a_socket(world: World) -> None:
     ("line", "message"),
     [
         ("ssl_mode=require", r"conf:2: 'ssl_mode' is not a setting that dbtool knows here; did you mean sslmode\?"),
-        ("options=-c hush", "'options' is not a setting"),
+        ("options=-c hush", "options: holds more than settings"),
         ("sslmode=allow", "allow is no level"),
         ("ldap://x", "conf:2: is no key=value"),
     ],
