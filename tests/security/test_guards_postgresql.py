@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from dbtool.bench.faults.proxy import Proxy
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import SessionSettings, TransactionState
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import TlsLevel
@@ -175,8 +175,9 @@ LISTED = {
     "pg_terminate_backend": "select pg_terminate_backend(0)",
     "pg_import_system_collations": "select pg_import_system_collations('public')",
     "dblink": None,
+    "postgres_fdw": None,
 }
-"""What the README says is still allowed, and an example of each; dblink is an extension that is not everywhere."""
+"""What the README says is still allowed, and an example of each; the extensions are not everywhere."""
 _REFUSED_BEFORE_16 = {"LOCK TABLE", "ANALYZE", "CLUSTER", "REINDEX", "pg_import_system_collations"}
 
 REFUSED = [
@@ -402,6 +403,18 @@ def test_rows_are_counted_behind_which_something_was_checked(database: DatabaseA
                 results = Results(Memory(), FORMATS[format_name], FormatOptions(), Wanted())
                 make_runner(session, results, RunOptions(), witness).run([Source(name="x", content=sql.encode())])
                 assert [outcome.rows for outcome in witness.outcomes] == [count], (format_name, sql)
+
+
+def test_a_refused_commit_ends_its_transaction(postgres_database: DatabaseAddress) -> None:
+    """The error says so, and what follows in a script that goes on is not in a failed one."""
+    if server_version(postgres_database) >= 160000:
+        return
+    for end in ("commit", "end", "commit and chain"):
+        with open_on(postgres_database, GUARDED) as session:
+            errors = attack(session, f"begin; declare c cursor with hold for select 1; {end}; select 1; select 2")
+            assert "was rolled back" in str(errors[0])
+            assert len(errors) == 2, errors
+            assert session.connection.transaction is TransactionState.NONE
 
 
 def test_a_guard_that_does_not_hold_is_an_error(database: DatabaseAddress) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.sqlite.guard import refuse_ways_out
-from dbtool.errors import GuardError
+from dbtool.errors import GuardError, QueryError
 from dbtool.profiles.model import Target
 from tests.cli.running import CHECKOUT
 from tests.engines.rendering import open_on, render, target_of
@@ -90,6 +90,8 @@ WRITING = [
     "attach 'file:{0}/own.db?mode=ro' as o; insert into o.t values (2)",
     "attach 'file:{0}/link.db' as o; insert into o.t values (2)",
     "select load_extension('x')",
+    "select fts3_tokenizer('simple', x'4141414141414141')",
+    "select fts3_tokenizer('simple')",
     "select writefile('{0}/new.db', 'x')",
     "create virtual table temp.f using fts5 (a, content = 't'); insert into temp.f (temp.f) values ('rebuild')",
     "create temp table u (a)",
@@ -165,7 +167,41 @@ def test_ordinary_reading_does_not_notice_the_guard(files: Path) -> None:
 def test_the_readme_lists_what_is_still_allowed() -> None:
     row = re.search(r"^\| SQLite \|.*\|(.*)\|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
     assert row is not None
-    assert re.findall(r"`([^`]+)`", row.group(1)) == ["ATTACH", "'file:PATH?mode=ro'"]
+    assert re.findall(r"`([^`]+)`", row.group(1)) == ["ATTACH", "'file:PATH?mode=ro'", "-wal", "-shm"]
+
+
+def test_a_file_in_wal_mode_is_attached_and_what_any_reader_makes_lies_beside_it(files: Path) -> None:
+    with closing(sqlite3.connect(files / "wal.db")) as made:
+        made.executescript("pragma journal_mode = wal; create table w (a); insert into w values (1)")
+    before = contents(files)
+    with open_on(files / "own.db", GUARDED) as session:
+        script = f"attach 'file:{files}/wal.db?mode=ro' as o; select a from o.w"
+        assert render(session, script, "csv", header=False) == b"1\n"
+        for write in (
+            "insert into o.w values (2)",
+            "pragma o.wal_checkpoint(truncate)",
+            "pragma o.journal_mode=delete",
+        ):
+            assert attack(session, write), write
+    after = contents(files)
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() <= {"wal.db-wal", "wal.db-shm"}
+    assert after.get("wal.db-wal", b"") == b""
+
+
+def test_what_is_refused_is_refused_by_the_guard(files: Path) -> None:
+    for script in ("select load_extension('x')", "select LOAD_EXTENSION('x', 'y')", "select fts3_tokenizer('simple')"):
+        with open_on(files / "own.db", GUARDED) as session, pytest.raises(GuardError, match="see --write"):
+            render(session, script)
+
+
+def test_a_file_that_is_not_there_is_the_statements_fault_and_not_the_profiles(files: Path) -> None:
+    for script in ("attach 'file:{}/none.db?mode=ro' as n", "select 1; attach 'file:{}/none/none.db?mode=ro' as n"):
+        with open_on(files / "own.db", GUARDED) as session, pytest.raises(QueryError, match="unable to open") as caught:
+            render(session, script.format(files), "ndjson")
+        assert caught.value.place is not None
+    with open_on(files / "own.db") as session, pytest.raises(QueryError, match="unable to open"):
+        render(session, f"vacuum into '{files}/none/x.db'")
 
 
 def test_the_error_says_how_a_file_is_attached(files: Path) -> None:

@@ -11,18 +11,20 @@ from typing import Any
 from dbtool.engines.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
 from dbtool.profiles.model import Target
 
-_NUMBERS = count(1)
+_FIRST_NUMBER = 1_000_000
+"""More pages than anybody's temporary cache may have."""
+_NUMBERS = count(_FIRST_NUMBER)
 _MEMORY = ":memory:"
 _DESCRIPTORS = Path("/proc/self/fd")
 """Linux's list of this process's open files."""
 
 
 def _identify(connection: Any) -> object:
-    """Return a session's number, written into its own temporary database when it is first asked for."""
-    number = ask_value(connection, "PRAGMA temp.user_version")
-    if not number:
+    """Return a session's number, left in a setting of its own when it is first asked for."""
+    number = ask_value(connection, "PRAGMA temp.cache_size")
+    if number < _FIRST_NUMBER:
         number = next(_NUMBERS)
-        tell(connection, f"PRAGMA temp.user_version = {number}")
+        tell(connection, f"PRAGMA temp.cache_size = {number}")
     return number
 
 
