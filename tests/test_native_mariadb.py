@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,59 @@ def test_a_script_does_what_it_does_in_the_native_client(
     assert done.status == 0, done.err
     assert rows_of(done) == expected
     assert _same(mariadb, mariadb_database, other_database)
+
+
+_IN_LATIN1 = """set names latin1;
+set sql_mode = '';
+create table `tür` (`spälte` varchar(20)) default character set latin1;
+insert into `tür` values ('wört'), ('€');
+select `spälte` as `läbel`, 1 as `zähl` from `tür`;
+select 1 as `zähl`;
+select cast('xü' as signed) as n;
+show tables;
+set names utf8mb4;
+select 1 as plain;
+"""
+_CHARSETS = [
+    ("set names {}", "latin1", "cp1252"),
+    ("SET CHARACTER SET {}", "latin1", "cp1252"),
+    ("/*!40101 SET NAMES {} */", "latin2", "iso8859-2"),
+    ("set charset {}", "cp1250", "cp1250"),
+    ("set @@session.character_set_client = {0}; set names {0}", "latin1", "cp1252"),
+]
+
+
+@pytest.mark.parametrize("case", _CHARSETS)
+def test_labels_warnings_and_errors_are_read_in_the_character_set_that_a_script_chooses(
+    case: tuple[str, str, str],
+    mariadb: MariaDbServer,
+    mariadb_database: DatabaseAddress,
+    other_database: DatabaseAddress,
+    tmp_path: Path,
+) -> None:
+    statement, charset, codec = case
+    chosen = statement.format(charset)
+    script = _IN_LATIN1.replace("set names latin1", chosen).replace("€", "€" if codec == "cp1252" else "ß")
+    native = run_mariadb(mariadb, other_database.database, script.encode(codec))
+    assert native.is_content, native.err
+    done = run_script(mariadb_database, script.encode(codec), tmp_path)
+    assert done.status == 0, done.err
+    assert rows_of(done) == native.out.decode(codec).splitlines()
+    labels = [key for line in done.text.splitlines() for key in json.loads(line)]
+    assert labels == ["läbel", "zähl", "läbel", "zähl", "zähl", "n", f"Tables_in_{mariadb_database.database}", "plain"]
+    assert "Truncated incorrect INTEGER value: 'xü'" in done.err
+    broken = f"{chosen};\nselect * from `keinü`;\nselect `ü` as after from `tür`;"
+    failed = run_script(mariadb_database, broken.encode(codec), tmp_path, "--keep-going")
+    assert failed.status == 1
+    assert "keinü' doesn't exist" in failed.err
+    assert "Unknown column 'ü'" in failed.err
+
+
+def test_a_label_or_a_warning_that_is_no_text_ends_no_run(mariadb_database: DatabaseAddress, tmp_path: Path) -> None:
+    # No SET says here that the character set is another one.
+    script = b"set sql_mode = '';\nprepare p from 'set names latin1';\nexecute p;\n"
+    script += b"select 1 as `l\xfcbel`;\nselect cast('x\xfc' as signed) as n;\nselect 2 as n;"
+    done = run_script(mariadb_database, script, tmp_path)
+    assert done.status == 0, done.err
+    assert done.lines[1:] == ['{"n":0}', '{"n":2}']
+    assert json.loads(done.lines[0]) == {r"l\xfcbel": 1}

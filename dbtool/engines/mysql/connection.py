@@ -29,7 +29,7 @@ from dbtool.engines.mysql.errors import number_of, translate, translate_connect_
 from dbtool.engines.mysql.guard import Guard
 from dbtool.engines.mysql.packets import Ok
 from dbtool.engines.mysql.pooled import look_at_pymysql
-from dbtool.engines.mysql.rows import allow_several, drain, query, send_result
+from dbtool.engines.mysql.rows import allow_several, ask_rows, drain, name_codec, query, send_result
 from dbtool.engines.parameters import render
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
@@ -55,6 +55,10 @@ _LEAVES_CHARSET = re.compile(
 """What surely leaves the session's character set alone: the server itself gives back what a stored routine has set."""
 
 
+_MOVES_WORDS = re.compile(rb"\b(?:names|char(?:acter)?[\s_]*set(?:_results)?)\b", re.IGNORECASE)
+_SHOWS_WARNINGS = frozenset({("WARNINGS",), ("ERRORS",), ("COUNT",)})
+
+
 class MySQLConnection:
     """One PyMySQL connection in autocommit mode; see DriverConnection."""
 
@@ -76,6 +80,8 @@ class MySQLConnection:
         """The server takes several statements at once."""
         self._may_have_other_charset = bool(target.on_connect)
         """Something was sent by which the session may read otherwise what it is sent now."""
+        self._words_have_moved = bool(target.on_connect)
+        """Something was sent by which the server may word labels, warnings and errors in another character set."""
         self._results = 0
         """How many results of the running statement have been read."""
         self._guard = Guard(raw, target) if settings.read_only else None
@@ -129,6 +135,7 @@ class MySQLConnection:
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
             self._allow_several(statement)
+            self._follow_words(statement)
             self._sent = text
             if self._takes_several or not _LEAVES_CHARSET(text):
                 self._may_have_other_charset = True
@@ -153,6 +160,18 @@ class MySQLConnection:
         except BaseException:
             self._leave(statement)
             raise
+
+    def _follow_words(self, statement: Statement) -> None:
+        """Learn in which character set the server words things, before the first statement after a change.
+
+        The question would take the warnings away from a statement that shows them.
+        """
+        if self._words_have_moved and statement.words[1:2] not in _SHOWS_WARNINGS:
+            self._words_have_moved = False
+            said = ask_rows(self._raw, b"SELECT @@session.character_set_results")
+            self._raw.results_codec = name_codec(said[0][0]) if said else None
+        if _MOVES_WORDS.search(statement.text) and (statement.words[:1] == ("SET",) or statement.is_delimited):
+            self._words_have_moved = True
 
     def _allow_several(self, statement: Statement) -> None:
         """Let the server take several statements at once where the script's terminator says that it may have to."""
@@ -310,9 +329,7 @@ class MySQLConnection:
 
     def _show_warnings(self) -> Sequence[tuple[str, int, str]]:
         try:
-            with self._raw.cursor() as cursor:
-                cursor.execute("SHOW WARNINGS")
-                return tuple(cursor.fetchall())
+            return [(level, int(number), message) for level, number, message in ask_rows(self._raw, b"SHOW WARNINGS")]
         except pymysql.MySQLError as error:
             raise translate(error) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pymysql.connections import MAX_PACKET_LEN, Connection
 from pymysql.constants import CLIENT
+from pymysql.err import raise_mysql_exception
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
 _EXTENDED_METADATA = 1 << 3
@@ -25,16 +26,23 @@ class MetadataConnection(Connection):
     """A PyMySQL connection that asks MariaDB for its columns' formats."""
 
     _greeted = _asks = False
+    results_codec: str | None = None
+    """Python's name of the character set that the server's words come in, where it is not the connection's."""
 
     def connect(self, sock: Any = None) -> None:
         """Connect as PyMySQL does."""
         self._greeted = self._asks = False
+        self.results_codec = None
         super().connect(sock)
 
     def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
-        if self._asks and packet_type is FieldDescriptorPacket:
-            packet_type = _ExtendedField
-        packet: Any = super()._read_packet(packet_type)  # type: ignore[no-untyped-call]
+        kind: Any = packet_type
+        if packet_type is FieldDescriptorPacket:
+            kind = _ExtendedField if self._asks else _Field
+        if (codec := self.results_codec) is not None:
+            make = _Packet if kind is MysqlPacket else kind
+            kind = lambda data, _encoding: make(data, codec)  # noqa: E731
+        packet: Any = super()._read_packet(kind)  # type: ignore[no-untyped-call]
         if not self._greeted:
             self._greeted = True
             self._asks = offers_metadata(packet.get_all_data())
@@ -65,7 +73,39 @@ def _ask(payload: bytes) -> bytes:
     return head + payload[4:28] + struct.pack("<I", _EXTENDED_METADATA) + payload[32:]
 
 
-class _ExtendedField(FieldDescriptorPacket):
+def decode_words(data: bytes, codec: str) -> str:
+    """Return a text of the server's own, of which no byte is ever an error."""
+    try:
+        return data.decode(codec)
+    except (UnicodeDecodeError, LookupError):
+        return data.decode("utf-8", "backslashreplace")
+
+
+class _Packet(MysqlPacket):
+    """A packet whose error is worded in another character set than the connection's."""
+
+    def __init__(self, data: bytes, codec: str) -> None:
+        super().__init__(data, codec)
+        self._codec = codec
+
+    def raise_for_error(self) -> None:
+        """Raise the error that the packet holds."""
+        data: bytes = self.get_all_data()  # type: ignore[no-untyped-call]
+        # A mark and a number, and then, behind a number sign, an SQLSTATE.
+        start = 9 if data[3:4] == b"#" else 3
+        raise_mysql_exception(data[:start] + decode_words(data[start:], self._codec).encode())
+
+
+class _Field(FieldDescriptorPacket):
+    """A column's description, whose names may be in any character set."""
+
+    def _parse_field_descriptor(self, encoding: str) -> None:
+        super()._parse_field_descriptor("latin-1")  # type: ignore[misc]  # the stubs do not know it
+        for name in ("table_name", "org_table", "name", "org_name"):
+            setattr(self, name, decode_words(getattr(self, name).encode("latin-1"), encoding))
+
+
+class _ExtendedField(_Field):
     """A column's description with the extended metadata in its midst."""
 
     is_json = False

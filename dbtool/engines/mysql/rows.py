@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pymysql.err
-from pymysql.charset import charset_by_id
+from pymysql.charset import charset_by_id, charset_by_name
 from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.protocol import EOFPacketWrapper, MysqlPacket
 
 from dbtool.encodings import UTF8
+from dbtool.engines.mysql.metadata import decode_words
 from dbtool.engines.mysql.packets import BlockReader, Ok, Rewritten, rewrite_rows, skip_rows
 from dbtool.engines.texts import TextReader
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
@@ -76,6 +77,17 @@ def query(raw: Any, text: bytes) -> Ok | None:
         # The pool keeps account of what PyMySQL reads.
         raw.awaits_packet = False
     return ok
+
+
+def ask_rows(raw: Any, question: bytes) -> list[list[str]]:
+    """Return the rows of a question of dbtool's own, as texts of which no byte is an error; NULL is empty."""
+    if query(raw, question) is not None:
+        return []
+    result, rows = raw._result, []
+    codecs = [_encoding(field) for field in result.fields]
+    while not _finish_at_end(raw, result, packet := raw._read_packet()):
+        rows.append([decode_words(packet.read_length_coded_string() or b"", codec) for codec in codecs])
+    return rows
 
 
 def allow_several(raw: Any, *, allowed: bool) -> None:
@@ -220,6 +232,13 @@ def _send_rows(raw: Any, result: Any, sink: Sink, parser: _Parser, limit: int | 
 
 def _encoding(field: Any) -> str:
     return UTF8 if field.charsetnr == _BINARY_CHARSET else _name_encoding(field.charsetnr)
+
+
+def name_codec(charset: str) -> str | None:
+    """Return Python's name of a character set of the server's, None for UTF-8 and for one that Python lacks."""
+    found = charset_by_name(charset)
+    codec = str(found.encoding) if found else charset
+    return None if codec in _UTF8 or charset in {"", "binary"} else codec
 
 
 def _name_encoding(charset: int) -> str:
