@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from dbtool.dialects import DIALECTS
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import one_line
 from dbtool.pool.events import PoolEvents
@@ -50,6 +51,16 @@ def conceal(statement: str, text: str, *, key: str = "on_connect") -> str:
 def name_application(target: Target, settings: SessionSettings, *, fallback: str | None = None) -> str:
     """Return what the server shows a session as."""
     return settings.application_name or target.application_name or fallback or "dbtool"
+
+
+def find_server(target: Target) -> tuple[str, int]:
+    """Return the host and the port of the server that is meant, with what holds where a profile names none."""
+    return target.host or "127.0.0.1", target.port or DIALECTS[target.engine].default_port or 0
+
+
+def find_way(target: Target) -> tuple[str, int]:
+    """Return the host and the port to dial."""
+    return find_server(target) if target.dial is None else (target.dial.address, target.dial.port)
 
 
 def pool_arguments(target: Target, on_connect: Callable[[Any], object], events: PoolEvents | None) -> dict[str, Any]:

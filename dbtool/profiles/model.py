@@ -193,12 +193,23 @@ class Profile(Common):
     """The command that restarts the server, without a shell."""
 
 
+class Hop(Record):
+    """The near end of a way to a server: of a tunnel, or a proxy."""
+
+    address: str
+    """An IP address, and no name."""
+    port: int
+
+
 class Target(Common):
     """A profile with every reference resolved: what an engine opens. Lives as long as its connection."""
 
     _concealed = frozenset({"password", "on_connect", "restart", "session", "libpq"})
 
     host: str | None = None
+    """Who the server must be: whom a certificate has to name, and what decides whether bytes leave this machine."""
+    dial: Hop | None = None
+    """Where it is dialled, if not at its own host and port."""
     socket: str | None = None
     user: str | None = None
     password: str | None = None

@@ -20,7 +20,6 @@ from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import ChaosResult
 from dbtool.bench.trials.scene import Scene
 from dbtool.errors import InterruptedByUserError, UsageError
-from dbtool.profiles.model import TlsLevel
 from tests.bench.peers import served
 from tests.bench.scenes import make_scene, own
 from tests.servers.database import DatabaseAddress
@@ -166,7 +165,6 @@ def test_a_fault_is_named_as_it_is_written(sqlite_database: Path, postgres_datab
         (scene, "restart", "does not say how"),
         (scene.replaced(is_direct=False), "kill-busy", "behind a transaction pooler"),
         (scene.replaced(target=scene.target.replaced(host="a,b")), "latency", "names several hosts"),
-        (scene.replaced(target=scene.target.replaced(tls=TlsLevel.VERIFY_FULL)), "blackhole", "verify-full"),
         (make_scene(postgres_database, own("WithoutLimits")), "blackhole", "opens its own connections"),
         (make_scene(sqlite_database), "blackhole", "there is no server"),
     ):

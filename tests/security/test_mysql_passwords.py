@@ -18,7 +18,7 @@ from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.cancel import _connect_beside
 from dbtool.errors import ConnectionFailedError, DbtoolError
-from dbtool.profiles.model import Origin, Scope, Target, TlsLevel
+from dbtool.profiles.model import Hop, Origin, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
 
 _SECRET = "hunter2 is no password"
@@ -164,6 +164,16 @@ def test_no_password_goes_over_a_plain_link_to_a_server_that(attack: str, tls: T
     assert not _was_sent(received)
     assert isinstance(error, ConnectionFailedError)
     assert not error.transient
+    assert said in str(error)
+
+
+@pytest.mark.parametrize("attack", _ATTACKS)
+def test_nor_where_the_way_there_begins_on_this_machine_and_the_far_end(attack: str) -> None:
+    greeting, answers, said = _ATTACKS[attack]
+    with _hostile(greeting, *answers) as (port, received):
+        error = _connect(3306, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port))
+    assert received
+    assert not _was_sent(received)
     assert said in str(error)
 
 

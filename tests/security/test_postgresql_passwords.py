@@ -15,7 +15,7 @@ import pytest
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import ConnectionFailedError, DbtoolError
-from dbtool.profiles.model import Origin, Scope, Target, TlsLevel
+from dbtool.profiles.model import Hop, Origin, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
 from tests.cli.running import run_inside
 from tests.servers.certificates import issue_certificates
@@ -122,6 +122,15 @@ def test_no_password_goes_over_a_plain_link_to_a_server_that_asks_for_it_in_the_
     assert not error.transient
     assert "the server asks for the password in the clear, on a connection that is not encrypted" in str(error)
     assert "set tls to 'require' or better" in str(error)
+
+
+@pytest.mark.parametrize("tls", [TlsLevel.PREFER, TlsLevel.DISABLE])
+def test_nor_where_the_way_there_begins_on_this_machine(tls: TlsLevel) -> None:
+    with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
+        error = _connect(5432, tls=tls, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port))
+    assert received
+    assert not _has_got_it(received)
+    assert "the server asks for the password in the clear" in str(error)
 
 
 @pytest.mark.parametrize("tls", [TlsLevel.PREFER, TlsLevel.DISABLE])

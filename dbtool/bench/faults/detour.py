@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from dbtool.bench.faults.proxy import Proxy
 from dbtool.bench.trials.scene import Scene
-from dbtool.profiles.model import Target, TlsLevel
+from dbtool.profiles.model import Hop
 
 
 def refuse_detour(scene: Scene) -> str | None:
@@ -19,8 +19,6 @@ def refuse_detour(scene: Scene) -> str | None:
         return "its factory opens its own connections"
     if "," in (target.host or ""):
         return "the profile names several hosts"
-    if target.tls is TlsLevel.VERIFY_FULL:
-        return "tls = verify-full holds the server to its own name"
     return None
 
 
@@ -30,8 +28,5 @@ def take_detour(scene: Scene) -> Iterator[tuple[Scene, Proxy]]:
     if scene.probe.locate is None:
         raise LookupError("there is no server to stand before")
     with Proxy(scene.probe.locate(scene.target)) as proxy:
-        yield scene.replaced(target=_lead_through(scene.target, proxy)), proxy
-
-
-def _lead_through(target: Target, proxy: Proxy) -> Target:
-    return target.replaced(host=proxy.host, port=proxy.port, socket=None)
+        hop = Hop(address=proxy.host, port=proxy.port)
+        yield scene.replaced(target=scene.target.replaced(dial=hop, socket=None)), proxy

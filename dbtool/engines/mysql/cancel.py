@@ -14,7 +14,7 @@ import pymysql
 from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments
+from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments, open_connection
 from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import Target
@@ -55,13 +55,8 @@ def _connect_beside(raw: Any, target: Target, settings: SessionSettings, timeout
     # Without a database: the statement may have dropped it.
     arguments = connect_arguments(target, settings) | {"database": None, "connect_timeout": timeout}
     limits = {"read_timeout": timeout, "write_timeout": timeout}
-    second = MySQLConnection(**(arguments | limits), autocommit=True, defer_connect=True)
-    if target.socket:
-        second.connect()
-    else:
-        # The name stays the one that a certificate is checked for.
-        second.connect(socket.create_connection(raw._sock.getpeername()[:2], timeout))
-    return second
+    way = None if target.socket else raw._sock.getpeername()[:2]
+    return open_connection(MySQLConnection, target, way=way, **(arguments | limits), autocommit=True)
 
 
 def _is_same_session(raw: Any, sent: bytes, host: str, running: str | None) -> bool:

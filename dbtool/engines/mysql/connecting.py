@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,9 @@ import peewee
 import pymysql
 from pymysql import _auth
 from pymysql.charset import charset_by_name
-from pymysql.constants import ER
+from pymysql.constants import CR, ER
 
-from dbtool.engines.connecting import name_application, pool_arguments, run_on_connect
+from dbtool.engines.connecting import find_server, name_application, pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import Guard, SessionState, make_read_only, read_only_names
@@ -23,7 +24,7 @@ from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
 from dbtool.engines.mysql.pooled import PooledMySQLDatabase
 from dbtool.engines.texts import session_encoding
-from dbtool.engines.tls import VERIFYING, authorities_file
+from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import Place, ProfileError
 from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target, TlsLevel
@@ -49,7 +50,7 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
     if target.socket:
         arguments["unix_socket"] = target.socket
     else:
-        arguments |= {"host": target.host or "127.0.0.1", "port": target.port or 3306}
+        arguments["host"], arguments["port"] = find_server(target)
     if target.tls is TlsLevel.DISABLE:
         arguments["ssl_disabled"] = True
     elif target.tls is not TlsLevel.PREFER:
@@ -183,13 +184,45 @@ def _encrypt_with_rsa(*arguments: Any) -> Any:
     return _auth.sha2_rsa_encrypt(*arguments)
 
 
+def open_connection(
+    kind: type[MySQLConnection], target: Target, *, way: tuple[str, int] | None = None, **arguments: Any
+) -> Any:
+    """Open a connection to a target's server, by `way` where its own name and port do not lead there.
+
+    The name stays the one that a certificate is checked for, and that says whether the password leaves this machine.
+    """
+    if way is None and target.dial is not None:
+        way = (target.dial.address, target.dial.port)
+    if way is None:
+        return kind(**arguments)
+    raw: Any = kind(**arguments, defer_connect=True)
+    raw.leads_away = target.dial is not None and leaves_machine(target)
+    try:
+        connected = socket.create_connection(way, arguments["connect_timeout"])
+    except OSError as error:
+        text = f"Can't connect to MySQL server on {raw.host!r} ({error})"  # as PyMySQL says it
+        raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, text) from error
+    try:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connected.settimeout(None)
+        raw.connect(connected)
+    except BaseException:
+        connected.close()
+        raise
+    return raw
+
+
 class _Database(PooledMySQLDatabase):
     """A pool of connections that know which columns hold JSON."""
 
     connection_class: type[MySQLConnection] = MySQLConnection
+    target: Target
 
     def _dial(self) -> Any:
-        raw: Any = self.connection_class(database=self.database, autocommit=True, **self.connect_params)
+        raw = open_connection(
+            self.connection_class, self.target, database=self.database, autocommit=True, **self.connect_params
+        )
         # A profile may say mysql where MariaDB answers, or the reverse, and peewee's JSON fields differ on them.
         self.mariadb = "MariaDB" in raw.get_server_info()
         return raw
@@ -203,6 +236,7 @@ def build_database(target: Target, settings: SessionSettings, events: PoolEvents
         **arguments,
         **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
     )
+    database.target = target
     if settings.read_only:
         database.connection_class = _ReadOnlyConnection
     # Until a server has answered, peewee goes by the profile.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pymysql.constants import CR, ER
 
+from dbtool.engines.connecting import find_server
 from dbtool.errors import (
     ConnectionFailedError,
     ConnectionLostError,
@@ -94,7 +95,7 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     """Turn what connecting raised into one of dbtool's errors; neither side's texts hold a password."""
     if isinstance(error, DbtoolError):
         return error
-    where = target.socket or f"{target.host}:{target.port or 3306}"
+    where = target.socket or f"{target.host}:{find_server(target)[1]}"
     transient = number_of(error) in _MAY_PASS and not _is_about_tls(error)
     number = f" [{number_of(error)}]" if number_of(error) else ""
     text = f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}"

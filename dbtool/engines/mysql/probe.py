@@ -6,6 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
+from dbtool.engines.connecting import find_way
 from dbtool.engines.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
 
 _OTHER_DATABASE = "information_schema"
@@ -75,7 +76,7 @@ PROBE = Probe(
     is_direct=_is_direct,
     list_sessions=_list_sessions,
     count_free=_count_free,
-    locate=lambda target: target.socket or (target.host or "127.0.0.1", target.port or 3306),
+    locate=lambda target: target.socket or find_way(target),
     find_other=lambda target: target.replaced(database=_OTHER_DATABASE),
     kill=_kill,
     playhouse="PooledMySQLDatabase",

@@ -13,7 +13,7 @@ import psycopg2.extensions as driver
 from psycopg2 import extras
 
 from dbtool.dialects import Dialect
-from dbtool.engines.connecting import name_application, pool_arguments, run_on_connect
+from dbtool.engines.connecting import find_server, name_application, pool_arguments, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
 from dbtool.engines.postgres.guard import PROOF, check_before_commit, guard_messages, name_failed_proof
@@ -44,9 +44,10 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
     """
     verifying = target.tls in VERIFYING
     passed = dict(target.libpq)
+    host, port = find_server(target)
     arguments = {
-        "host": target.socket or target.host or "127.0.0.1",
-        "port": ",".join(map(str, target.ports)) or target.port or 5432,
+        "host": target.socket or host,
+        "port": ",".join(map(str, target.ports)) or port,
         "user": target.user,
         "password": target.password or "",
         "passfile": target.passfile or _NOTHING,
@@ -68,6 +69,8 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "keepalives_idle": 60,
         **passed,
         **_encryption(target, passed.get("require_auth")),
+        # An address is what is dialled, and the name then only what a certificate has to say.
+        **({} if target.dial is None else {"hostaddr": target.dial.address, "port": target.dial.port}),
         "application_name": name_application(target, settings, fallback=passed.get("fallback_application_name")),
     }
     if passed.get("gssencmode", "disable") != "disable" and target.tls in _DEMANDING:

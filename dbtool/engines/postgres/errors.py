@@ -11,6 +11,7 @@ import psycopg2
 import psycopg2.extensions as driver
 
 from dbtool.encodings import UTF8
+from dbtool.engines.connecting import find_server
 from dbtool.engines.parameters import Rendered
 from dbtool.engines.texts import InvalidTextError
 from dbtool.errors import (
@@ -148,9 +149,8 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     if isinstance(error, DbtoolError):
         return error
     text = one_line(str(error))
-    where = (
-        f"profile {target.name!r}: cannot connect to PostgreSQL at {target.socket or target.host}:{target.port or 5432}"
-    )
+    _host, port = find_server(target)
+    where = f"profile {target.name!r}: cannot connect to PostgreSQL at {target.socket or target.host}:{port}"
     transient = _MAY_PASS.search(text) is not None
     code = getattr(error, "pgcode", None)
     if code in _REFUSED:

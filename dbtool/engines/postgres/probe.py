@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from dbtool.engines.connecting import find_way
 from dbtool.engines.postgres.connecting import connect_arguments
 from dbtool.engines.probe import Address, Canary, Probe, ask, ask_value, savepoint_canary
 from dbtool.profiles.model import Target
@@ -52,8 +53,8 @@ def _find_other(target: Target) -> Target:
 
 
 def _locate(target: Target) -> Address:
-    port = target.port or 5432
-    return f"{target.socket}/.s.PGSQL.{port}" if target.socket else (target.host or "127.0.0.1", port)
+    host, port = find_way(target)
+    return f"{target.socket}/.s.PGSQL.{port}" if target.socket else (host, port)
 
 
 PROBE = Probe(
