@@ -54,6 +54,8 @@ def _find_other(target: Target) -> Target:
 
 def _locate(target: Target) -> Address:
     host, port = find_way(target)
+    if target.dial is None:
+        host = dict(target.libpq).get("hostaddr", host)
     return f"{target.socket}/.s.PGSQL.{port}" if target.socket else (host, port)
 
 
