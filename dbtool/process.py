@@ -86,6 +86,8 @@ def _find_stderr() -> TextIO:
 
 
 def _find_home() -> Path:
+    if os.environ.get("HOME") == "":  # Python would take the root directory for it
+        raise UsageError("HOME is empty: set it to an absolute path, or unset it")
     try:
         home = Path.home()
     except RuntimeError as error:

@@ -27,6 +27,13 @@ def is_inside(path: Path, directory: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory, and those that lead to it, each for this user alone; whoever may rename one could swap it."""
+    missing = [directory, *directory.parents]
+    for each in reversed([path for path in missing if not path.exists()]):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
 class Scope(Enum):
     """Whose file a profile came from; apart from the model, because `current` needs this and not that."""
 

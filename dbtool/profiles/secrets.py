@@ -20,6 +20,11 @@ from dbtool.profiles.model import (
 )
 from dbtool.profiles.paths import anchor
 from dbtool.records import Record
+from dbtool.scrubbing import scrub
+
+TYPE_CHECKING = False  # slow to import, and most profiles run no command
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 T = TypeVar("T")
 
@@ -135,17 +140,21 @@ def _run_command(secret: CommandSecret, context: Context) -> str:
         reason = error.strerror if isinstance(error, OSError) else "an argument holds a NUL character"
         raise SecretError(f"{what} cannot be run: {reason}") from error
     if done.returncode:
-        raise SecretError(f"{what} failed with status {done.returncode}{_quote_complaint(done.stderr)}")
+        raise SecretError(f"{what} failed with status {done.returncode}{_quote_complaint(done)}")
     try:
         return _strip_break(done.stdout.decode())
     except UnicodeDecodeError:
         raise SecretError(f"{what} printed something that is not UTF-8 text") from None
 
 
-def _quote_complaint(stderr: bytes) -> str:
-    """Return the last line that a failed command said about itself; secrets go to its standard output."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return f": {one_line(lines[-1])[:_QUOTED_LIMIT]}" if lines else ""
+def _quote_complaint(done: CompletedProcess[bytes]) -> str:
+    """Return the last line that a failed command said about itself, without what it printed: that is the secret."""
+    complaint = done.stderr.decode(errors="replace").strip()
+    printed = done.stdout.decode(errors="replace")
+    for secret in sorted({printed.strip(), *map(str.strip, printed.splitlines())}, key=len, reverse=True):
+        complaint = complaint.replace(secret, "***") if secret else complaint
+    lines = complaint.splitlines()
+    return f": {one_line(scrub(lines[-1]))[:_QUOTED_LIMIT]}" if lines else ""
 
 
 def _ask_keyring(secret: KeyringSecret, context: Context) -> str:

@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.profiles.files import read_head
+from dbtool.profiles.paths import make_private
 from dbtool.records import Record
 
 TYPE_CHECKING = False  # `dbtool current` reads the state too
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 _FILE = "state.json"
 _VERSION = 1
 _LOCK_WAIT = 10.0
+_LARGEST = 1 << 25
+_LAST_SECOND = 1e12
+_LONGEST_SECONDS = 12
+"""Digits of epoch seconds that every system can turn into a time of day."""
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -81,10 +87,10 @@ def read_state(environment: Environment) -> State:
     """Read what is remembered; a file that cannot be used is reported in `warning`, never raised."""
     path = environment.state_directory / _FILE
     try:
-        content = path.read_bytes()
+        content = read_head(path, _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return State()
-    except OSError as error:
+    except OSError as error:  # which may be no file: a pipe would be waited for
         return State(warning=f"{path} cannot be read ({error.strerror}): no profile is switched and no project trusted")
     try:
         return _decode(content)
@@ -102,10 +108,10 @@ def update_state(environment: Environment, change: Callable[[State], State]) -> 
     """
     directory = environment.state_directory
     try:
-        _make_private(directory)
+        _keep_private(directory)
         # The lock file guards the read and the write of state.json; it is never removed, so that
         # two writers never lock two different files.
-        with (directory / "state.lock").open("ab") as lock:
+        with open(directory / "state.lock", "ab", opener=_open_private) as lock:
             _lock(lock.fileno(), directory)
             before = read_state(environment)
             after = change(before.replaced(warning=None)).replaced(warning=None)
@@ -117,8 +123,8 @@ def update_state(environment: Environment, change: Callable[[State], State]) -> 
     return after
 
 
-def _make_private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _keep_private(directory: Path) -> None:
+    make_private(directory)
     if directory.stat().st_mode & 0o077:
         directory.chmod(0o700)
 
@@ -210,7 +216,7 @@ def _decode_switch(written: Any) -> Switch | None:
     if written is None:
         return None
     name, until = _check_name(written["name"]), written["until"]
-    if name is None or not (until is None or isinstance(until, (int, float))):
+    if name is None or not (until is None or (isinstance(until, (int, float)) and 0 <= until < _LAST_SECOND)):
         raise ValueError("no switch")
     return Switch(
         name=name,
@@ -284,7 +290,7 @@ def read_shell_switch(variables: Mapping[str, str]) -> ShellSwitch:
     """Read a shell's switch; raises ValueError where its time makes no sense."""
     named = variables.get(SHELL_PROFILE) or None
     seconds, _, about = variables.get(SHELL_UNTIL, "").partition(" ")
-    if seconds and not (seconds.isascii() and seconds.isdecimal()):
+    if seconds and not (seconds.isascii() and seconds.isdecimal() and len(seconds) <= _LONGEST_SECONDS):
         raise ValueError("is not what `dbtool switch --shell --for` sets: unset it")
     bound, file = split_bound(variables.get(SHELL_FILE, ""))
     fallback, fallback_file = split_bound(variables.get(SHELL_FALLBACK, ""))

@@ -42,6 +42,8 @@ def _value(name: str, kind: str, text: str, directory: Path) -> ParameterValue:
         return _read_file(name, directory / Path(text).expanduser())
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise UsageError(f"-v {name}: is JSON that nests too deeply") from None
     except ValueError as error:
         raise UsageError(
             f"-v {name}:={text}: not JSON ({error}): a number, true, false, null or a quoted string; "

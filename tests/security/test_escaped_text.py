@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import unicodedata
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbtool.cli.switch.switching import Switcher, SwitchRequest
 from dbtool.cli.terminal.console import Console
 from dbtool.errors import DbtoolError, one_line
 from dbtool.formats import FORMATS, FormatOptions
@@ -18,6 +20,7 @@ from dbtool.process import process_environment
 from dbtool.result import Column, Kind
 from dbtool.text import make_visible
 from tests.cli.running import run_inside
+from tests.completions.shells import find_shell
 
 _ATTACKS = {
     "a terminal's command": "a\x1b]0;owned\x07b",
@@ -143,3 +146,44 @@ def test_what_is_no_profiles_name_is_never_printed(place: str, command: str, att
 def test_a_note_is_visible_as_well(capsys: pytest.CaptureFixture[str]) -> None:
     Console(process_environment()).note(_ATTACKS["text turned around"])
     assert capsys.readouterr().err == "a\\u202egnp.exe\\u202cb\n"
+
+
+def test_a_directorys_name_acts_on_the_terminal_that_a_shell_switch_is_printed_to(tmp_path: Path) -> None:
+    place = tmp_path / "a\x1b[31m\u202e"
+    place.mkdir()
+    (place / "dbtool.toml").write_text('[profiles.x]\nengine = "mysql"\n')
+    out = BytesIO()
+    environment = process_environment().replaced(working_directory=place, stdout=out, stdout_is_terminal=True)
+    Switcher(environment, SwitchRequest(name="x", shell="bash")).run()  # noqa: S604 - no process's shell
+    assert rb"\x1b[31m\u202e/dbtool.toml" in out.getvalue()
+
+
+_ENDS = ["'; touch {}; '", "$(touch {})", "`touch {}`", "\\'; touch {}; #", "\n touch {}\n", "\u2019; touch {}; \u2018"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_directorys_name_is_run_by_the_shell_that_is_switched(tmp_path: Path, shell: str) -> None:
+    for number, end in enumerate(_ENDS):
+        place = tmp_path / f"{number}{end.format('PWNED')}"
+        place.mkdir()
+        (place / "dbtool.toml").write_text('[profiles.x]\nengine = "mysql"\n')
+        script = run_inside("switch", "x", f"--shell={shell}", cwd=place).text
+        quiet = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+        done = subprocess.run(
+            [find_shell(shell), *quiet, "-c", f'{script}printf %s "$DBTOOL_PROFILE_FILE"'],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        assert done.stdout == f"x {place / 'dbtool.toml'}"
+    assert not (tmp_path / "PWNED").exists()
+
+
+def test_a_directorys_name_ends_a_quoted_word_of_powershell(tmp_path: Path) -> None:
+    """PowerShell ends a quoted word at any of five signs, unless another of them follows."""
+    place = tmp_path / "'\u2018\u2019\u201a\u201b; touch PWNED"
+    place.mkdir()
+    (place / "dbtool.toml").write_text('[profiles.x]\nengine = "mysql"\n')
+    script = run_inside("switch", "x", "--shell=powershell", cwd=place).text
+    assert "''\u2018\u2018\u2019\u2019\u201a\u201a\u201b\u201b; touch PWNED/dbtool.toml'" in script

@@ -68,6 +68,30 @@ def test_checking_every_profile_asks_a_strangers_server(tmp_path: Path) -> None:
     assert "needs trust: it connects to 192.0.2.1" in done.text
 
 
+def test_an_empty_home_makes_the_root_directory_ones_own(tmp_path: Path) -> None:
+    done = run_dbtool("profile", "path", cwd=tmp_path, environment={"HOME": "", "XDG_CONFIG_HOME": ""})
+    assert (done.status, done.text) == (2, "")
+    assert "HOME is empty" in done.err
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_link_in_place_of_a_projects_file_has_a_file_written_elsewhere(tmp_path: Path, is_there: bool) -> None:
+    world = World(root=tmp_path)
+    goal = tmp_path / "autostart"
+    (world.project / "dbtool.toml").symlink_to(goal)
+    if is_there:
+        goal.write_text("")
+    for arguments in (
+        ("profile", "add", "x", "--project", "--engine", "sqlite", "--path", "x.db"),
+        ("profile", "import", "postgresql://u@h/d", "--name", "x", "--project"),
+        ("profile", "edit", "--project"),
+    ):
+        done = run_inside(*arguments, cwd=world.project, environment={"EDITOR": "touch"})
+        assert done.status == 2, (arguments, done.err)
+        assert "is a link to outside the project, which you have not trusted" in done.err
+    assert goal.exists() is is_there
+
+
 @pytest.mark.parametrize("home", [".", "here", ""])
 def test_a_relative_home_makes_a_strangers_profiles_ones_own(home: str, tmp_path: Path) -> None:
     own = tmp_path / ".config" / "dbtool"

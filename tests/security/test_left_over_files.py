@@ -16,7 +16,7 @@ from dbtool.cli.profile.drafts import Draft, sweep_drafts
 from dbtool.profiles.changes.writing import replace_file
 from dbtool.run.outputs import open_file_output
 from tests.cli.profile_shell import Shell
-from tests.cli.running import COMMAND
+from tests.cli.running import COMMAND, run_inside
 
 
 @pytest.fixture
@@ -124,3 +124,22 @@ def test_the_sweep_is_led_to_remove_what_is_not_its_own(scratch: Path, tmp_path:
     tamper(draft.path.parent, tmp_path / "elsewhere")
     assert list(sweep_drafts()) == []
     assert draft.path.read_bytes() == b"text"
+
+
+def test_with_no_umask_at_all_nobody_else_may_write_to_what_remembers_or_lead_elsewhere_to_it(tmp_path: Path) -> None:
+    base = {"XDG_STATE_HOME": str(tmp_path / "a" / "state"), "XDG_CONFIG_HOME": str(tmp_path / "b" / "config")}
+    before = os.umask(0)
+    try:
+        for arguments in (
+            ("profile", "add", "x", "--engine", "sqlite", "--path", ":memory:"),
+            ("profile", "import", "postgresql://u:hush@h/d", "--name", "y", "--plain"),
+            ("profile", "copy", "x", "z"),
+            ("switch", "x"),
+        ):
+            done = run_inside(*arguments, environment=base, cwd=tmp_path)
+            assert done.status == 0, done.err
+    finally:
+        os.umask(before)
+    made = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    assert {path.name for path in made} >= {"a", "b", "state.json", "state.lock", "profiles.toml"}
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}

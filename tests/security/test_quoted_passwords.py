@@ -222,3 +222,25 @@ def test_the_process_list_does_not_show_it(more: tuple[str, ...], tmp_path: Path
             command = Path(f"/proc/{process.pid}/cmdline")
             eventually(lambda: b"select 1" in command.read_bytes() and _SECRET.encode() not in command.read_bytes())
             assert b"user@server:***********@127.0.0.1" in command.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "script", ["set -x; echo {0}; exit 3", "echo {0}; echo no: {0} >&2; exit 1", "echo https://u:{0}@h >&2; exit 1"]
+)
+def test_a_command_that_fails_says_what_it_printed(script: str, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(
+        f'[profiles.x]\nengine = "mysql"\npassword = {{ command = ["sh", "-c", "{script.format(_SECRET)}"] }}\n'
+    )
+    for arguments in (("query", "-p", "x", "select 1", "--debug"), ("profile", "check", "x", "-F", "json")):
+        done = run_inside(*arguments, "--config", "c.toml", cwd=tmp_path)
+        assert done.status == 2
+        assert "the command 'sh' failed with status" in done.err + done.text
+        assert _SECRET not in done.err + done.text
+
+
+@pytest.mark.parametrize("line", ["{0}", "h:{0}", "h:1:d:{0}", "u:{0}@h"])
+def test_a_line_that_is_none_of_pgpass_is_shown(line: str, tmp_path: Path) -> None:
+    (tmp_path / "passwords").write_text(f"\n{line.format(_SECRET)}\n")
+    done = run_inside("profile", "import", "passwords", "--from", "pgpass", "--dry-run", cwd=tmp_path)
+    assert "line-2" in done.text
+    assert _SECRET not in done.text + done.err

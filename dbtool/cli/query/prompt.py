@@ -18,6 +18,7 @@ from dbtool.engines.engine import TransactionState
 from dbtool.environment import Environment
 from dbtool.errors import InterruptedByUserError
 from dbtool.profiles.model import Profile
+from dbtool.profiles.paths import make_private
 
 _TRANSACTIONS = {TransactionState.NONE: "", TransactionState.OPEN: "*", TransactionState.FAILED: "!"}
 _CONTINUED = "-> "
@@ -118,7 +119,7 @@ def _open_history(environment: Environment) -> History:
     """Keep what was typed in the state directory, for its owner's eyes alone."""
     path = environment.state_directory / "history"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         path.touch(mode=0o600)
     except OSError:
         return InMemoryHistory()

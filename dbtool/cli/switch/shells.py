@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -53,7 +54,8 @@ def _spell_powershell(assignment: Assignment) -> str:
         return f"$env:{assignment.variable} = $env:{assignment.copied}"
     if assignment.text is None:
         return f"Remove-Item Env:{assignment.variable} -ErrorAction Ignore"
-    quoted = assignment.text.replace("'", "''")
+    # PowerShell takes the typographic ones for the plain one.
+    quoted = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", assignment.text)
     return f"$env:{assignment.variable} = '{quoted}'"
 
 

@@ -9,7 +9,7 @@ from dbtool.cli.switch.shells import Assignment, Shell, find_shell, render_scrip
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.lines import write_text
 from dbtool.environment import Environment
-from dbtool.errors import GuardError, ProfileError, UsageError
+from dbtool.errors import GuardError, ProfileError, UsageError, one_line
 from dbtool.profiles import Catalog, Rule, State, explain, load_catalog, read_state, update_state
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import Profile
@@ -177,7 +177,10 @@ class Switcher:
     def _switch_shell(self, shell: Shell) -> None:
         target = self._find_shell_target(self._environment.variables.get(SHELL_PREVIOUS))
         name = target.name if target else None
-        write_text(self._environment, render_script(shell, self._plan(target)))
+        script = render_script(shell, self._plan(target))
+        # A file's path may hold what a terminal would obey; a shell gets it as it is.
+        shown = f"{one_line(script)}\n" if self._environment.stdout_is_terminal else script
+        write_text(self._environment, shown)
         if self._environment.stdout_is_terminal:
             words = name if name is not None else "--unset"
             self._console.warn(f"nothing is switched until the shell reads this: {shell.evaluate.format(words)}")

@@ -35,11 +35,15 @@ def database_uri(target: Target, settings: SessionSettings) -> str:
         return path
     file = Path(path)
     where = f"profile {target.name!r} ({target.origin})"
-    if file.is_dir():
+    try:
+        is_directory, is_there = file.is_dir(), file.exists()
+    except OSError as error:
+        raise ProfileError(f"{where}: the SQLite file cannot be looked for: {error.strerror}") from None
+    if is_directory:
         raise ProfileError(f"{where}: {path} is a directory, not an SQLite file")
     if target.contained:
         return _contain(target, path)
-    if not file.exists() and (settings.read_only or not target.create):
+    if not is_there and (settings.read_only or not target.create):
         raise ProfileError(f"{where}: no such SQLite file: {path} (create = true in the profile would make it)")
     mode = "ro" if settings.read_only else "rwc" if target.create else "rw"
     return f"file:{quote(path)}?mode={mode}"

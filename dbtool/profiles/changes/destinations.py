@@ -146,7 +146,8 @@ def _choose(environment: Environment, catalog: Catalog, where: Where) -> Source:
 
 def _require_own(catalog: Catalog, source: Source) -> Source:
     """Refuse a file that an untrusted project has led out of itself. Raises ProfileError."""
-    project = catalog.sources.project
+    # A stranger's link may lead to a file that is not there yet, and then makes no project.
+    project = catalog.sources.project or (source.path.parent if source.scope is Scope.PROJECT else None)
     if project and not catalog.sources.is_trusted(source) and not is_inside(source.path, project):
         raise ProfileError(f"{source.path} is a link to outside the project, which you have not trusted")
     return source

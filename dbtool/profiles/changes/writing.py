@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dbtool.errors import ProfileError
+from dbtool.profiles.paths import make_private
 
 
 def replace_file(path: Path, *, before: bytes | None, after: bytes) -> None:
@@ -19,7 +20,7 @@ def replace_file(path: Path, *, before: bytes | None, after: bytes) -> None:
     # A link, as dotfile managers make them, goes on pointing to the file that holds the content.
     real = Path(os.path.realpath(path))
     try:
-        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(real.parent)
         with _turn(real.parent):
             if _read(real) != before:
                 raise ProfileError(f"{path} has been changed by somebody else meanwhile: run the command again")

@@ -61,6 +61,8 @@ def _read_profiles(path: Path) -> Mapping[str, Any]:
         table: Any = tomli.loads(read_text(path))
     except tomli.TOMLDecodeError as error:
         raise ProfileError(f"{path}:{error.lineno}: does not parse: {error.msg}") from error
+    except (RecursionError, ValueError):  # the second is Python's, of a number of thousands of digits
+        raise ProfileError(f"{path}: nests too deeply, or holds a number that is too long") from None
     if path.name == "pyproject.toml":
         table = table.get("tool", {}).get("harlequin", {})
     profiles = table.get("profiles")

@@ -11,7 +11,7 @@ from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
 from dbtool.profiles.importing.found import Found, Gathering, make_name, read_text
 
-_FIELD = re.compile(r"((?:\\.|[^:\\])*)(?::|$)")
+_FIELD = re.compile(r"((?:\\.|[^:\\])*)(:|$)")
 _KEYS = ("host", "port", "database", "user", "password")
 
 
@@ -31,10 +31,16 @@ def read(path: Path, environment: Environment) -> Iterator[Found]:
 
 
 def _read_line(place: str, line: str, environment: Environment, stays: str | None) -> Found:
-    fields = [re.sub(r"\\(.)", r"\1", field) for field in _FIELD.findall(line)[:5]]
+    fields: list[str] = []
+    for field, end in _FIELD.findall(line)[: len(_KEYS)]:
+        fields.append(re.sub(r"\\(.)", r"\1", field))
+        if not end:
+            break
     said = {key: value for key, value in zip(_KEYS, fields, strict=False) if value != "*"}
     if len(fields) < len(_KEYS):
-        return Found(name=make_name(said.get("host")), place=place, problem="is no host:port:database:user:password")
+        # Nothing of the line is shown: which of it is the password, nobody knows.
+        name = f"line-{place.rpartition(':')[2]}"
+        return Found(name=name, place=place, problem="is no host:port:database:user:password")
     if "host" not in said:
         return Found(name=make_name(said.get("database"), said.get("user")), place=place, problem="names no host")
     name = make_name(said["host"].lstrip("/"), said.get("database"), said.get("user"))

@@ -63,6 +63,8 @@ def _parse(path: Path) -> Mapping[str, Any]:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = f"{path}:{line + 1}" if line is not None else str(path)
         raise ProfileError(f"{place}: is not YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
+    except (RecursionError, ValueError):  # the second is Python's, of a number of thousands of digits
+        raise ProfileError(f"{path}: nests too deeply, or holds a number that is too long") from None
     return document if isinstance(document, dict) else {}
 
 
