@@ -85,6 +85,9 @@ class Dialect(Record):
     """The packages, its driver's and others', whose connections that module knows what to do with."""
     lexical: Lexical
     url_schemes: tuple[str, ...]
+    """What its URLs begin with, its own word first; the others are drivers' and frameworks'."""
+    url_drivers: frozenset[str] = frozenset()
+    """The drivers that may stand behind a scheme, as in postgresql+asyncpg."""
     default_port: int | None = None
     session_encodings: Mapping[str, str] = MappingProxyType({})
     """The encodings that a session can have, by Python's names, and what the server calls each.

@@ -52,6 +52,12 @@ _SETTINGS = {
     "default-character-set": "encoding",
 }
 """The options of the client programs."""
+_OTHER_NAMES = {
+    **dict.fromkeys(("unix_socket", "unixSocket"), "socket"),
+    **dict.fromkeys(("charset", "encoding", "characterEncoding"), "encoding"),
+    **dict.fromkeys(("ssl", "sslmode", "sslMode", "useSSL"), "tls"),
+}
+"""What the URLs of drivers and frameworks call them."""
 _SPELT_LOW = {name.replace("-", "_"): key for name, key in _SETTINGS.items()}
 
 _ENCODINGS = {
@@ -95,7 +101,11 @@ MYSQL = Dialect(
         including_commands=frozenset({r"\.", "source"}),
         refused_commands=MappingProxyType(_MYSQL_COMMANDS),
     ),
-    url_schemes=("mysql", "mysql+pymysql"),
+    url_schemes=("mysql", "mysql2", "trilogy", "mysqlgis", "mysql-connector"),
+    url_drivers=frozenset(
+        {"pymysql", "mysqldb", "mysqlclient", "mysqlconnector", "aiomysql", "asyncmy", "cymysql", "oursql", "pyodbc"}
+        | {"mariadbconnector"}
+    ),
     default_port=3306,
     session_encodings=MappingProxyType(_ENCODINGS),
     keys=SERVER_KEYS | {"option_file", "server_public_key"},
@@ -105,8 +115,7 @@ MYSQL = Dialect(
             **OWN_PARAMETERS,
             **_SETTINGS,
             **_SPELT_LOW,
-            "unix_socket": "socket",
-            "charset": "encoding",
+            **_OTHER_NAMES,
             "server_public_key": "server_public_key",
         }
     ),
@@ -134,7 +143,7 @@ MARIADB = MYSQL.replaced(
     name="mariadb",
     title="MariaDB",
     lexical=MYSQL.lexical.replaced(client="mariadb"),
-    url_schemes=("mariadb", "mariadb+pymysql"),
+    url_schemes=("mariadb",),
     option_groups=("client", "client-server", "client-mariadb"),
     known_as=MappingProxyType({"usql": ("mariadb", "maria")}),
 )

@@ -164,7 +164,23 @@ POSTGRESQL = Dialect(
         passed_commands=MappingProxyType(_PASSED_COMMANDS),
         refused_commands=MappingProxyType(_PSQL_COMMANDS),
     ),
-    url_schemes=("postgresql", "postgres", "pgsql"),
+    url_schemes=(
+        *("postgresql", "postgres", "pgsql", "psql", "postgis"),
+        *("postgresql_psycopg2", "postgresql-psycopg2", "timescale", "timescalegis"),
+    ),
+    url_drivers=frozenset(
+        {
+            "psycopg2",
+            "psycopg2cffi",
+            "psycopg",
+            "psycopg_async",
+            "asyncpg",
+            "aiopg",
+            "pg8000",
+            "pypostgresql",
+            "pygresql",
+        }
+    ),
     default_port=5432,
     session_encodings=MappingProxyType(_ENCODINGS),
     keys=SERVER_KEYS | {"service", "target_session_attrs", "search_path", "libpq", "passfile"},

@@ -55,7 +55,8 @@ SQLITE = Dialect(
         client="sqlite3",
         refused_commands=MappingProxyType(_SQLITE_COMMANDS),
     ),
-    url_schemes=("sqlite", "sqlite3"),
+    url_schemes=("sqlite", "sqlite3", "spatialite"),
+    url_drivers=frozenset({"pysqlite", "aiosqlite"}),
     keys=frozenset({"path", "create", "busy_timeout"}),
     url_parameters=MappingProxyType({"mode": "mode", "busy_timeout": "busy_timeout"}),
     known_as=MappingProxyType(

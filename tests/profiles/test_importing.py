@@ -47,6 +47,14 @@ def test_parameters_that_mean_nothing_here_are_left_out_of_a_url(world: World) -
     }
 
 
+def test_what_frameworks_say_of_their_pools_is_kept_where_it_means_something(world: World) -> None:
+    url = "postgresql+asyncpg://h1:1,h2:2/shop?pool_size=5&pool_timeout=3&pool_recycle=600&statement_cache_size=0"
+    found = read(world, url)["shop"]
+    assert found.values["host"] == "h1:1,h2:2"
+    assert found.values["pool"] == {"max_connections": 5, "timeout": "3s", "stale_timeout": "600s"}
+    assert set(list_left_out(found)) == {"statement_cache_size"}
+
+
 def test_a_url_that_is_wrong_is_left_out_whole_without_being_quoted(world: World) -> None:
     (found,) = read_found("postgresql://app:pa/ss@h/db", None, world.environment)
     assert found.problem

@@ -26,7 +26,7 @@ _CONNECTION_STRING = re.compile(
     r"|(?:fallback_)?application_name|client_encoding|connect_timeout|target_session_attrs|channel_binding"
     r"|load_balance_hosts|tcp_user_timeout|krbsrvname|keepalives\w*|ssl\w+|gss\w+)\s*="
 )
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://|jdbc:sqlite:", re.IGNORECASE)
 
 
 class Rule(Enum):

@@ -14,8 +14,8 @@ from dbtool.profiles.problems import suggest
 _FULL_CHECK = "verify-full"
 _TLS_LEVELS = MappingProxyType(
     {
-        "true": "require",
-        "false": "disable",
+        **dict.fromkeys(("true", "1", "on", "yes"), "require"),
+        **dict.fromkeys(("false", "0", "off", "no"), "disable"),
         "disabled": "disable",
         "preferred": "prefer",
         "required": "require",
@@ -123,7 +123,9 @@ def join_host(host: str, port: str) -> str:
 
 
 def translate_tls(name: str, value: str) -> str:
-    """Return the TLS level that another tool's word stands for."""
+    """Return the TLS level that another tool's word stands for; dbtool's own name takes its own words."""
+    if name == "tls":
+        return value
     if value == "allow":
         raise ValueError(f"{name}: allow is no level here, since it tries plain text first: say prefer or disable")
     return _TLS_LEVELS.get(value.lower(), value)

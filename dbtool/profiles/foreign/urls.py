@@ -41,6 +41,10 @@ _WORD = re.compile(
     re.DOTALL,
 )
 """One name and value of libpq's strings."""
+_JAVA = "jdbc:"
+_JAVAS_TLS = re.compile(r"([?&])ssl=true(?=&|\Z)", re.IGNORECASE)
+"""What means in Java that the certificate is checked, and the name in it."""
+_FILE_ALONE = re.compile(r"(sqlite3?):(?!//)", re.IGNORECASE)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -71,8 +75,15 @@ def _parse_parts(text: str) -> tuple[Dialect, dict[str, Any], list[tuple[str, st
     """Return a URL's engine, what stands before its ?, and its parameters. Raises ValueError."""
     if re.search(r"[\x00-\x20\x7f]", text):
         raise ValueError("the URL holds white space: write %20 for a blank")
+    is_javas = text[: len(_JAVA)].lower() == _JAVA
+    text = text[len(_JAVA) :] if is_javas else text
+    file = _FILE_ALONE.match(text)
+    # In Java, and in Ruby, a file's path stands right behind the scheme.
+    text = f"{file[1]}:///{text[file.end() :]}" if file else text
     scheme, separator, rest = text.partition("://")
     dialect = find_dialect(scheme if separator else "")
+    if is_javas:
+        rest = _JAVAS_TLS.sub(r"\1sslmode=verify-full", rest)
     before, _, query = rest.partition("?")
     if "@" in query:
         raise ValueError("the URL has an @ after its ?: in a user or password write %3F, in a parameter %40")
@@ -114,12 +125,15 @@ def read_connection_string(text: str) -> Iterator[tuple[str, str]]:
 
 def find_dialect(scheme: str) -> Dialect:
     """Return the engine of a URL's scheme. Raises ValueError where there is none."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+._-]*", scheme):
         raise ValueError("is no URL: it starts with a scheme, as in postgresql://user@host/database")
     schemes = {known: dialect for dialect in DIALECTS.values() for known in dialect.url_schemes}
-    if scheme.lower() not in schemes:
-        raise ValueError(f"{scheme!r} is not a URL scheme that dbtool knows{suggest(scheme, schemes)}")
-    return schemes[scheme.lower()]
+    engine, plus, driver = scheme.lower().partition("+")
+    if engine not in schemes:
+        raise ValueError(f"{scheme!r} is not a URL scheme that dbtool knows{suggest(engine, schemes)}")
+    if plus and driver not in schemes[engine].url_drivers:
+        raise ValueError(f"{scheme!r} names a driver that dbtool does not know: write {schemes[engine].url_schemes[0]}")
+    return schemes[engine]
 
 
 def has_late_parts(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.foreign.names import (
     gather,
@@ -95,6 +95,10 @@ class Gathering:
             return
         if value in ("", None):
             return
+        table, _, inner = key.rpartition(".")
+        if table == "pool":
+            self._take_pool(name, inner, value)
+            return
         if key not in PROFILE_KEYS:
             self.leave_out(name, "dbtool has no such setting")
             return
@@ -106,6 +110,15 @@ class Gathering:
         else:
             is_table = PROFILE_KEYS[key].kind is Kind.SETTINGS
             self.values[key] = {**self.values.get(key, {}), **spelled} if is_table else spelled
+
+    def _take_pool(self, name: str, key: str, value: str) -> None:
+        spelled = self._spell_as(POOL_KEYS[key].kind, value)
+        try:
+            convert(POOL_KEYS[key], spelled)
+        except ValueError as error:
+            self.leave_out(name, str(error))
+        else:
+            self.values["pool"] = {**self.values.get("pool", {}), key: spelled}
 
     def leave_out(self, what: str, why: str) -> None:
         """Say that something is not imported."""
@@ -136,7 +149,9 @@ class Gathering:
             self.password = value
 
     def _spell(self, key: str, value: Any) -> Any:
-        kind = PROFILE_KEYS[key].kind
+        return self._spell_as(PROFILE_KEYS[key].kind, value)
+
+    def _spell_as(self, kind: Kind, value: Any) -> Any:
         if kind is Kind.INTEGER and isinstance(value, str) and value.isascii() and value.isdigit():
             return int(value)
         if isinstance(value, dict):

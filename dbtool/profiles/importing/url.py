@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
+from dbtool.profiles.active.rules import is_connection_string
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.importing.found import Found, Gathering, make_name
 from dbtool.profiles.references import has_reference
 from dbtool.scrubbing import scrub
 
-_KNOWN = frozenset(scheme for dialect in DIALECTS.values() for scheme in dialect.url_schemes)
-_ALIASES = {"mysql2": "mysql", "sqlite3": "sqlite"}
-"""What other libraries call an engine in the URLs that they share."""
+_FRAMEWORKS = {
+    **dict.fromkeys(("pool_size", "connection_limit", "pool", "maximumPoolSize"), "pool.max_connections"),
+    "pool_timeout": "pool.timeout",
+    "pool_recycle": "pool.stale_timeout",
+    "loginTimeout": "connect_timeout",
+}
+"""Settings of frameworks that mean something here, and the key of each."""
 
 
 def read_url(name: str, place: str, url: str, environment: Environment, *, references: bool = False) -> Found:
@@ -22,7 +26,7 @@ def read_url(name: str, place: str, url: str, environment: Environment, *, refer
         return Found(name=name or "url", place=place, values={"url": url})
     gathering = Gathering(name=name or "url", place=place, environment=environment, references=references)
     try:
-        said = _parse(gathering, _adapt_scheme(url))
+        said = _parse(gathering, url)
     except ValueError as error:
         return Found(name=gathering.name, place=place, problem=str(error))
     gathering.name = name or _name_target(said)
@@ -31,28 +35,26 @@ def read_url(name: str, place: str, url: str, environment: Environment, *, refer
     return gathering.finish()
 
 
-def _adapt_scheme(url: str) -> str:
-    """Return a URL without the driver in its scheme, as in postgresql+asyncpg://."""
-    scheme, separator, rest = url.partition("://")
-    if scheme.lower() in _KNOWN:
-        return url
-    engine = scheme.partition("+")[0].lower()
-    return f"{_ALIASES.get(engine, engine)}{separator}{rest}" if separator else url
-
-
 def _parse(gathering: Gathering, url: str) -> dict[str, Any]:
     """Take a URL apart, without the parameters that mean nothing to dbtool. Raises ValueError."""
     before, _, query = url.partition("?")
-    if "@" in query:
+    if "@" in query or is_connection_string(url):
         return parse_url(url, references=gathering.references)
     kept = []
     for parameter in filter(None, query.split("&")):
+        name, _, value = parameter.partition("=")
+        if name in _FRAMEWORKS:
+            gathering.take(name, _FRAMEWORKS[name], value)
+            continue
+        # A list of ports is right with its hosts alone.
+        if name in {"host", "hostaddr", "port"}:
+            kept.append(parameter)
+            continue
         try:
             parse_url(f"{before}?{parameter}", references=gathering.references)
         except ValueError as error:
             parse_url(before, references=gathering.references)
             # Behind a password that has an & in it, a parameter's name is a piece of it.
-            name = parameter.partition("=")[0]
             gathering.refuse(name if f"{name}=" in f"{scrub(url)}=" else "a parameter", error)
         else:
             kept.append(parameter)
