@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import secrets
@@ -21,10 +22,13 @@ from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.bench.trials.trial import Extras, Trial
 from dbtool.engines import load_engine, load_probe
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import Request, SessionSettings
 from dbtool.errors import GuardError, UsageError
 from dbtool.profiles.model import Reset, Target
 from dbtool.records import Record
+from dbtool.result import Column, Lane, Row
+from dbtool.statements import split
+from dbtool.text import count
 
 _SLICE = 2.0
 """Seconds of load after which it is the next pool's turn."""
@@ -158,7 +162,39 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
 def _try_work(setting: Setting, load: Load) -> None:
     """Try the load's SQL before it fails in every turn; how long it takes is no matter of the connect's limit."""
     with closing(connect_beside(setting.order.target, setting.settings)) as connection:
+        if setting.order.read_only and isinstance(load.work, Work):
+            _try_guarded(setting, load.work.sql, connection)
         try_work(load.work, connection)
+
+
+def _try_guarded(setting: Setting, sql: str, connection: Any) -> None:
+    """Run a load's SQL as a query of a read-only session is run; raises GuardError for more than one that reads."""
+    target = setting.order.target
+    engine = load_engine(target.engine)
+    session = engine.adopt(connection, target, setting.settings)
+    statements = list(split(io.BytesIO(sql.encode()).read, engine.dialect, source="--query"))
+    if len(statements) != 1:
+        raise GuardError(f"--query: {count(len(statements), 'statement')}; a session that is read-only is sent one")
+    session.guard(statements[0])
+    session.run(Request(statements[0]), _Unread())
+
+
+class _Unread:
+    """Takes a result and keeps nothing of it."""
+
+    lanes = (Lane.COPY_TEXT,)
+
+    def begin(self, columns: Sequence[Column]) -> None:
+        pass
+
+    def write_rows(self, rows: Sequence[Row]) -> None:
+        pass
+
+    def write_block(self, lane: Lane, block: bytes) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:
