@@ -6,12 +6,11 @@ A message is one line; it says what happened, where, and what to do about it.
 
 from __future__ import annotations
 
-import re
-
+from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.text import make_visible
 
-_BREAKS = re.compile(r"\s*[\r\n]+\s*")
+_BREAKS = expression(r"\s*[\r\n]+\s*")
 
 
 def one_line(text: str) -> str:

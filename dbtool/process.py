@@ -149,10 +149,10 @@ def prepare_process() -> None:
     """
     if _given.get() is not None:
         return
-    from dbtool.engines.drivers import import_peewee_alone  # commands that open nothing do without
+    from dbtool.engines.drivers import own_process  # commands that open nothing do without
 
     _forget_libpq_variables()
-    import_peewee_alone()
+    own_process()
     _silence_driver()
 
 

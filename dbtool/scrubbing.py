@@ -9,17 +9,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
+from dbtool.expressions import expression
 from dbtool.text import make_visible
 
 _MASK = "***"
-_COLON = re.compile(r":|%3a", re.IGNORECASE)
-_ESCAPED_AT = re.compile(r"%40")
-_SCHEME = re.compile(
+_COLON = expression(r":|%3a", re.IGNORECASE)
+_ESCAPED_AT = expression(r"%40")
+_SCHEME = expression(
     r"(?:\A|\A-p|[=\s'\"(])(?:postgres|pg|mysql|maria|sqlite|https?|mongo|redis|mssql|oracle)[\w.+-]*\Z", re.IGNORECASE
 )
 """A scheme with which a URL may begin; any other word before :// could be a user's name."""
-_HOST = re.compile(r"\[[^\]@]*\]")
-_PORT = re.compile(r"(?:\d{1,5}|\$\{\w+\})?(?=[/?#,]|\Z)")
+_HOST = expression(r"\[[^\]@]*\]")
+_PORT = expression(r"(?:\d{1,5}|\$\{\w+\})?(?=[/?#,]|\Z)")
 
 
 def _spell(word: str) -> str:
@@ -46,11 +47,11 @@ _TELLING = frozenset(":%='\" \t\n\r\f\v")
 """Where none of these is, there is no password."""
 _SEPARATE = frozenset({"--password", "--password-command", "--passwd"})
 """Options whose value is the next argument, and may be or hold a password."""
-_IN_MEMORY = re.compile(r"(?:-p|--profile=)?(?:sqlite3?:/*)?:memory:")
+_IN_MEMORY = expression(r"(?:-p|--profile=)?(?:sqlite3?:/*)?:memory:")
 """SQLite's word for a database in memory, whole: it has colons, and no password."""
-_GIVEN = re.compile(r"pass(?:word|wd|phrase)\s*=\s*('(?:\\.|[^'\\])*+'?|\S+)", re.IGNORECASE)
+_GIVEN = expression(r"pass(?:word|wd|phrase)\s*=\s*('(?:\\.|[^'\\])*+'?|\S+)", re.IGNORECASE)
 """A password among other words, as in libpq's strings."""
-_PIECES = re.compile(r"\W+")
+_PIECES = expression(r"\W+")
 _SHORTEST_PIECE = 6
 _SHORTEST = 4
 """Below this length a password is looked for as a word: any letter or two occurs everywhere."""

@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Iterable
 
+from dbtool.expressions import expression
+
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 """Characters that move a cursor, ring a bell or begin a terminal's commands; the inside of a regular expression."""
 UNSEEN = (
@@ -22,7 +24,7 @@ UNSEEN = (
 
 Variation selectors are left out, which only choose between two pictures of the character before them.
 """
-_HIDDEN = re.compile(f"[{CONTROLS}{UNSEEN}]")
+_HIDDEN = expression(f"[{CONTROLS}{UNSEEN}]")
 
 
 def is_visible(text: str) -> bool:
@@ -65,8 +67,8 @@ def spell_time(epoch: float) -> str:
 
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
-_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+")
+_PART = expression(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
+_WHOLE = expression(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+")
 
 
 _LONGEST_DURATION = 40

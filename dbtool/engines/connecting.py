@@ -13,11 +13,15 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import one_line
-from dbtool.pool.events import PoolEvents
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 
+TYPE_CHECKING = False  # only pools have events
+if TYPE_CHECKING:
+    from dbtool.pool.events import PoolEvents
+
 _MASK = "***"
-_QUOTED = re.compile(r"'((?:[^']|'')+)|\"((?:[^\"]|\"\")+)|\$\w*\$(.+?)(?:\$|\Z)", re.DOTALL)
+_QUOTED = expression(r"'((?:[^']|'')+)|\"((?:[^\"]|\"\")+)|\$\w*\$(.+?)(?:\$|\Z)", re.DOTALL)
 
 
 def run_on_connect(
@@ -38,6 +42,10 @@ def run_on_connect(
             execute(statement)
         except foreign as error:
             raise retell(error, partial(conceal, statement, key=key)) from None
+
+
+LEFT_OPEN = "on_connect left the connection in the middle of something"
+"""What a driver's error says where that cannot be ended; nothing that is set afterwards may be lost with it."""
 
 
 def conceal(statement: str, text: str, *, key: str = "on_connect") -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from enum import Enum, auto
+from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import InvalidText
+from dbtool.engines.drivers import import_peewee
 from dbtool.errors import DbtoolError, GuardError
-from dbtool.pool.events import PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.records import Record
 from dbtool.result import Sink
 from dbtool.statements import Statement
 
-TYPE_CHECKING = False  # peewee is imported when a pool opens
+TYPE_CHECKING = False  # peewee is imported when a pool opens, and few queries have parameters
 if TYPE_CHECKING:
-    from dbtool.pool import PooledDatabase
+    from decimal import Decimal
 
-ParameterValue: TypeAlias = str | bytes | int | float | Decimal | bool | None
+    from dbtool.pool import PooledDatabase
+    from dbtool.pool.events import PoolEvents
+
+ParameterValue: TypeAlias = "str | bytes | int | float | Decimal | bool | None"
 Parameters: TypeAlias = Mapping[str, ParameterValue]
 
 
@@ -153,9 +156,16 @@ class Engine(Record):
     """The driver half of an engine, as one record."""
 
     dialect: Dialect
-    build_database: Callable[[Target, SessionSettings, PoolEvents | None], PooledDatabase]
-    """Make (not open) a peewee database with a pool for a target, which tells its events."""
+    open: Callable[[Target, SessionSettings], Any]
+    """Open a connection of the driver and set its session up; raises what the driver raises."""
     adopt: Callable[[Any, Target, SessionSettings], DriverConnection]
-    """Wrap a raw driver connection that came out of such a pool."""
+    """Wrap such a connection, or one that came out of a pool."""
     translate_connect_error: Callable[[BaseException, Target], DbtoolError]
     """Turn what connecting raised into one of dbtool's errors."""
+
+    def build_database(self, target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledDatabase:
+        """Make (not open) a peewee database with a pool for a target, which tells its events."""
+        import_peewee()
+        module = import_module(f"dbtool.engines.{self.dialect.family}.database")
+        database: PooledDatabase = module.build_database(target, settings, events)
+        return database

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.engine import SessionSettings
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 from dbtool.result import Column, Lane, Row, Sink
 from dbtool.text import count
 
-_STRAY = re.compile("[\udc80-\udcff]")
-_STRAY_FIELD = re.compile("[^\t\n]*[\udc80-\udcff][^\t\n]*")
+_STRAY = expression("[\udc80-\udcff]")
+_STRAY_FIELD = expression("[^\t\n]*[\udc80-\udcff][^\t\n]*")
 _WRITTEN = {InvalidText.REPLACE: "as U+FFFD", InvalidText.ESCAPE: r"as \xNN"}
 _UNASSIGNED = str.maketrans({0xDC00 + byte: byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)})
 """The bytes of MySQL's latin1 that mean themselves, where Python's cp1252 has nothing."""

@@ -28,7 +28,7 @@ def authorities_file(target: Target) -> str:
         if not Path(target.tls_ca).is_file():
             raise ProfileError(f"profile {target.name!r} ({target.origin}): tls_ca: no such file: {target.tls_ca}")
         return target.tls_ca
-    import ssl  # noqa: PLC0415 - takes 10 ms, and most profiles verify nothing
+    import ssl  # takes 10 ms, and most profiles verify nothing
 
     candidates = (ssl.get_default_verify_paths().cafile, *_SYSTEM_AUTHORITIES)
     for candidate in candidates:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.files import (
     ProjectReader,
     Source,
@@ -25,7 +25,7 @@ from dbtool.records import Record
 from dbtool.text import UNSEEN
 
 PIN = ".dbtool-profile"
-PROFILE_NAME = re.compile(rf"(?!.*[{UNSEEN}])\w[\w-]{{0,63}}")
+PROFILE_NAME = expression(rf"(?!.*[{UNSEEN}])\w[\w-]{{0,63}}")
 """A bare word: what has a dot, a slash or a colon is a file or a URL on the command line."""
 MOST_BASES = 32
 """How many profiles one may go back to, each extending the next."""

@@ -17,6 +17,7 @@ import tomli
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.paths import Scope
 from dbtool.records import Record
 
@@ -114,8 +115,8 @@ _PROMPT_LIMIT = 1 << 18
 _PROMPT_SECONDS = 0.5
 _MOST_KEYS = 10_000
 _MOST_ENTRIES = 1000
-_PROFILES_HEADER = re.compile(rb"""^(?:\xef\xbb\xbf)?[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
-_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){64}""")
+_PROFILES_HEADER = expression(rb"""^(?:\xef\xbb\xbf)?[ \t]*(?:\[[ \t]*)?["']?profiles["']?[ \t]*[.\]=]""", re.MULTILINE)
+_LONG_KEY = expression(rb"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){64}""")
 """A key of so many parts that parsers take a time that grows with its square."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _PIECE = 1 << 16

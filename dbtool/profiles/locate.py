@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
+from dbtool.expressions import expression
+
 KeyPath = tuple[str, ...]
 
 _STRING = r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'"
-TOKEN = re.compile(
+TOKEN = expression(
     rf"(?P<comment>#[^\n]*)|(?P<string>{_STRING})|(?P<mark>[\[\]{{}}=\n])|(?P<bare>[^\s\[\]{{}}=,.#\"']+)", re.DOTALL
 )
 """One token of a TOML file; what it does not match is white space, a dot or a comma."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import Parameters, ParameterValue
 from dbtool.errors import UsageError
+from dbtool.expressions import expression
 from dbtool.statements import Statement, find_parameters
 
-_SPECIFICATION = re.compile(r"(?P<name>[A-Za-z_]\w*|[1-9][0-9]{0,4})(?P<kind>:=|@=|=)(?P<value>.*)", re.DOTALL)
+_SPECIFICATION = expression(r"(?P<name>[A-Za-z_]\w*|[1-9][0-9]{0,4})(?P<kind>:=|@=|=)(?P<value>.*)", re.DOTALL)
 
 
 def parse_parameters(specifications: Sequence[str], directory: Path) -> Parameters | None:
@@ -40,6 +39,9 @@ def _value(name: str, kind: str, text: str, directory: Path) -> ParameterValue:
         return _checked(name, text)
     if kind == "@=":
         return _read_file(name, directory / Path(text).expanduser())
+    import json  # few values are written as JSON
+    from decimal import Decimal
+
     try:
         value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
     except RecursionError:

@@ -11,6 +11,7 @@ from itertools import chain
 from dbtool.dialects import Dialect
 from dbtool.engines.engine import Parameters
 from dbtool.errors import ExpectationError, GuardError, Place, QueryError, UsageError
+from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.run.binding import Usage
 from dbtool.run.sources import Source
@@ -90,7 +91,7 @@ def refuse_other_database(database: str, place: Place, options: RunOptions) -> N
         )
 
 
-_MOVES_STRINGS = re.compile(
+_MOVES_STRINGS = expression(
     rb"standard_conforming_strings\W+(?:to\W+)?(?:off?|f|false|no?|0)\b|no_backslash_escapes", re.IGNORECASE
 )
 """What makes the ends of strings depend on what the server says, which nobody has asked yet."""
@@ -158,7 +159,7 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_ROWS = re.compile(r"\s*(|==?|!=|>=?|<=?)\s*(\d+)\s*")
+_ROWS = expression(r"\s*(|==?|!=|>=?|<=?)\s*(\d+)\s*")
 
 
 class RowsExpectation(Record, kw_only=False):

@@ -120,7 +120,7 @@ class FileOutput:
     def __init__(self, path: Path, name: str) -> None:
         self._path = Path(os.path.realpath(path))
         self._name = name
-        import tempfile  # noqa: PLC0415 - brings random and more; most runs write to a stream
+        import tempfile
 
         try:
             if self._path.is_dir():

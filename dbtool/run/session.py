@@ -1,16 +1,16 @@
-"""A profile's pool, and the connections that are lent out of it to runs."""
+"""A connection that is lent to a run, and the opening of one for a single run."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
-from dbtool.databases import build_database, unwrap
 from dbtool.engines import Engine, load_engine
 from dbtool.engines.engine import DriverConnection, SessionSettings
-from dbtool.errors import ConnectionFailedError, DbtoolError
-from dbtool.profiles.model import PoolSettings, Target
+from dbtool.errors import ConnectionFailedError
+from dbtool.profiles.model import Target
 
 _T = TypeVar("_T")
 
@@ -49,54 +49,28 @@ def _do_nothing() -> None:
     """Have nothing to give back."""
 
 
-class ProfilePool:
-    """The pool of one profile, which outlives the runs that borrow from it; for many threads."""
-
-    def __init__(self, target: Target, settings: SessionSettings) -> None:
-        self.target = target
-        self.settings = settings
-        self.engine = load_engine(target.engine)
-        self._database = build_database(target, settings)
-
-    def lend(self) -> Session:
-        """Take a connection out of the pool, one at a time for each thread.
-
-        Raises ConnectionFailedError, PoolTimeoutError, ProfileError.
-        """
-        try:
-            self._database.connect()
-        except Exception as error:
-            raise self._translate(error) from error
-        try:
-            connection = self.engine.adopt(self._database.connection(), self.target, self.settings)
-        except BaseException as error:
-            self._database.close()
-            if isinstance(error, Exception):
-                raise self._translate(error) from error
-            raise
-        return Session(self.target, self.engine, connection, self._database.close)
-
-    def _translate(self, error: Exception) -> DbtoolError:
-        return self.engine.translate_connect_error(unwrap(error), self.target)
-
-    def close(self, patience: float = 0.0) -> None:
-        """Close every connection; those that are lent out are given so many seconds to come back."""
-        self._database.shutdown(patience)
-
-
 def open_session(target: Target, settings: SessionSettings) -> Session:
-    """Open a pool for one run and lend its only connection, with which the pool is closed.
+    """Open a connection for one run, which is closed with its session: no pool could lend it to another.
 
     Raises ConnectionFailedError, ProfileError.
     """
-    # A pool of one connection without a wait reports a failed attempt at once.
-    pool = ProfilePool(target.replaced(pool=PoolSettings(max_connections=1, timeout=0.0)), settings)
+    engine = load_engine(target.engine)
+    raw = None
     try:
-        lent = pool.lend()
-    except BaseException:
-        pool.close()
+        raw = engine.open(target, settings)
+        connection = engine.adopt(raw, target, settings)
+    except BaseException as error:
+        _close(raw)
+        if isinstance(error, Exception):
+            raise engine.translate_connect_error(error, target) from error
         raise
-    return Session(lent.target, lent.engine, lent.connection, pool.close)
+    return Session(target, engine, connection, lambda: _close(raw))
+
+
+def _close(raw: Any) -> None:
+    """Close a connection of a driver; one that is lost, or closed before, has nothing to say about it."""
+    with suppress(Exception):
+        raw.close()
 
 
 def open_with_patience(

@@ -22,7 +22,7 @@ class DiskQueue:
     """Bytes in a temporary file, first in, first out; one thread adds, one takes, the owner locks `end` and `start`."""
 
     def __init__(self) -> None:
-        import tempfile  # noqa: PLC0415 - few readers stall
+        import tempfile
 
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
         self.start = self.end = 0
@@ -55,7 +55,7 @@ class KeptOutput:
     _IN_MEMORY = 1 << 20
 
     def __init__(self) -> None:
-        import tempfile  # noqa: PLC0415 - for `--result last` alone
+        import tempfile
 
         self._file = tempfile.SpooledTemporaryFile(self._IN_MEMORY)  # noqa: SIM115 - closed by close()
 

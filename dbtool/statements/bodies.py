@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Protocol
 
 from dbtool.dialects import Lexical
+from dbtool.expressions import expression
 from dbtool.statements.lexer import cut_into_pieces
 
-_PARTS = re.compile(rb"[A-Za-z_\x80-\xff][\w$\x80-\xff]*+|\S")
+_PARTS = expression(rb"[A-Za-z_\x80-\xff][\w$\x80-\xff]*+|\S")
 
 _CREATORS = frozenset({("CREATE",), ("EXPLAIN",)})
 

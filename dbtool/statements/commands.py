@@ -9,10 +9,11 @@ from typing import NamedTuple, TypeAlias
 
 from dbtool.dialects import Dialect, Lexical
 from dbtool.errors import Place, UsageError
+from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.statements.patterns import Buffer
 
-_NAME = re.compile(rb"\\[A-Za-z_]+|\\.|\.?[A-Za-z_]+|.", re.DOTALL)
+_NAME = expression(rb"\\[A-Za-z_]+|\\.|\.?[A-Za-z_]+|.", re.DOTALL)
 _OTHER_CURE = "leave it out, or run it in that client"
 
 
@@ -82,14 +83,14 @@ class Client:
 
 
 _USE = rb"""(use[ \t]+(?:`(?:[^`\r\n]|``)+`|[^\s;`'"\#/-](?:[^\s;`'"\#/-]|-(?!-))*+))"""
-_LINE_STATEMENT = re.compile(
+_LINE_STATEMENT = expression(
     rb"""%b [ \t]*+ (?:(?:--|\#)[^\r\n]*+ | /\*(?![!M+])(?:(?!\*/)[^\r\n])*+\*/[ \t]*+)? \r?(?:\n|\Z)""" % _USE,
     re.IGNORECASE | re.VERBOSE,
-).match
-_MAY_BE_LINE = re.compile(
+)
+_MAY_BE_LINE = expression(
     rb"""(?:us? | use[ \t]*+ (?:`[^\r\n]*+)? | %b [ \t]*+ (?:-|(?:--|\#|/)[^\r\n]*+)? \r?)\Z""" % _USE,
     re.IGNORECASE | re.VERBOSE,
-).match
+)
 
 
 class WordCommands:
@@ -112,10 +113,10 @@ class WordCommands:
         if self._match(buffer, position):
             return True
         if self._has_lines and buffer[position] in b"uU":
-            line = _LINE_STATEMENT(buffer, position)
+            line = _LINE_STATEMENT.match(buffer, position)
             if line and (ended or line.end() < len(buffer) or buffer.endswith(b"\n")):
                 return terminator not in line[1]
-            part = None if ended else _MAY_BE_LINE(buffer, position)
+            part = None if ended else _MAY_BE_LINE.match(buffer, position)
             if part and terminator not in (part[1] or b""):
                 return None
         if len(buffer) - position > self._longest:
@@ -135,7 +136,7 @@ def read_command(line: bytes, lexical: Lexical, place: Place, terminator: bytes 
     if lexical.delimiter_command and word in {"delimiter", r"\d"}:
         return NewTerminator(_read_delimiter(rest, place))
     if lexical.line_statements and word == "use":
-        statement = _LINE_STATEMENT(line)
+        statement = _LINE_STATEMENT.match(line)
         return Sql(statement[1] if statement else line)
     if word in lexical.including_commands:
         if lexical.line_statements:
@@ -181,7 +182,7 @@ def _read_name(line: bytes) -> str:
     return match.group().decode("utf-8", "replace") if match else ""
 
 
-_DELIMITER = re.compile(
+_DELIMITER = expression(
     rb"""[ \t]*(?:'(?P<single>(?:[^'\\]|'')+)'|"(?P<double>(?:[^"\\]|"")+)"|`(?P<back>(?:[^`\\]|``)+)`|(?P<bare>\S+))
     (?P<rest>.*)""",
     re.DOTALL | re.VERBOSE,
@@ -217,12 +218,12 @@ def _read_file_name(text: bytes, terminator: bytes, name: str, place: Place) -> 
     return shown.decode("utf-8", "surrogateescape")
 
 
-_PSQL_PART = re.compile(
+_PSQL_PART = expression(
     rb"""'(?P<single>(?:[^'\\]|''|\\.)*)'|"(?P<double>(?:[^"]|"")*)"|(?P<plain>[^\s'"`:\\]+|:(?=[\s:=]|\Z|[^\w'"{]))""",
     re.DOTALL | re.VERBOSE,
 )
 _PSQL_ESCAPES = {b"n": b"\n", b"t": b"\t", b"b": b"\b", b"r": b"\r", b"f": b"\f"}
-_UNESCAPE = re.compile(rb"''|\\(.)", re.DOTALL)
+_UNESCAPE = expression(rb"''|\\(.)", re.DOTALL)
 
 
 class _Argument(NamedTuple):
@@ -286,8 +287,8 @@ def _unquote(part: re.Match[bytes]) -> bytes:
     return part["plain"]
 
 
-_REUSE = re.compile(r"-reuse-previous=(?:on|true|yes|1|off|false|no|0)\Z", re.IGNORECASE)
-_SETTING = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s'\\]*))")
+_REUSE = expression(r"-reuse-previous=(?:on|true|yes|1|off|false|no|0)\Z", re.IGNORECASE)
+_SETTING = expression(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|([^\s'\\]*))")
 
 
 def _read_database(arguments: _Arguments) -> str:
@@ -340,7 +341,7 @@ _DISPLAY_VARIABLES = frozenset(
     | {"SHOW_ALL_RESULTS", "SHOW_CONTEXT", "VERBOSITY"}
 )
 """psql's own variables that change what it shows, and nothing else."""
-_FALSE = re.compile(r"f(a(l(se?)?)?)?|no?|off?|0", re.IGNORECASE).fullmatch
+_FALSE = expression(r"f(a(l(se?)?)?)?|no?|off?|0", re.IGNORECASE)
 
 
 def _read_variable(arguments: _Arguments, line: bytes, lexical: Lexical, place: Place) -> Action:
@@ -348,7 +349,7 @@ def _read_variable(arguments: _Arguments, line: bytes, lexical: Lexical, place: 
     if not words:
         return None
     if words[0] == "ON_ERROR_STOP":
-        if len(words) > 1 and _FALSE(words[1]):
+        if len(words) > 1 and _FALSE.fullmatch(words[1]):
             return Remark(f"{place}: a run stops at its first failure: use --keep-going", once=words[0])
         return None
     if words[0] in _DISPLAY_VARIABLES:

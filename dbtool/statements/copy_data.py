@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 
 from dbtool.errors import Place, QueryError, UsageError
+from dbtool.expressions import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tempfile import SpooledTemporaryFile
 
-_MARKER = re.compile(rb"\\\.\r?\n")
-_LATER_MARKER = re.compile(rb"\n(\\\.\r?\n)")
+_MARKER = expression(rb"\\\.\r?\n")
+_LATER_MARKER = expression(rb"\n(\\\.\r?\n)")
 _PARTS_OF_A_MARKER = frozenset({b"\\", b"\\.", b"\\.\r"})
 
 

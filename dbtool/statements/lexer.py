@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import TypeAlias
 
 from dbtool.dialects import Lexical
+from dbtool.expressions import expression
 from dbtool.statements import tokens
 from dbtool.statements.patterns import Buffer, match_code, match_plain_statement, match_tokens
 from dbtool.statements.tokens import Kind, Token
@@ -15,11 +15,9 @@ from dbtool.statements.tokens import Kind, Token
 Found: TypeAlias = Token | int | None
 """What stands at an offset: a token; or code up to another offset; or None, if more bytes have to tell."""
 
-_ESCAPE_PREFIX = re.compile(rb"(?<![\w$\x80-\xff])[eE]'").match
-_CONTINUATION_GAP = re.compile(
-    rb"(?:[ \t\f\v]*+(?:--[^\n\r]*+)?[\r\n](?:[ \t\r\n\f\v]++|--[^\n\r]*+[\r\n])*+)?"
-).fullmatch
-_DOLLAR_TAG = re.compile(rb"(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?").match
+_ESCAPE_PREFIX = expression(rb"(?<![\w$\x80-\xff])[eE]'")
+_CONTINUATION_GAP = expression(rb"(?:[ \t\f\v]*+(?:--[^\n\r]*+)?[\r\n](?:[ \t\r\n\f\v]++|--[^\n\r]*+[\r\n])*+)?")
+_DOLLAR_TAG = expression(rb"(?<![\w$\x80-\xff])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?")
 
 _SANDBOX_MODE = rb"999999\-"
 """What follows the opener in the first line of a MariaDB dump: a command to its client, a comment to all others."""
@@ -195,12 +193,12 @@ class Lexer:
         escape_end, self._escape_end = self._escape_end, -1
         if self._lexical.plain_escapes:
             return tokens.ESCAPE_STRING
-        if escape_end >= 0 and _CONTINUATION_GAP(buffer, escape_end, position):
+        if escape_end >= 0 and _CONTINUATION_GAP.fullmatch(buffer, escape_end, position):
             return tokens.ESCAPE_STRING
-        return tokens.ESCAPE_STRING if _ESCAPE_PREFIX(buffer, position - 1) else tokens.STRING
+        return tokens.ESCAPE_STRING if _ESCAPE_PREFIX.match(buffer, position - 1) else tokens.STRING
 
     def _look_at_dollar(self, buffer: Buffer, position: int, ended: bool) -> Found:
-        tag = _DOLLAR_TAG(buffer, position)
+        tag = _DOLLAR_TAG.match(buffer, position)
         if tag is None:
             return position + 1
         if tag.end() == len(buffer) and not ended:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from dbtool.expressions import expression
 from dbtool.statements.mysql_tokens import Quoting, SqlToken, TokenKind, UnclearError, read_tokens
 
 _Tokens = Sequence[SqlToken]
@@ -18,17 +19,17 @@ _LONGEST_NAME = 80
 _EQUALS = frozenset({"=", ":="})
 _NAMED = frozenset({TokenKind.WORD, TokenKind.NAME})
 
-_BEGIN = re.compile(r"BEGIN(?: WORK)?").fullmatch
-_START = re.compile(
+_BEGIN = expression(r"BEGIN(?: WORK)?")
+_START = expression(
     r"START TRANSACTION(?: (?:READ ONLY|WITH CONSISTENT SNAPSHOT)(?: , (?:READ ONLY|WITH CONSISTENT SNAPSHOT))*)?"
-).fullmatch
+)
 # A chained transaction is as read-only as the one before it.
-_END = re.compile(r"(?:COMMIT|ROLLBACK)(?: WORK)?(?: AND (?:NO )?CHAIN)?(?: (?:NO )?RELEASE)?").fullmatch
-_CHARACTERISTICS = re.compile(
+_END = expression(r"(?:COMMIT|ROLLBACK)(?: WORK)?(?: AND (?:NO )?CHAIN)?(?: (?:NO )?RELEASE)?")
+_CHARACTERISTICS = expression(
     r"SET (?:(?:SESSION|LOCAL) )?TRANSACTION {mode}(?: , {mode})*".format(
         mode=r"(?:READ ONLY|ISOLATION LEVEL (?:READ UNCOMMITTED|READ COMMITTED|REPEATABLE READ|SERIALIZABLE))"
     )
-).fullmatch
+)
 
 _SETTABLE = frozenset(
     {
@@ -219,12 +220,12 @@ def _is_savepoint(tokens: _Tokens) -> bool:
 
 def _is_rollback(tokens: _Tokens) -> bool:
     words = _phrase(tokens)
-    return bool(_END(words)) or (len(tokens) <= 5 and bool(re.match(r"ROLLBACK (?:WORK )?TO ", words)))
+    return bool(_END.fullmatch(words)) or (len(tokens) <= 5 and bool(re.match(r"ROLLBACK (?:WORK )?TO ", words)))
 
 
 def _is_set(tokens: _Tokens) -> bool:
     """Say whether every assignment of a SET leaves the guard alone; GLOBAL, STATEMENT and PASSWORD do not."""
-    if _CHARACTERISTICS(_phrase(tokens)):
+    if _CHARACTERISTICS.fullmatch(_phrase(tokens)):
         return True
     if _starts(tokens[1:], "ROLE"):
         return not any(token.text in _EQUALS for token in tokens)
@@ -297,9 +298,9 @@ _HARMLESS: dict[str, Callable[[_Tokens], bool]] = {
     "DO": _always,
     "CHECKSUM": _always,
     "SET": _is_set,
-    "BEGIN": lambda tokens: bool(_BEGIN(_phrase(tokens))),
-    "START": lambda tokens: bool(_START(_phrase(tokens))),
-    "COMMIT": lambda tokens: bool(_END(_phrase(tokens))),
+    "BEGIN": lambda tokens: bool(_BEGIN.fullmatch(_phrase(tokens))),
+    "START": lambda tokens: bool(_START.fullmatch(_phrase(tokens))),
+    "COMMIT": lambda tokens: bool(_END.fullmatch(_phrase(tokens))),
     "ROLLBACK": _is_rollback,
     "SAVEPOINT": _is_savepoint,
     "RELEASE": _is_savepoint,

@@ -13,10 +13,11 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
+from dbtool.expressions import expression
 from dbtool.records import Record
 
 _MOST_READINGS = 32
-_VERSION = re.compile(rb"[0-9]*")
+_VERSION = expression(rb"[0-9]*")
 _OPENERS = (b"/*!", b"/*M!")
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 from dbtool.dialects import Dialect
 from dbtool.errors import Place
+from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.statements.copy_data import CopyData
 from dbtool.statements.lexer import cut_into_pieces
@@ -52,10 +53,9 @@ new_statement = cast("Callable[[tuple[object, ...]], Statement]", partial(tuple.
 
 
 _NAME = rb"([A-Za-z_\x80-\xff][\w\x80-\xff]*+)"
-_PARAMETER = re.compile(rb"(?<![\w$:\])\"`\x80-\xff]):" + _NAME)
-_SQLITE_PARAMETER = re.compile(
-    _PARAMETER.pattern + rb"|(?<![\w$\x80-\xff])(?:[@$]" + _NAME + rb"|\?([0-9]{0,5})(?![0-9]))"
-)
+_COLON_NAME = rb"(?<![\w$:\])\"`\x80-\xff]):" + _NAME
+_PARAMETER = expression(_COLON_NAME)
+_SQLITE_PARAMETER = expression(_COLON_NAME + rb"|(?<![\w$\x80-\xff])(?:[@$]" + _NAME + rb"|\?([0-9]{0,5})(?![0-9]))")
 
 
 class Parameter(Record):
@@ -118,8 +118,8 @@ def find_further_words(statement: Statement, dialect: Dialect) -> Iterator[tuple
 
 
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})
-_WRITES = re.compile(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
-_HOUSEKEEPING = re.compile(
+_WRITES = expression(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
+_HOUSEKEEPING = expression(
     rb"SELECT\s+pg_catalog\.(?:set_config|setval|lo_\w+|lowrite|loread)\s*"
     rb"\((?:[^'()]|'(?:[^']|'')*')*\)\s*",
     re.IGNORECASE,

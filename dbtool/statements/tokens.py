@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
+from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.statements.patterns import Buffer, compile_match
 
@@ -53,7 +53,7 @@ def seek_mark(mark: bytes) -> Seek:
 
 
 def _seek_line_break(buffer: Buffer, position: int) -> tuple[int, bool]:
-    found = _LINE_BREAK(buffer, position)
+    found = _LINE_BREAK.search(buffer, position)
     return (found.end(), True) if found else (len(buffer), False)
 
 
@@ -82,7 +82,7 @@ def nested_comment() -> Token:
 
     def seek(buffer: Buffer, position: int) -> tuple[int, bool]:
         nonlocal depth
-        while bound := _COMMENT_BOUND(buffer, position):
+        while bound := _COMMENT_BOUND.search(buffer, position):
             position = bound.end()
             depth += 1 if bound.group() == b"/*" else -1
             if not depth:
@@ -93,9 +93,9 @@ def nested_comment() -> Token:
     return Token(kind=Kind.COMMENT, length=2, seek=seek)
 
 
-_LINE_BREAK = re.compile(rb"[\n\r]").search
+_LINE_BREAK = expression(rb"[\n\r]")
 _match_version = compile_match(rb"[0-9]*+")
-_COMMENT_BOUND = re.compile(rb"/\*|\*/").search
+_COMMENT_BOUND = expression(rb"/\*|\*/")
 
 STRING = Token(kind=Kind.STRING, length=1, seek=seek_mark(b"'"))
 ESCAPE_STRING = Token(kind=Kind.STRING, length=1, seek=_seek_unescaped(b"'"))

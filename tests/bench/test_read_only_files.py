@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.sqlite.connecting import build_database
+from dbtool.engines.sqlite.database import build_database
 from dbtool.engines.sqlite.probe import PROBE
 from tests.engines.rendering import target_of
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.running import surroundings
 from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
 
 _DRIVER = """
 import json, os, sys
@@ -25,6 +26,8 @@ main()
 _FACE = {"typer", "click", "rich"}
 _LATE = {"inspect", "logging", "traceback", "shutil", "subprocess"}
 _DATABASE = {"peewee", "playhouse", "psycopg2", "pymysql", "sqlite3", "dbtool.pool", "dbtool.engines.sqlite.connection"}
+_POOL = {"peewee", "playhouse", "dbtool.databases", "dbtool.pool.mixin", "dbtool.pool.connections", "random"}
+_NETWORK = {"ssl", "hashlib", "socket", "selectors", "uuid", "platform"}
 _HEAVY = {"prompt_toolkit", "asyncio", "cryptography", "keyring", "pydantic", "unittest", "http", "email"}
 
 
@@ -64,19 +67,29 @@ def test_what_opens_no_connection_loads_no_database(arguments: tuple[str, ...], 
     assert ("--help" in arguments) is bool(loaded & {"rich", "pygments"})
 
 
-def test_sqlite_loads_no_other_driver(tmp_path: Path) -> None:
+def test_a_query_on_sqlite_loads_no_other_driver_and_no_pool(tmp_path: Path) -> None:
     loaded = _load(tmp_path, "query", "-p", "lite", "select 1")
-    assert {"peewee", "sqlite3"} <= loaded
-    assert not loaded & (_HEAVY | _FACE | _LATE | {"psycopg2", "pymysql", "ssl", "hashlib", "socket", "uuid"})
+    assert "sqlite3" in loaded
+    assert not loaded & (_HEAVY | _FACE | _LATE | _POOL | _NETWORK | {"psycopg2", "pymysql"})
 
 
-def test_postgres_loads_no_other_driver(tmp_path: Path, postgres_database: DatabaseAddress) -> None:
+def test_a_query_on_postgres_loads_no_other_driver_and_no_pool(
+    tmp_path: Path, postgres_database: DatabaseAddress
+) -> None:
     loaded = _load(tmp_path, "query", "-p", postgres_database.url, "select 1")
-    assert {"peewee", "psycopg2"} <= loaded
-    assert not loaded & (_HEAVY | _FACE | {"pymysql", "ssl"})
+    assert "psycopg2" in loaded
+    assert not loaded & (_HEAVY | _FACE | _LATE | _POOL | _NETWORK | {"pymysql", "sqlite3", "psycopg2.extras"})
 
 
-def test_mariadb_loads_no_other_driver_and_no_cryptography(tmp_path: Path, mariadb_database: DatabaseAddress) -> None:
+def test_a_query_on_mariadb_loads_no_other_driver_no_pool_and_no_cryptography(
+    tmp_path: Path, mariadb_database: DatabaseAddress
+) -> None:
     loaded = _load(tmp_path, "query", "-p", mariadb_database.url, "select 1")
-    assert {"peewee", "pymysql"} <= loaded
-    assert not loaded & (_HEAVY | _FACE | {"psycopg2"})
+    assert "pymysql" in loaded
+    assert not loaded & (_HEAVY | _FACE | _POOL | {"psycopg2", "sqlite3", "ssl", "inspect", "logging", "subprocess"})
+
+
+@pytest.mark.parametrize("level", ["prefer", "require"])
+def test_what_encrypts_is_loaded_where_the_server_does(tmp_path: Path, mariadb_tls: MariaDbServer, level: str) -> None:
+    server = f"mariadb://{mariadb_tls.user}@{mariadb_tls.host}:{mariadb_tls.port}?tls={level}"
+    assert "ssl" in _load(tmp_path, "query", "-p", server, "select 1")

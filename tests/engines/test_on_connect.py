@@ -9,7 +9,7 @@ import pytest
 
 from dbtool.engines import load_engine
 from dbtool.engines.connecting import conceal
-from dbtool.engines.engine import SessionSettings
+from dbtool.engines.engine import SessionSettings, TransactionState
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import PoolSettings
 from dbtool.run.session import open_session
@@ -80,3 +80,26 @@ def test_mariadbs_error_keeps_its_number(mariadb_database: DatabaseAddress) -> N
 )
 def test_what_is_quoted_is_masked_and_nothing_else(statement: str, text: str, told: str) -> None:
     assert conceal(statement, text) == f"on_connect: {told}"
+
+
+def test_a_transaction_that_it_leaves_open_is_ended(any_database: DatabaseAddress | Path) -> None:
+    session = open_session(target_of(any_database, on_connect=("begin",)), SessionSettings())
+    try:
+        assert session.connection.transaction is TransactionState.NONE
+    finally:
+        session.close()
+
+
+def test_a_transaction_that_it_leaves_open_takes_no_guard_with_it(any_database: DatabaseAddress | Path) -> None:
+    if isinstance(any_database, Path):
+        any_database.touch()
+    settings = SessionSettings(read_only=True, keeps_session=True)
+    pool = load_engine(target_of(any_database).engine).build_database(
+        target_of(any_database, on_connect=("begin",)), settings, None
+    )
+    try:
+        with pytest.raises(Exception, match=r"(?i)read.?only"):
+            pool.execute_sql("create table t (id int)")
+    finally:
+        pool.close()
+        pool.shutdown(0.0)

@@ -16,9 +16,11 @@ from tests.servers.database import DatabaseAddress
 _PROGRAM = """
 import json, sys
 from dbtool.databases import open_pool
+from dbtool.engines.drivers import import_peewee
 from dbtool.process import prepare_process, process_environment
 environment = process_environment()
 prepare_process()
+import_peewee()
 import peewee
 
 class Note(peewee.Model):

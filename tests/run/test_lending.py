@@ -12,9 +12,10 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError, PoolTimeoutError, TimedOutError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import PoolSettings
+from dbtool.run.lending import ProfilePool
 from dbtool.run.results import Results, Wanted
 from dbtool.run.runner import Runner
-from dbtool.run.session import ProfilePool, Session
+from dbtool.run.session import Session
 from dbtool.run.sources import Source
 from dbtool.run.worker import Worker
 from dbtool.statements import split

@@ -19,8 +19,9 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import PoolSettings, Reset
+from dbtool.run.lending import ProfilePool
 from dbtool.run.results import Results, Selection, Wanted
-from dbtool.run.session import ProfilePool, Session, open_session
+from dbtool.run.session import Session, open_session
 from dbtool.statements import Statement
 from tests import scale
 from tests.cli.running import CHECKOUT

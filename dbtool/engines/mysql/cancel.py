@@ -6,7 +6,6 @@ several addresses, or a balancer, a second connection may lead there.
 
 from __future__ import annotations
 
-import re
 import socket
 from typing import Any
 
@@ -14,14 +13,15 @@ import pymysql
 from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments, open_connection
+from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments, dial
 from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import ConnectionFailedError
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 
 _COMPARED = 2000
 """How many characters of a statement tell it from others."""
-_NOT_COMPARED = re.compile(r"[^!->@-~]+")
+_NOT_COMPARED = expression(r"[^!->@-~]+")
 """What a server may show otherwise than it was sent: blanks, and what its character set has no place for."""
 
 
@@ -56,7 +56,7 @@ def _connect_beside(raw: Any, target: Target, settings: SessionSettings, timeout
     arguments = connect_arguments(target, settings) | {"database": None, "connect_timeout": timeout}
     limits = {"read_timeout": timeout, "write_timeout": timeout}
     way = None if target.socket else raw._sock.getpeername()[:2]
-    return open_connection(MySQLConnection, target, way=way, **(arguments | limits), autocommit=True)
+    return dial(MySQLConnection, target, way=way, **(arguments | limits), autocommit=True)
 
 
 def _is_same_session(raw: Any, sent: bytes, host: str, running: str | None) -> bool:

@@ -10,6 +10,7 @@ from pymysql.constants import ER
 from dbtool.engines.catalog import ActivityWanted, Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
 from dbtool.engines.engine import ParameterValue
 from dbtool.errors import DbtoolError, QueryError, UsageError
+from dbtool.expressions import expression
 from dbtool.schema.model import (
     Column,
     Constraint,
@@ -27,7 +28,7 @@ _SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
 _KIND = """case t.table_type when 'BASE TABLE' then 'table' when 'SYSTEM VERSIONED' then 'table'
   when 'SEQUENCE' then 'sequence' when 'VIEW' then 'view' when 'SYSTEM VIEW' then 'view' else lower(t.table_type) end"""
 _TABLE_TYPES = "('BASE TABLE', 'SYSTEM VERSIONED')"
-_NOT_TEXT = re.compile(r"-?\d+(?:\.\d+)?|b'[01]*'|NULL|CURRENT_TIMESTAMP(?:\(\d*\))?", re.IGNORECASE)
+_NOT_TEXT = expression(r"-?\d+(?:\.\d+)?|b'[01]*'|NULL|CURRENT_TIMESTAMP(?:\(\d*\))?", re.IGNORECASE)
 
 
 def _list_tables(ask: Ask, wanted: TablesWanted) -> Listing:

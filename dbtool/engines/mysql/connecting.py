@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import importlib
-import re
 import socket
-import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import peewee
 import pymysql
 from pymysql import _auth
 from pymysql.charset import charset_by_name
 from pymysql.constants import CR, ER
 
-from dbtool.engines.connecting import find_server, name_application, pool_arguments, run_on_connect
+from dbtool.engines.connecting import find_server, name_application, run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.errors import number_of, retell
 from dbtool.engines.mysql.guard import Guard, SessionState, make_read_only, read_only_names
 from dbtool.engines.mysql.login import LoginConnection
 from dbtool.engines.mysql.packets import BlockReader
-from dbtool.engines.mysql.pooled import PooledMySQLDatabase
+from dbtool.engines.mysql.settling import end_transaction
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import Place, ProfileError
-from dbtool.pool import PoolEvents
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target, TlsLevel
 
-_NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_NUMBER = expression(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+
+TYPE_CHECKING = False  # few connections are encrypted
+if TYPE_CHECKING:
+    import ssl
 
 
 def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, Any]:
@@ -51,10 +53,11 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         arguments["unix_socket"] = target.socket
     else:
         arguments["host"], arguments["port"] = find_server(target)
-    if target.tls is TlsLevel.DISABLE:
-        arguments["ssl_disabled"] = True
-    elif target.tls is not TlsLevel.PREFER:
-        arguments["ssl"] = _tls_context(target)
+    if target.tls is TlsLevel.PREFER:
+        arguments |= {"tls": _trusting_context, "requires_tls": False}
+    elif target.tls is not TlsLevel.DISABLE:
+        context = _tls_context(target)
+        arguments["tls"] = lambda: context
     if target.server_public_key is not None:
         arguments["server_public_key"] = _read_public_key(target, target.server_public_key)
     return arguments
@@ -77,6 +80,8 @@ def _tls_context(target: Target) -> ssl.SSLContext:
 
 
 def _verifying_context(target: Target) -> ssl.SSLContext:
+    import ssl  # takes 8 ms, and most servers that are near have none
+
     context = ssl.create_default_context(cafile=authorities_file(target))
     # Certificates that the servers make for themselves do not pass the strict check of Python 3.13.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -86,6 +91,8 @@ def _verifying_context(target: Target) -> ssl.SSLContext:
 
 def _trusting_context() -> ssl.SSLContext:
     """Return a context that encrypts and verifies nobody; it reads no authorities, which takes 20 ms."""
+    import ssl  # as above
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -93,10 +100,28 @@ def _trusting_context() -> ssl.SSLContext:
 
 
 class MySQLConnection(LoginConnection):
-    """A connection that takes TLS where the server has it, and reads no authorities to verify nobody."""
+    """A connection that takes TLS where the server has it: only then is a context made, and what that needs imported.
 
-    def _create_ssl_ctx(self, given: ssl.SSLContext | dict[str, str]) -> ssl.SSLContext:
-        return given if isinstance(given, ssl.SSLContext) else _trusting_context()
+    `tls` makes it, None for a connection that stays plain; PyMySQL itself is told of none.
+    """
+
+    def __init__(
+        self, *, tls: Callable[[], ssl.SSLContext] | None = None, requires_tls: bool = True, **arguments: Any
+    ) -> None:
+        is_deferred = arguments.pop("defer_connect", False)
+        super().__init__(**arguments, ssl_disabled=True, defer_connect=True)
+        self._make_context = tls
+        self.ssl = tls is not None
+        self._ssl_required = self.ssl and requires_tls
+        if not is_deferred:
+            self.connect()
+
+    @property
+    def ctx(self) -> ssl.SSLContext:
+        """What PyMySQL takes when it encrypts."""
+        if self._make_context is None:
+            raise ValueError("this connection is to stay plain")
+        return self._make_context()
 
 
 class _ReadOnlyConnection(MySQLConnection):
@@ -119,10 +144,29 @@ class _ReadOnlyConnection(MySQLConnection):
         self.encoding = charset_by_name(charset).encoding
 
 
+def open_connection(target: Target, settings: SessionSettings) -> MySQLConnection:
+    """Open a connection and set its session up; raises what PyMySQL raises, and ProfileError."""
+    raw: MySQLConnection = dial(
+        connection_class(settings), target, autocommit=True, **connect_arguments(target, settings)
+    )
+    try:
+        set_up(raw, target, settings)
+    except BaseException:
+        with suppress(pymysql.Error):  # it is closed already
+            raw.close()
+        raise
+    return raw
+
+
+def connection_class(settings: SessionSettings) -> type[MySQLConnection]:
+    """Return the class of a session's connections."""
+    return _ReadOnlyConnection if settings.read_only else MySQLConnection
+
+
 def tls_version(raw: Any) -> str | None:
     """Return the TLS version that a connection uses, None for a plain one."""
-    connected = raw._sock
-    return connected.version() if isinstance(connected, ssl.SSLSocket) else None
+    version = getattr(raw._sock, "version", None)  # only an encrypted socket has one
+    return version() if version else None
 
 
 def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
@@ -139,6 +183,8 @@ def set_up(raw: Any, target: Target, settings: SessionSettings) -> None:
             setting = (_set_session(raw, target),)
             run_on_connect(setting, execute, pymysql.MySQLError, retell, key="session")
         run_on_connect(target.on_connect, execute, pymysql.MySQLError, retell)
+    if target.on_connect:
+        end_transaction(raw)
     if settings.read_only:
         raw.state = make_read_only(raw, target)
 
@@ -170,10 +216,8 @@ def _timeout_setting(raw: Any, seconds: float) -> str:
     return f"SET SESSION max_execution_time = {max(1, round(seconds * 1000))}"
 
 
-def give_driver() -> None:
-    """Give PyMySQL to a peewee, and `cryptography` to a PyMySQL, that were imported without it."""
-    if vars(peewee)["mysql"] is None:
-        vars(peewee)["mysql"] = pymysql
+def give_cryptography() -> None:
+    """Give `cryptography` to a PyMySQL that was imported without it."""
     if not vars(_auth)["_have_cryptography"]:
         vars(_auth)["sha2_rsa_encrypt"] = _encrypt_with_rsa
 
@@ -184,9 +228,7 @@ def _encrypt_with_rsa(*arguments: Any) -> Any:
     return _auth.sha2_rsa_encrypt(*arguments)
 
 
-def open_connection(
-    kind: type[MySQLConnection], target: Target, *, way: tuple[str, int] | None = None, **arguments: Any
-) -> Any:
+def dial(kind: type[MySQLConnection], target: Target, *, way: tuple[str, int] | None = None, **arguments: Any) -> Any:
     """Open a connection to a target's server, by `way` where its own name and port do not lead there.
 
     The name stays the one that a certificate is checked for, and that says whether the password leaves this machine.
@@ -211,36 +253,3 @@ def open_connection(
         connected.close()
         raise
     return raw
-
-
-class _Database(PooledMySQLDatabase):
-    """A pool of connections that know which columns hold JSON."""
-
-    connection_class: type[MySQLConnection] = MySQLConnection
-    target: Target
-
-    def _dial(self) -> Any:
-        raw = open_connection(
-            self.connection_class, self.target, database=self.database, autocommit=True, **self.connect_params
-        )
-        # A profile may say mysql where MariaDB answers, or the reverse, and peewee's JSON fields differ on them.
-        self.mariadb = "MariaDB" in raw.get_server_info()
-        return raw
-
-
-def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledMySQLDatabase:
-    """Make (not open) a database with a pool for a target."""
-    arguments = connect_arguments(target, settings)
-    database = _Database(
-        arguments.pop("database"),
-        **arguments,
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
-    )
-    database.target = target
-    if settings.read_only:
-        database.connection_class = _ReadOnlyConnection
-    # Until a server has answered, peewee goes by the profile.
-    database.mariadb = target.engine == "mariadb"
-    # peewee takes a database without a name for one that is still to be named; a server needs none.
-    database.deferred = False
-    return database

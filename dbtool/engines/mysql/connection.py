@@ -24,16 +24,17 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.mysql.cancel import kill_query
-from dbtool.engines.mysql.connecting import build_database, give_driver, tls_version
+from dbtool.engines.mysql.connecting import give_cryptography, open_connection, tls_version
 from dbtool.engines.mysql.errors import number_of, translate, translate_connect_error
 from dbtool.engines.mysql.guard import Guard
 from dbtool.engines.mysql.packets import Ok
-from dbtool.engines.mysql.pooled import look_at_pymysql
 from dbtool.engines.mysql.rows import allow_several, ask_rows, drain, name_codec, query, send_result
+from dbtool.engines.mysql.settling import look_at_pymysql
 from dbtool.engines.parameters import render
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import QueryError, TimedOutError, UsageError
+from dbtool.expressions import expression
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
@@ -47,11 +48,11 @@ _TIME_LIMITS_MET = ("Max_statement_time_exceeded", "Max_execution_time_exceeded"
 _ALWAYS_ALLOWED = 1 << 20
 """A packet of this size passes every server: max_allowed_packet has never had a lower default."""
 
-_LEAVES_CHARSET = re.compile(
+_LEAVES_CHARSET = expression(
     rb"(?:select|with|values|table|insert|replace|update|delete|show|explain|desc|describe|use|create|drop|alter|"
     rb"truncate|start|commit|rollback|savepoint|release)\b",
     re.IGNORECASE,
-).match
+)
 """What surely leaves the session's character set alone: the server itself gives back what a stored routine has set."""
 
 
@@ -137,7 +138,7 @@ class MySQLConnection:
             self._allow_several(statement)
             self._follow_words(statement)
             self._sent = text
-            if self._takes_several or not _LEAVES_CHARSET(text):
+            if self._takes_several or not _LEAVES_CHARSET.match(text):
                 self._may_have_other_charset = True
             self._was_cancelled = False
             self._results = 0
@@ -375,10 +376,10 @@ class MySQLConnection:
 
 def build_engine(dialect: Dialect) -> Engine:
     """Return the record of MySQL or MariaDB, peewee having been given its driver."""
-    give_driver()
+    give_cryptography()
     return Engine(
         dialect=dialect,
-        build_database=build_database,
+        open=open_connection,
         adopt=lambda raw, target, settings: MySQLConnection(raw, dialect, target, settings),
         translate_connect_error=translate_connect_error,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 
 from pymysql.constants import CR, ER
@@ -106,6 +105,7 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
 
 def _is_about_tls(error: BaseException | None) -> bool:
     """Say whether TLS failed: PyMySQL gives every failure of the network one number, and chains its cause."""
-    while error is not None and not isinstance(error, ssl.SSLError):
+    # By name: where TLS has failed its module is there, and anywhere else it need not be.
+    while error is not None and not any(kind.__module__ == "ssl" for kind in type(error).__mro__):
         error = error.__cause__ or error.__context__
     return error is not None

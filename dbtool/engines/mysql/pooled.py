@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from random import getrandbits
 from types import MappingProxyType
 from typing import Any
 
 import playhouse.pool
 
 from dbtool.engines.mysql.replies import is_in_step, keep_account
-from dbtool.pool.drivers import poll_socket
+from dbtool.engines.mysql.settling import end_transaction, look_at_pymysql
 from dbtool.pool.lease import Driver, Health
 from dbtool.pool.mixin import PooledDatabase
 
@@ -25,18 +25,6 @@ class _PooledMySQLDatabase(PooledDatabase, playhouse.pool._PooledMySQLDatabase):
 
 class PooledMySQLDatabase(_PooledMySQLDatabase, playhouse.pool.PooledMySQLDatabase):  # type: ignore[misc]
     """MySQL or MariaDB with a pool."""
-
-
-def look_at_pymysql(connection: Any) -> Health:
-    """Judge a connection of PyMySQL; it tells no other way which socket it uses.
-
-    A MySQL server speaks unasked only to say that it hangs up. Anything else is the reply to a forgotten
-    request, which a ping would take for its own.
-    """
-    socket = connection._sock
-    if socket is None:
-        return Health.DEAD
-    return Health.QUIET if poll_socket(socket.fileno()) is Health.QUIET else Health.DEAD
 
 
 def look_at_other(connection: Any) -> Health:
@@ -56,7 +44,7 @@ def ask_other(connection: Any) -> None:
     An exception out of a signal's handler may have come between a request and its reply, which a ping would take
     for its own.
     """
-    nonce = f"{getrandbits(64):016x}"  # unlike any other answer, not secret
+    nonce = os.urandom(8).hex()  # unlike any other answer, not secret
     cursor = connection.cursor()
     cursor.execute(f"SELECT '{nonce}'")
     rows = cursor.fetchall()
@@ -75,14 +63,7 @@ def settle_pymysql(connection: Any) -> bool:
         return False
     if not is_in_step(connection):
         return False
-    status = connection.server_status
-    if status & 0x1 or not status & 0x2:
-        # SERVER_STATUS_IN_TRANS, as of the last answer without rows; without SERVER_STATUS_AUTOCOMMIT a query with
-        # rows may have begun one as well, which autocommit(True) would commit.
-        connection.rollback()
-    if not status & 0x2:
-        connection.autocommit(True)
-    return True
+    return end_transaction(connection)
 
 
 def settle_other(connection: Any) -> bool:

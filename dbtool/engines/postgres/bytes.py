@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from dbtool.expressions import expression
 from dbtool.result import Column, Kind, Lane, Row, Sink, Value
 
 _NULL = rb"\N"
 _HEX, _HEX_IN_COPY = "\\x", rb"\\x"
-_ESCAPE = re.compile(rb"\\(\\|[0-7]{3})")
+_ESCAPE = expression(rb"\\(\\|[0-7]{3})")
 
 
 def spell_bytes_as_hex(sink: Sink, columns: Sequence[Column]) -> Sink:

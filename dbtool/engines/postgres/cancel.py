@@ -17,7 +17,7 @@ def request_cancel(raw: driver.connection) -> None:
     psycopg2's own `cancel` keeps the interpreter's lock all that time: no other thread runs, and no
     signal is heard. The same calls of libpq through ctypes give it up. Raises psycopg2.OperationalError.
     """
-    import ctypes  # noqa: PLC0415 - few commands are cancelled
+    import ctypes  # few commands are cancelled
 
     libpq: Any = ctypes.CDLL(_psycopg.__file__)
     if not hasattr(libpq, "PQgetCancel"):  # a driver that hides the library it was linked with

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import peewee
 import psycopg2
 import psycopg2.extensions as driver
-from psycopg2 import extras
 
 from dbtool.dialects import Dialect
-from dbtool.engines.connecting import find_server, name_application, pool_arguments, run_on_connect
+from dbtool.engines.connecting import LEFT_OPEN, find_server, name_application, run_on_connect
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.engines.postgres.errors import retell
 from dbtool.engines.postgres.guard import PROOF, check_before_commit, guard_messages, name_failed_proof
-from dbtool.engines.postgres.pooled import PooledPostgresqlDatabase
+from dbtool.engines.postgres.settling import settle_psycopg2
 from dbtool.engines.texts import session_encoding
 from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
-from dbtool.pool import PoolEvents
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target, TlsLevel
 
 _NOTHING = "/dev/null/none"
 """A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 _NOT_IN_THE_CLEAR = "!password"
 """What libpq is told to require of a server's way to ask: any, but for the password as it is."""
-_CLEAR_PASSWORD = re.compile(r'requirement "[^"]*" failed: server requested a cleartext password')
+_CLEAR_PASSWORD = expression(r'requirement "[^"]*" failed: server requested a cleartext password')
 _DEMANDING = VERIFYING | {TlsLevel.REQUIRE}
 _KNOWS_REQUIREMENTS = 160000
 """The version of libpq from which on it can be told so."""
@@ -119,43 +118,6 @@ def _forbid_clear_password(required: str | None) -> str:
     return ",".join(dict.fromkeys([*words, _NOT_IN_THE_CLEAR]))
 
 
-class _DiscreetAdapter(peewee.Psycopg2Adapter):
-    """Opens connections that give a server no password in the clear, unless by TLS."""
-
-    def connect(self, db: Any, **arguments: Any) -> Any:
-        """Connect; where a server asks for the password in the clear, again with nothing but TLS.
-
-        Whether there will be TLS is not known before libpq has to be told what it may answer.
-        """
-        try:
-            return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
-        except psycopg2.OperationalError as error:
-            if not _CLEAR_PASSWORD.search(str(error)) or arguments.get("require_auth") in {None, db.own_requirement}:
-                raise
-            refusal = psycopg2.OperationalError(
-                "the server asks for the password in the clear, on a connection that is not encrypted: it was not "
-                "sent: set tls to 'require' or better"
-            )
-            if arguments["sslmode"] == TlsLevel.DISABLE.value:
-                raise refusal from error
-        arguments["require_auth"] = db.own_requirement
-        if db.own_requirement is None:
-            del arguments["require_auth"]
-        arguments["sslmode"] = TlsLevel.REQUIRE.value
-        try:
-            return super().connect(db, **arguments)  # type: ignore[no-untyped-call]
-        except psycopg2.OperationalError as error:
-            if _NO_TLS in str(error):
-                raise refusal from error
-            raise
-
-
-class _DiscreetDatabase(PooledPostgresqlDatabase):
-    psycopg2_adapter = _DiscreetAdapter
-    own_requirement: str | None = None
-    """What the profile wants of a server's way to ask for a password, whatever else is required without TLS."""
-
-
 class RawConnection(driver.connection):
     """A psycopg2 connection that remembers whether its session is shared."""
 
@@ -175,6 +137,54 @@ class RawConnection(driver.connection):
         return self._direct
 
 
+def open_connection(target: Target, settings: SessionSettings, dialect: Dialect) -> RawConnection:
+    """Open a connection and set its session up; raises what psycopg2 raises, and ProfileError."""
+    raw = dial({"dbname": require_plain_name(target), **connect_arguments(target, settings)}, own_requirement(target))
+    try:
+        set_up(raw, target, settings, dialect)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def own_requirement(target: Target) -> str | None:
+    """Return what a profile wants of a server's way to ask for a password."""
+    return dict(target.libpq).get("require_auth")
+
+
+def dial(arguments: Mapping[str, Any], own_requirement: str | None) -> RawConnection:
+    """Connect; where a server asks for the password in the clear, again with nothing but TLS.
+
+    Whether there will be TLS is not known before libpq has to be told what it may answer. `own_requirement` is what
+    the profile wants of a server's way to ask, whatever else is required without TLS.
+    """
+    try:
+        return _connect(arguments)
+    except psycopg2.OperationalError as error:
+        if not _CLEAR_PASSWORD.search(str(error)) or arguments.get("require_auth") in {None, own_requirement}:
+            raise
+        refusal = psycopg2.OperationalError(
+            "the server asks for the password in the clear, on a connection that is not encrypted: it was not "
+            "sent: set tls to 'require' or better"
+        )
+        if arguments["sslmode"] == TlsLevel.DISABLE.value:
+            raise refusal from error
+    encrypted = {**arguments, "sslmode": TlsLevel.REQUIRE.value, "require_auth": own_requirement}
+    try:
+        return _connect(encrypted)
+    except psycopg2.OperationalError as error:
+        if _NO_TLS in str(error):
+            raise refusal from error
+        raise
+
+
+def _connect(arguments: Mapping[str, Any]) -> RawConnection:
+    raw: RawConnection = psycopg2.connect(connection_factory=RawConnection, **arguments)
+    raw.autocommit = True
+    return raw
+
+
 def set_up(raw: RawConnection, target: Target, settings: SessionSettings, dialect: Dialect) -> None:
     """Prepare a new connection; nothing is set on a session that other clients may share."""
     needs = _session_needs(target, settings)
@@ -192,6 +202,8 @@ def set_up(raw: RawConnection, target: Target, settings: SessionSettings, dialec
             cursor.execute(f"SET statement_timeout = {_milliseconds(settings.statement_timeout)}")
         execute = partial(_execute_guarded, raw, target, settings, dialect) if settings.read_only else cursor.execute
         run_on_connect(target.on_connect, execute, psycopg2.Error, retell)
+        if target.on_connect and not settle_psycopg2(raw):
+            raise psycopg2.Error(LEFT_OPEN)
         if settings.read_only and settings.keeps_session:
             cursor.execute("SET default_transaction_read_only = on")
             try:
@@ -250,21 +262,7 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def give_driver() -> None:
-    """Do for a peewee that was imported without psycopg2 what it does itself when it finds it."""
-    if vars(peewee)["psycopg2"] is not None:
-        return
-    extras.register_uuid()  # type: ignore[no-untyped-call]
-    vars(peewee).update(
-        psycopg2=psycopg2, pg_extensions=driver, pg_register_uuid=extras.register_uuid, Json_pg2=extras.Json
-    )
-    adapter = peewee.Psycopg2Adapter
-    adapter.txn_idle = driver.TRANSACTION_STATUS_IDLE
-    adapter.txn_inerror = driver.TRANSACTION_STATUS_INERROR
-    adapter.txn_unknown = driver.TRANSACTION_STATUS_UNKNOWN
-
-
-def _require_plain_name(target: Target) -> str | None:
+def require_plain_name(target: Target) -> str | None:
     """Return the database's name; raises ProfileError for one that libpq would read as settings of its own.
 
     It takes a name with a `=`, or one that begins as its URLs do, for a connection string, whose host wins.
@@ -276,17 +274,3 @@ def _require_plain_name(target: Target) -> str | None:
             "library would follow: a database's name holds no = and is no URL"
         )
     return name
-
-
-def build_database(
-    target: Target, settings: SessionSettings, events: PoolEvents | None, dialect: Dialect
-) -> PooledPostgresqlDatabase:
-    """Make (not open) a database with a pool for a target."""
-    database = _DiscreetDatabase(
-        _require_plain_name(target),
-        connection_factory=RawConnection,
-        **connect_arguments(target, settings),
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings, dialect), events),
-    )
-    database.own_requirement = dict(target.libpq).get("require_auth")
-    return database

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -31,9 +30,8 @@ from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.connecting import (
     UNCHECKED,
     RawConnection,
-    build_database,
-    give_driver,
     local_settings,
+    open_connection,
 )
 from dbtool.engines.postgres.copy import CopyFeed
 from dbtool.engines.postgres.errors import (
@@ -44,8 +42,8 @@ from dbtool.engines.postgres.errors import (
     translate_connect_error,
 )
 from dbtool.engines.postgres.guard import check_before_commit, name_failed_proof, refuse_ways_out
-from dbtool.engines.postgres.pooled import look_at_psycopg
 from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
+from dbtool.engines.postgres.settling import look_at_psycopg
 from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, QueryError, UsageError
@@ -311,6 +309,8 @@ class PostgresConnection:
 
     def abandon(self) -> None:
         """Shut the socket down under libpq, which then reports a lost connection."""
+        import socket  # few connections are given up
+
         with contextlib.suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(self._raw.fileno())) as shared:
             shared.shutdown(socket.SHUT_RDWR)
 
@@ -357,11 +357,10 @@ def _may_be_copied(request: Request) -> bool:
 
 
 def build_engine(dialect: Dialect) -> Engine:
-    """Return PostgreSQL's record, peewee having been given its driver."""
-    give_driver()
+    """Return PostgreSQL's record."""
     return Engine(
         dialect=dialect,
-        build_database=partial(build_database, dialect=dialect),
+        open=partial(open_connection, dialect=dialect),
         adopt=lambda raw, target, settings: PostgresConnection(raw, dialect, target, settings),
         translate_connect_error=translate_connect_error,
     )

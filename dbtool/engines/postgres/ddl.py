@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from dbtool.engines.catalog import Ask
+from dbtool.expressions import expression
 from dbtool.schema.model import Column, Schema, Sequence, Table, Type
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_PLAIN = expression(r"[a-z_][a-z0-9_]*")
 
 
 def write_ddl(_ask: Ask, schema: Schema) -> list[str]:

@@ -24,10 +24,11 @@ from dbtool.errors import (
     TimedOutError,
     one_line,
 )
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 from dbtool.statements import Statement
 
-_MAY_PASS = re.compile(
+_MAY_PASS = expression(
     r"refused|timeout expired|timed out|could not translate host name|no route|unreachable|starting up|shutting down|"
     r"recovery mode|not yet accepting|too many (?:clients|connections)|connection slots|"
     r"closed the connection unexpectedly|reset by peer|no such file or directory|session is read-only|"
@@ -40,7 +41,7 @@ _MAY_PASS = re.compile(
 _ENDED_BY_SERVER = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
 _REFUSED = frozenset({"25006"})
 _FORM_REFUSED = frozenset({"42601", "0A000"})
-_LEADER = re.compile(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
+_LEADER = expression(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
 
 
 class DisplacedError(Exception):

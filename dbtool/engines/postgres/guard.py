@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 
 import psycopg2
@@ -12,6 +11,7 @@ import psycopg2.extensions as driver
 from dbtool.dialects import Dialect, Lexical
 from dbtool.engines.engine import SessionSettings, guard_not_held
 from dbtool.errors import GuardError
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 from dbtool.statements import Statement, split
 from dbtool.statements.lexer import cut_into_pieces
@@ -29,7 +29,7 @@ _NOTHING_WRITTEN = (
     "THEN '1' ELSE 'transaction_read_only=lifted' END)::pg_catalog.int4; "
 )
 """Fails where the transaction has written, or has a cursor whose query runs when it commits."""
-_FAILED_PROOF = re.compile('"transaction_read_only=(off|lifted)"')
+_FAILED_PROOF = expression('"transaction_read_only=(off|lifted)"')
 _UNLIKE_ASCII = frozenset({"SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"})
 """Client encodings in which a backslash's byte may be a part of another character."""
 

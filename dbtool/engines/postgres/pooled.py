@@ -6,20 +6,19 @@ A connection is alive if a glance at its socket says so, for half a microsecond;
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import playhouse.pool
 
-from dbtool.pool.drivers import poll_socket
-from dbtool.pool.lease import Driver, Health
+from dbtool.engines.postgres.settling import ACTIVE, IDLE, UNKNOWN, look_at_psycopg, settle_psycopg2
+from dbtool.expressions import expression
+from dbtool.pool.lease import Driver
 from dbtool.pool.mixin import PooledDatabase
 
-_IDLE, _ACTIVE, _UNKNOWN = 0, 1, 4  # libpq's PGTransactionStatusType
 # libpq hands over no SQLSTATE for a refused connection; its words are all there is.
-_PERMANENT = re.compile(
+_PERMANENT = expression(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|role \S+ is not permitted to log in"
     r"|(?:database|role) \".*\" does not exist|permission denied for database|certificate verify failed"
     r"|server does not support SSL|password in the clear"
@@ -34,39 +33,17 @@ class PooledPostgresqlDatabase(_PooledPostgresqlDatabase, playhouse.pool.PooledP
     """PostgreSQL with a pool."""
 
 
-def look_at_psycopg(connection: Any) -> Health:
-    """Judge a connection of psycopg2 or psycopg."""
-    if connection.closed:
-        return Health.DEAD
-    return poll_socket(connection.fileno())
-
-
 def ask_psycopg(connection: Any) -> None:
     """Make a round trip; raises if the connection is dead."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-def settle_psycopg2(connection: Any) -> bool:
-    """Roll back what a borrower left open on a psycopg2 connection."""
-    status = connection.get_transaction_status()
-    if status != _IDLE:
-        if status in {_ACTIVE, _UNKNOWN}:
-            return False
-        # The driver's own rollback() does nothing under autocommit.
-        with connection.cursor() as cursor:
-            cursor.execute("ROLLBACK")
-    if not connection.autocommit:
-        connection.rollback()
-        connection.autocommit = True
-    return True
-
-
 def settle_psycopg(connection: Any) -> bool:
     """Roll back what a borrower left open on a psycopg (3) connection."""
     status = int(connection.pgconn.transaction_status)
-    if status != _IDLE:
-        if status in {_ACTIVE, _UNKNOWN}:
+    if status != IDLE:
+        if status in {ACTIVE, UNKNOWN}:
             return False
         connection.rollback()
     if not connection.autocommit:

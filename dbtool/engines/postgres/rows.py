@@ -20,8 +20,11 @@ from dbtool.engines.postgres.bytes import spell_bytes_as_hex
 from dbtool.engines.postgres.cancel import request_cancel
 from dbtool.engines.postgres.copy import CopyReceiver
 from dbtool.engines.postgres.errors import DisplacedError, heard_to_the_end
-from dbtool.engines.postgres.raw import RawResult
 from dbtool.result import Column, Kind, Lane, Row, Sink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dbtool.engines.postgres.raw import RawResult
 
 _KINDS = {
     16: Kind.BOOLEAN,
@@ -221,7 +224,7 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int, codec: str | None) -> 
             columns = _columns(cursor, codec)
             sink.begin(columns)
             sink = spell_bytes_as_hex(sink, columns)
-        rows = cursor.fetchall() if codec is None else next(RawResult(cursor).iterate(wanted), [])
+        rows = cursor.fetchall() if codec is None else next(_read_raw(cursor).iterate(wanted), [])
         done += len(rows)
         sink.write_rows(rows)
         if len(rows) < wanted or done == limit:
@@ -263,10 +266,16 @@ def hold_rows(cursor: driver.cursor, query: Query, sink: Sink) -> Outcome:
 def _hold(cursor: driver.cursor, codec: str | None) -> Iterator[list[Row]]:
     """Yield what the driver holds, in batches; with a codec, as the bytes that came."""
     if codec is not None:
-        yield from RawResult(cursor).iterate(_BATCH)
+        yield from _read_raw(cursor).iterate(_BATCH)
         return
     while rows := cursor.fetchmany(_BATCH):
         yield rows
+
+
+def _read_raw(cursor: driver.cursor) -> RawResult:
+    from dbtool.engines.postgres.raw import RawResult  # few sessions are in another encoding, and it needs ctypes
+
+    return RawResult(cursor)
 
 
 def _execute(cursor: driver.cursor, prefix: bytes, text: bytes, suffix: bytes) -> None:
@@ -280,6 +289,6 @@ def _columns(cursor: driver.cursor, codec: str | None) -> list[Column]:
     description: Sequence[Any] = cursor.description or ()
     names = [column.name for column in description]
     if codec is not None:
-        names = [name.decode(codec, "replace") for name in RawResult(cursor).names or ()] or names
+        names = [name.decode(codec, "replace") for name in _read_raw(cursor).names or ()] or names
     kinds = [_KINDS.get(column.type_code, Kind.TEXT) for column in description]
     return [Column(name, kind) for name, kind in zip(names, kinds, strict=True)]

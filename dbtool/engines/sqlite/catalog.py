@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dbtool.engines.catalog import Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
 from dbtool.engines.engine import ParameterValue
+from dbtool.expressions import expression
 from dbtool.schema.model import (
     Column,
     Constraint,
@@ -65,10 +66,10 @@ order by 1, 2, 3"""
 _MAKES_KEY = "pk"
 _GENERATED = frozenset({2, 3})
 """What table_xinfo's `hidden` says of a computed column, virtual or stored; 1 is a virtual table's hidden one."""
-_AUTOINCREMENT = re.compile(r"\bAUTOINCREMENT\b", re.IGNORECASE)
-_CHECK = re.compile(r"(?:\bCONSTRAINT\s+(?P<name>\"[^\"]+\"|\w+)\s+)?\bCHECK\s*\(", re.IGNORECASE)
-_COMPUTED = re.compile(r"\bAS\s*\(", re.IGNORECASE)
-_WHERE = re.compile(r"\)\s*WHERE\s+(.+)\Z", re.IGNORECASE | re.DOTALL)
+_AUTOINCREMENT = expression(r"\bAUTOINCREMENT\b", re.IGNORECASE)
+_CHECK = expression(r"(?:\bCONSTRAINT\s+(?P<name>\"[^\"]+\"|\w+)\s+)?\bCHECK\s*\(", re.IGNORECASE)
+_COMPUTED = expression(r"\bAS\s*\(", re.IGNORECASE)
+_WHERE = expression(r"\)\s*WHERE\s+(.+)\Z", re.IGNORECASE | re.DOTALL)
 
 
 def _list_tables(ask: Ask, wanted: TablesWanted) -> Listing:

@@ -7,22 +7,24 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dbtool.engines.connecting import pool_arguments, run_on_connect
+from dbtool.engines.connecting import run_on_connect
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal, passing_over_pragmas, refuse_ways_out
-from dbtool.engines.sqlite.pooled import PooledSqliteDatabase
 from dbtool.errors import ConnectionFailedError, DbtoolError, GuardError, ProfileError, one_line
-from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target
 
 _HEADER, _READ_VERSION, _WAL = 100, 19, b"\x02"
 """How long a database's header is, where it says how the file is to be read, and what it says there in WAL mode."""
 _SCRIPT_CACHE = 0
 """Compiled statements that a script's connection keeps: a dump's megabyte of VALUES compiles to six."""
+
+PEEWEES_FUNCTIONS = {"date_part": 2, "date_trunc": 2}
+"""SQL functions that peewee gives each of its connections: views and triggers of its programs may call them."""
 
 
 def database_uri(target: Target, settings: SessionSettings) -> str:
@@ -94,17 +96,38 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     return ConnectionFailedError(text, transient=False)
 
 
-def build_database(target: Target, settings: SessionSettings, events: PoolEvents | None) -> PooledSqliteDatabase:
-    """Make (not open) a database with a pool for a target."""
-    # Only a program's statements come again; for them the driver's own number holds.
-    cache: dict[str, Any] = {} if settings.keeps_session else {"cached_statements": _SCRIPT_CACHE}
-    return PooledSqliteDatabase(
+def open_connection(target: Target, settings: SessionSettings) -> sqlite3.Connection:
+    """Open a target's file for one session; raises what sqlite3 raises, and ProfileError."""
+    raw: sqlite3.Connection = sqlite3.connect(
         database_uri(target, settings),
         uri=True,
-        busy_timeout=target.busy_timeout,
-        **cache,
-        **pool_arguments(target, lambda raw: set_up(raw, target, settings), events),
+        timeout=target.busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        **statement_cache(settings),
     )
+    try:
+        for name, arguments in PEEWEES_FUNCTIONS.items():
+            raw.create_function(name, arguments, _find_late(name))
+        set_up(raw, target, settings)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def _find_late(name: str) -> Callable[..., Any]:
+    """Return one of peewee's functions, which is imported when it is called."""
+
+    def call(*values: object) -> Any:
+        return getattr(import_module("peewee"), f"_sqlite_{name}")(*values)
+
+    return call
+
+
+def statement_cache(settings: SessionSettings) -> dict[str, Any]:
+    """Return how many compiled statements are kept: only a program's come again, and its driver's number holds."""
+    return {} if settings.keeps_session else {"cached_statements": _SCRIPT_CACHE}
 
 
 def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -> None:
@@ -116,6 +139,8 @@ def set_up(raw: sqlite3.Connection, target: Target, settings: SessionSettings) -
         refuse_ways_out(raw, target)
     with passing_over_pragmas(raw) if is_guarded else nullcontext():
         run_on_connect(target.on_connect, raw.execute, sqlite3.Error, _retell)
+    if raw.in_transaction:
+        raw.rollback()
 
 
 def _retell(error: Any, mask: Callable[[str], str]) -> sqlite3.Error:

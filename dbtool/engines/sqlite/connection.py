@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -24,7 +22,7 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
-from dbtool.engines.sqlite.connecting import build_database, translate_connect_error
+from dbtool.engines.sqlite.connecting import open_connection, translate_connect_error
 from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.errors import (
@@ -36,6 +34,7 @@ from dbtool.errors import (
     TimedOutError,
     one_line,
 )
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 from dbtool.result import Column, Kind, Row, Sink
 from dbtool.statements import Statement, find_parameters
@@ -51,10 +50,10 @@ _BUSY_PAUSE = 0.01
 """Seconds between two tries, for the locks that SQLite does not wait for at all."""
 _STEPS_BETWEEN_LOOKS = 10_000
 """How many virtual machine steps SQLite takes before the statement timeout is looked at again: about 0.1 ms."""
-_UNDECODABLE = re.compile(r"Could not decode to UTF-8 column '(.*?)'")
+_UNDECODABLE = expression(r"Could not decode to UTF-8 column '(.*?)'")
 _KEEPS_TEXT = frozenset({("CREATE",), ("ALTER",)})
 """What the schema keeps as it was written."""
-_NEAR = re.compile(r'near "(.+)": syntax error')
+_NEAR = expression(r'near "(.+)": syntax error')
 
 
 _NAME_OTHER_FILES = frozenset({("ATTACH",), ("VACUUM",)})
@@ -336,6 +335,8 @@ def _bind(parameters: Parameters, text: str, dialect: Dialect) -> tuple[str, Seq
 
 
 def _native(value: ParameterValue) -> ParameterValue:
+    from decimal import Decimal  # few queries have parameters
+
     return float(value) if isinstance(value, Decimal) else value
 
 
@@ -354,7 +355,7 @@ def build_engine(dialect: Dialect) -> Engine:
     """Return SQLite's record."""
     return Engine(
         dialect=dialect,
-        build_database=build_database,
+        open=open_connection,
         adopt=lambda raw, target, settings: SqliteConnection(raw, dialect, target, settings),
         translate_connect_error=translate_connect_error,
     )

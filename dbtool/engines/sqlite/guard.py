@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dbtool.engines.engine import guard_not_held
+from dbtool.expressions import expression
 from dbtool.profiles.model import Target
 
 ATTACH_HINT = "a file is attached as 'file:PATH?mode=ro'; "
 SEE_WRITE = "the session is read-only: see --write"
 _NO_FILES = frozenset({"", ":memory:"})
-_READ_ONLY_FILE = re.compile(r"file:(?:[^%?#]|%(?!00)[0-9a-fA-F]{2})+\?mode=ro")
+_READ_ONLY_FILE = expression(r"file:(?:[^%?#]|%(?!00)[0-9a-fA-F]{2})+\?mode=ro")
 """A URI that has the mode as its one parameter, so that SQLite reads nothing else out of it."""
 _MAY_BE_SET = frozenset(
     {

@@ -14,6 +14,7 @@ from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import MEMORY, Scope
 from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
@@ -21,12 +22,12 @@ from dbtool.records import Record
 from dbtool.scrubbing import has_password, scrub
 from dbtool.text import make_visible
 
-_CONNECTION_STRING = re.compile(
+_CONNECTION_STRING = expression(
     r"\s*(?:host|hostaddr|port|dbname|user|password|passfile|service|options|replication|requirepeer|require_auth"
     r"|(?:fallback_)?application_name|client_encoding|connect_timeout|target_session_attrs|channel_binding"
     r"|load_balance_hosts|tcp_user_timeout|krbsrvname|keepalives\w*|ssl\w+|gss\w+)\s*="
 )
-_URL = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://|jdbc:sqlite:", re.IGNORECASE)
+_URL = expression(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://|jdbc:sqlite:", re.IGNORECASE)
 
 
 class Rule(Enum):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from dbtool.dialects import DIALECTS
 from dbtool.dialects.mysql import MYSQL
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.foreign.names import translate
 
 _FLAGS = {
@@ -18,7 +18,7 @@ _FLAGS = {
     "disable-ssl": "disable",
 }
 """Options that say by standing there which TLS level is meant."""
-_ESCAPE = re.compile(r"\\([btnrs\\'\"])")
+_ESCAPE = expression(r"\\([btnrs\\'\"])")
 _ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "s": " "}
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from dbtool.dialects import DIALECTS, Dialect
 from dbtool.dialects.postgresql import POSTGRESQL
+from dbtool.expressions import expression
 from dbtool.profiles.active.rules import is_connection_string
 from dbtool.profiles.foreign.names import (
     REFUSED,
@@ -32,20 +33,20 @@ from dbtool.scrubbing import has_password, scrub
 _FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
 )
-_HELD = re.compile("\ue000(\\d+)\ue001")
+_HELD = expression("\ue000(\\d+)\ue001")
 """What holds the place of a reference while the URL is cut up; neither character occurs in one."""
 _BLANK = r"[ \t\n\v\f\r]"
-_WORD = re.compile(
+_WORD = expression(
     rf"{_BLANK}*(?P<name>[^ \t\n\v\f\r=]+){_BLANK}*+={_BLANK}*+"
     rf"(?:'(?P<quoted>(?:\\.|[^'\\])*+)'|(?!')(?P<bare>(?:\\.|[^ \t\n\v\f\r\\])*+\\?))",
     re.DOTALL,
 )
 """One name and value of libpq's strings."""
 _JAVA = "jdbc:"
-_JAVAS_TLS = re.compile(r"([?&])ssl=true(?=&|\Z)", re.IGNORECASE)
+_JAVAS_TLS = expression(r"([?&])ssl=true(?=&|\Z)", re.IGNORECASE)
 """What means in Java that the certificate is checked, and the name in it."""
-_FILE_ALONE = re.compile(r"(sqlite3?):(?!//)", re.IGNORECASE)
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FILE_ALONE = expression(r"(sqlite3?):(?!//)", re.IGNORECASE)
+_BAD_ESCAPE = expression(r"%(?![0-9A-Fa-f]{2})")
 
 
 def parse_url(text: str, *, references: bool) -> dict[str, Any]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from dbtool.dialects import Dialect, Lexical
-from dbtool.engines.connecting import pool_arguments
 from dbtool.engines.engine import Engine, Outcome, Request, ServerFacts, SessionSettings, TransactionState
 from dbtool.errors import ConnectionFailedError, DbtoolError, QueryError
-from dbtool.pool import PooledDatabase, PoolEvents
 from dbtool.profiles.model import Target
 from dbtool.result import Column, Sink
 from dbtool.statements import Statement
-
-from .pooled import PooledStubDatabase
 
 
 class StubConnection:
@@ -59,11 +56,9 @@ class StubConnection:
         return ServerFacts(version="Stub 1.0", tls=None, read_only=False)
 
 
-def build_database(target: Target, _settings: SessionSettings, events: PoolEvents | None) -> PooledDatabase:
-    """Make (not open) a database with a pool for a target."""
-    return PooledStubDatabase(
-        target.database or target.name, host=target.host, **pool_arguments(target, lambda _raw: None, events)
-    )
+def open_connection(target: Target, _settings: SessionSettings) -> Any:
+    """Open a connection of the driver."""
+    return import_module("stubdriver").connect(host=target.host)
 
 
 def translate_connect_error(error: BaseException, target: Target) -> DbtoolError:
@@ -77,7 +72,7 @@ def build_engine(dialect: Dialect) -> Engine:
     """Return its record."""
     return Engine(
         dialect=dialect,
-        build_database=build_database,
+        open=open_connection,
         adopt=lambda raw, _target, _settings: StubConnection(raw, dialect),
         translate_connect_error=translate_connect_error,
     )
