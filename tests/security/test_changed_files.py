@@ -109,6 +109,15 @@ _REACHED = [
     (["node", "tools/pw.py"], ["tools/lib.js"], "require('./lib')"),
     (["node", "tools/pw.py"], ["tools/lib/index.js"], "import x from './lib'"),
     (["node", "tools/pw.py"], ["package.json"], ""),
+    (["node", "tools/pw.py"], ["tools/lib.js"], "class A {\n  #lib = require('./lib')\n}"),
+    (["python3", "tools/pw.py"], ["vendor/thing.py"], "sys.path.insert(0, 'vendor'); import thing"),
+    (["sh", "tools/pw.py"], ["vendor/kit/run"], "cd vendor/kit && ./run"),
+    (["sh", "-c", "cd tools; exec ./pw.py"], ["tools/lib.sh"], ". ./lib.sh"),
+    (["env", "-C", "tools", "./pw.py"], ["tools/lib.sh"], ". ./lib.sh"),
+    (["bash", "-c", "source <(cat conf/env)"], ["conf/env"], ""),
+    (["python3", "-c", "exec(open('conf/x.py').read())"], ["conf/x.py"], ""),
+    (["node", "-r", "./vendor/hook", "-e", "0"], ["vendor/hook.js"], ""),
+    (["php", "-dauto_prepend_file=vendor/a.php", "tools/pw.py"], ["vendor/a.php"], ""),
     (["python3", "-m", "pkg"], ["pkg/__main__.py"], ""),
     (["python3", "-m", "pkg"], ["pkg/data/x.txt"], ""),
     (["python3", "-m", "pkg.sub"], ["pkg/__init__.py", "pkg/sub.py"], ""),
@@ -176,6 +185,16 @@ def test_a_compiled_module_that_no_time_checks_is_added_beside_a_script(
     compiled.parent.mkdir()
     compiled.write_bytes(b"\xcb\r\r\n" + flags + b"12345678")
     assert world.load().sources.project_trusted is trusted
+
+
+def test_what_lies_beside_the_goal_of_a_link_is_changed(world: World) -> None:
+    world.write(world.project / "real" / "pw", '. "$(dirname "$(readlink -f "$0")")/lib.sh"\n')
+    world.write(world.project / "real" / "lib.sh", "")
+    (world.project / "pw").symlink_to("real/pw")
+    world.write_project('[profiles.x]\nengine = "mysql"\npassword = { command = ["./pw"] }\n')
+    world.trust()
+    world.write(world.project / "real" / "lib.sh", "other")
+    assert world.load().sources.project_changed
 
 
 def test_a_directory_is_swapped_for_a_link(world: World, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from dbtool.engines.mysql.cancel import _connect_beside
 from dbtool.errors import ConnectionFailedError, DbtoolError
 from dbtool.profiles.model import Hop, Origin, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
+from tests.cli.running import run_inside
 
 _SECRET = "hunter2 is no password"
 _SALT = b"12345678abcdefghijkl"
@@ -299,3 +300,16 @@ class _Beside:
     def __init__(self, port: int) -> None:
         self._sock = self
         self.getpeername: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("asked", range(2))
+def test_a_server_asks_for_a_file_of_the_clients(asked: int, tmp_path: Path) -> None:
+    """As it may in MySQL's protocol, whatever statement was sent."""
+    (tmp_path / "secret").write_text(_SECRET)
+    ask = b"\xfb" + str(tmp_path / "secret").encode()
+    with _hostile(_greet(b"mysql_native_password"), _OK, *[_OK] * asked, *[ask] * 9) as (port, received):
+        profile = f"mysql://u@127.0.0.1:{port}/d?ssl-mode=disabled"
+        done = run_inside("query", "-p", profile, "select 1", "--timeout", "10s", cwd=tmp_path)
+    assert (done.status, done.text) == (1, "")
+    assert "the server asks for a file of this machine, which it was not sent" in done.err
+    assert not any(_SECRET.encode() in piece for piece in received)

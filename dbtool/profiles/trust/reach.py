@@ -19,11 +19,13 @@ from dbtool.profiles.paths import anchor, is_inside
 _MOST_FILES = 500
 _MOST_IN_TREE = 200
 _MOST_ENTRIES = 10_000
+_MOST_PLACES = 20
+"""Directories that a script names, in which its other words are looked up as well."""
 _LOOKED_THROUGH = 1 << 20
 """Bytes of files, together, in which other files' names are looked for."""
 _WORD_ENDS = re.compile(r"[\s=:;,|&<>()'\"`]+")
 _WORD = re.compile(r"[\w.@+~/-]+")
-_COMMENT = re.compile(r"^[ \t]*#(?!!).*", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#+(?:[ \t].*)?$", re.MULTILINE)
 _PYTHON = re.compile(rb"#!.*python")
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+import|import[ \t]+(\w+))", re.MULTILINE)
 _SUFFIXES = frozenset(
@@ -145,9 +147,11 @@ class Reach:
             self.gaps["..."] = "what other files are named in files of more than 1 MB together"
             return
         text = _COMMENT.sub("", content.decode(errors="replace"))
-        bases = tuple(dict.fromkeys((path.parent, *self._bases)))
         words = sorted(set(_WORD.findall(text)))
-        for base in bases:
+        # A script may look beside what a link to it leads to, and in a directory that it names: `cd lib`.
+        places = dict.fromkeys((path.parent, Path(os.path.realpath(path)).parent, *self._bases))
+        named = [found for word in words for base in places for found in self._find_directory(word, base)]
+        for base in dict.fromkeys((*places, *named[:_MOST_PLACES])):
             known = self._list(base).keys()
             for word in words:
                 if _may_be_in(word, known):
@@ -222,6 +226,14 @@ class Reach:
             self.gaps[self._name(link)] = f"a link to a directory: {real}"
             if is_inside(real, self._project):
                 self._add_whole(real)
+
+    def _find_directory(self, word: str, base: Path) -> list[Path]:
+        """Return the directory that a word names, unless the project's own lies in it or is it."""
+        if not _may_be_in(word, self._list(base).keys()):
+            return []
+        path = Path(os.path.normpath(base / word.strip("/")))
+        is_below = path != self._project and path.is_relative_to(self._project) and is_inside(path, self._project)
+        return [path] if is_below and path.is_dir() else []
 
     def _find(self, word: str, base: Path) -> list[Path]:
         """Return what a word names from a directory: a file, with or without its suffix, or a module."""
