@@ -51,7 +51,7 @@ def open_pool(
     Raises ProfileError, GuardError; a checkout raises PoolTimeoutError or ConnectionFailedError. The
     pool may be used by many threads.
     """
-    from dbtool.databases import open_pool as open_chosen  # brings the profiles
+    from dbtool.connect import open_pool as open_chosen  # brings the profiles
     from dbtool.process import process_environment
 
     return open_chosen(process_environment(warns=False), profile, config=config, write=write, events=events)

@@ -31,7 +31,7 @@ def test_a_pool_opens_by_name() -> None:
 
 def test_a_statement_timeout_of_zero_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = Mock()
-    monkeypatch.setattr("dbtool.databases.build_database", build)
+    monkeypatch.setattr("dbtool.connect.build_database", build)
     with (tmp_path / "p.toml").open("a") as file:
         file.write('[profiles.untimed]\nextends = "a"\nstatement_timeout = "0s"\n')
     with dbtool.open_pool("untimed"):

@@ -103,13 +103,13 @@ def _ask_in_time(connector: Connector, session: Session) -> tuple[ServerFacts, f
 
     def too_late() -> DbtoolError:
         if not is_limit_first:
-            return limits.late()
+            return limits.timed_out()
         return ConnectionFailedError(
             f"profile {target.name!r}: connected, but got no answer within {target.connect_timeout:g} s", transient=True
         )
 
     return connector.worker.call(
-        lambda: _ask(session), deadline=limit if is_limit_first else limits.deadline, late=too_late
+        lambda: _ask(session), deadline=limit if is_limit_first else limits.deadline, timed_out=too_late
     )
 
 

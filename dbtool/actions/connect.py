@@ -37,7 +37,7 @@ class Limits(Record):
         """When the action as a whole has to end."""
         return None if self.timeout is None else self.started + self.timeout
 
-    def late(self) -> DbtoolError:
+    def timed_out(self) -> DbtoolError:
         """Word the error for an action that did not end in time."""
         return TimedOutError(f"timed out: --timeout {self.timeout:g} s is over")
 
@@ -54,7 +54,9 @@ class Connector(Record, kw_only=False):
         """Resolve a profile and open a session of it; raises DbtoolError."""
         deadline = self.limits.deadline
         target = self.worker.call(
-            lambda: resolve(profile, self.environment, deadline=deadline), deadline=deadline, late=self.limits.late
+            lambda: resolve(profile, self.environment, deadline=deadline),
+            deadline=deadline,
+            timed_out=self.limits.timed_out,
         )
         session = connect_in_time(self.worker, self.limits, target, lambda: open_session(target, settings))
         for warning in session.connection.warnings:
@@ -72,7 +74,7 @@ def connect_in_time(worker: Worker, limits: Limits, target: Target, connect: Cal
 
     def too_late() -> DbtoolError:
         if is_deadline_first:
-            return limits.late()
+            return limits.timed_out()
         return ConnectionFailedError(
             f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
             f"connect_timeout ({target.connect_timeout:g} s)",
@@ -82,5 +84,5 @@ def connect_in_time(worker: Worker, limits: Limits, target: Target, connect: Cal
     return worker.call(
         lambda: open_with_patience(connect, limits.wait),
         deadline=limits.deadline if is_deadline_first else limit,
-        late=too_late,
+        timed_out=too_late,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dbtool.actions.face import Face
 from dbtool.bench.reports.conditions import (
-    Change,
     Condition,
+    Difference,
     find_baseline,
     judge_all,
     list_changes,
@@ -58,7 +58,7 @@ class Judging:
         require_pass(reports[0])
 
 
-def _word_change(change: Change) -> str:
+def _word_change(change: Difference) -> str:
     shown = f"{change.measure} {show_measure(change.measure, change.value)}"
     return shown if change.percent is None else f"{shown} ({change.percent:+.1f}%)"
 

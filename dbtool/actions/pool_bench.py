@@ -135,7 +135,7 @@ class PoolBench:
 
     def _within_limits(self, work: Callable[[], _T]) -> _T:
         """Call on the worker what holds nothing yet: a secret's command, and a user's module, may take for ever."""
-        return self._worker.call(work, deadline=self._limits.deadline, late=self._limits.late)
+        return self._worker.call(work, deadline=self._limits.deadline, timed_out=self._limits.timed_out)
 
     def _make_order(self, profile: Profile, *, read_only: bool) -> Order:
         request, directory = self._request, self._environment.working_directory
@@ -174,7 +174,7 @@ class PoolBench:
         return self._worker.call(
             lambda: compare(order, facts, observer, self._stop),
             deadline=self._limits.deadline,
-            late=self._limits.late,
+            timed_out=self._limits.timed_out,
             running=lambda: self,
             glance=self._watch.show_progress,
         )

@@ -23,7 +23,7 @@ from dbtool.run.results import Results
 from dbtool.run.runner import Reporter, Runner
 from dbtool.run.session import Session
 from dbtool.run.sources import Source, look_into
-from dbtool.run.worker import State, Worker
+from dbtool.run.worker import Worker, WorkerState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Query:
             sources = self._recode(found, choice.profile)
             return check_sources(sources, dialect, self._request.run, one_result=one_result)
 
-        sources = self.worker.call(check, deadline=self._limits.deadline, late=self._limits.late)
+        sources = self.worker.call(check, deadline=self._limits.deadline, timed_out=self._limits.timed_out)
         if not sources:
             self._face.note(_NOTHING_TO_RUN)
             return
@@ -163,7 +163,7 @@ class Query:
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """Call a function that asks the server on the worker, within the limits; raises DbtoolError."""
-        return self.worker.call(question, deadline=self._limits.deadline, late=self._limits.late)
+        return self.worker.call(question, deadline=self._limits.deadline, timed_out=self._limits.timed_out)
 
     def close_session(self, session: Session) -> None:
         """Give a session's connection back, if the worker that holds it still answers."""
@@ -182,12 +182,14 @@ class Query:
         output = self.worker.call(
             lambda: self._rows.open_output(spool_at_once=self._limit_statements(choice.profile) is not None),
             deadline=self._limits.deadline,
-            late=self._limits.late,
+            timed_out=self._limits.timed_out,
         )
         self._output = output
         try:
             yield output
-            self.worker.call(output.commit, deadline=self._limits.deadline, late=self._limits.late, keeps_result=True)
+            self.worker.call(
+                output.commit, deadline=self._limits.deadline, timed_out=self._limits.timed_out, keeps_result=True
+            )
         except BaseException as error:
             self._give_up(output, error)
             raise
@@ -196,8 +198,8 @@ class Query:
         """Leave the output; a stream whose reader stalls, or is gone, must not hold up the exit."""
         if isinstance(output, FileOutput):
             output.discard()
-        elif self.worker.state is State.WILLING and not isinstance(error, ReaderGoneError):
-            self.worker.call(output.discard, deadline=self._limits.deadline, late=self._limits.late)
+        elif self.worker.state is WorkerState.WILLING and not isinstance(error, ReaderGoneError):
+            self.worker.call(output.discard, deadline=self._limits.deadline, timed_out=self._limits.timed_out)
 
     def open_session(self, access: Access, *, again: bool = False) -> Session:
         """Open a session of the profile, within the limits of the query as a whole, or `again` with time of its own.
@@ -276,7 +278,7 @@ class Query:
         self.worker.call(
             lambda: runner.run(sources),
             deadline=self._limits.deadline,
-            late=self._limits.late,
+            timed_out=self._limits.timed_out,
             running=runner.running,
             glance=glance,
             keeps_result=True,

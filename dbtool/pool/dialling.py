@@ -9,7 +9,7 @@ from time import sleep
 from dbtool.pool.events import PoolEvents, announce, find_logger
 from dbtool.pool.lease import RETIRED, Borrower, Lease, start_thread
 from dbtool.pool.ledger import Backend, Ledger
-from dbtool.pool.planning import Planner, shorten
+from dbtool.pool.planning import Planner, jitter
 from dbtool.pool.queue import Attempt
 
 
@@ -107,9 +107,9 @@ class Dialler:
         lease = Lease(connection, self._backend.find_driver(connection), epoch=epoch, generation=generation)
         lease.opened_at = now
         if options.stale_timeout:
-            lease.expires_at = lease.unfit_at = now + shorten(options.stale_timeout)
+            lease.expires_at = lease.unfit_at = now + jitter(options.stale_timeout)
         if options.idle_timeout:
-            lease.idle_limit = shorten(options.idle_timeout)
+            lease.idle_limit = jitter(options.idle_timeout)
         if self._events is not None:
             announce(self._events.connected, now - started)
         return lease

@@ -23,7 +23,7 @@ from dbtool.pool.events import PoolEvents, find_logger
 from dbtool.pool.forks import follow_forks
 from dbtool.pool.lease import Borrower, Health, Lease
 from dbtool.pool.ledger import PoolOptions, check_not_negative
-from dbtool.pool.states import State, States, ThreadStates, find_task
+from dbtool.pool.states import BorrowerState, States, ThreadStates, find_task
 
 if TYPE_CHECKING:
     from dbtool.pool.stats import PoolStats
@@ -38,7 +38,7 @@ class Overridable:
     """The two methods, and what to do where a subclass has its own."""
 
     _pool: ConnectionPool
-    _state: State
+    _state: BorrowerState
 
     @abstractmethod
     def _close_raw(self, connection: Any) -> None:
@@ -60,7 +60,7 @@ class Overridable:
         elif lease is not None:
             self._pool.release(lease, borrower)
 
-    def _check_out_by_override(self, state: State) -> None:
+    def _check_out_by_override(self, state: BorrowerState) -> None:
         """Check a connection out through a subclass's own `_connect`."""
         state.is_connecting = True
         try:
@@ -77,7 +77,7 @@ class Overridable:
             if other is not lease:
                 self._pool.release(other, state.borrower)
 
-    def _check_in_by_override(self, state: State) -> None:
+    def _check_in_by_override(self, state: BorrowerState) -> None:
         """Return a connection through a subclass's own `_close`, which may still use it."""
         try:
             with translation:
@@ -239,7 +239,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         self._pool.begin_anew()
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> BorrowerState:
         task = find_task()
         return self._states.state if task is None else self._states.find_task_state(task)
 
@@ -285,13 +285,13 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         self._return(state)
         return True
 
-    def _return(self, state: State) -> None:
+    def _return(self, state: BorrowerState) -> None:
         if self._has_own_checkin:
             self._check_in_by_override(state)
         else:
             self._check_in(state)
 
-    def _check_in(self, state: State) -> None:
+    def _check_in(self, state: BorrowerState) -> None:
         try:
             lease = state.clear()
             if lease is not None:
@@ -302,7 +302,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
             raise
 
     @contextmanager
-    def _recovering(self, state: State) -> Iterator[None]:
+    def _recovering(self, state: BorrowerState) -> Iterator[None]:
         """Make a block after which, should it be interrupted, nobody has what the state had."""
         try:
             yield
@@ -322,7 +322,7 @@ class PooledDatabase(PlayhouseNames, Overridable, playhouse.pool.PooledDatabase)
         """Make a block that has a connection; it yields the driver's own."""
         return LeaseContext(self)
 
-    def _return_whatever_happens(self, state: State, *, is_silent: bool) -> None:
+    def _return_whatever_happens(self, state: BorrowerState, *, is_silent: bool) -> None:
         is_in_transaction = bool(state.transactions)
         state.transactions = []
         if not state.closed:

@@ -105,7 +105,7 @@ class Planner:
         ledger = self._ledger
         last = ledger.failure
         ceiling = _FIRST_PAUSE if last is None else min(2 * last.delay / (1 - _JITTER), _LONGEST_PAUSE)
-        delay = shorten(ceiling)
+        delay = jitter(ceiling)
         ledger.failures += 1
         ledger.failure = Failure(error=error, retry_at=now + delay, delay=delay, is_permanent=is_permanent)
         return ledger.failure
@@ -148,6 +148,6 @@ class Planner:
             ledger.prober = None
 
 
-def shorten(seconds: float) -> float:
+def jitter(seconds: float) -> float:
     """Return a little less than a time, each time another."""
     return seconds * (1 - _JITTER * random())  # noqa: S311  # spreads load, guards nothing

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PARKED: list[object] = []
 
 
-class State(peewee._ConnectionState):  # noqa: SLF001  # peewee's own class for it
+class BorrowerState(peewee._ConnectionState):  # noqa: SLF001  # peewee's own class for it
     """What one thread or task has open."""
 
     lease: Lease | None = None
@@ -68,14 +68,14 @@ class States:
 
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
-        self.state = State(mailbox)
-        self.tasks: WeakKeyDictionary[asyncio.Task[Any], State] = WeakKeyDictionary()
+        self.state = BorrowerState(mailbox)
+        self.tasks: WeakKeyDictionary[asyncio.Task[Any], BorrowerState] = WeakKeyDictionary()
 
-    def find_task_state(self, task: asyncio.Task[Any]) -> State:
+    def find_task_state(self, task: asyncio.Task[Any]) -> BorrowerState:
         """Return the state of a task, which ends with it."""
         state = self.tasks.get(task)
         if state is None:
-            state = self.tasks[task] = State(self.mailbox)
+            state = self.tasks[task] = BorrowerState(self.mailbox)
             task.add_done_callback(partial(_abandon_state, ref(state)))
         return state
 
@@ -97,7 +97,7 @@ class ThreadStates(States, threading.local):
     """The states of one pool, where each thread has its own."""
 
 
-def _abandon_state(state_reference: ref[State], _task: object) -> None:
+def _abandon_state(state_reference: ref[BorrowerState], _task: object) -> None:
     state = state_reference()
     if state is not None:
         state.abandon()

@@ -9,7 +9,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.checks.validate import CheckedFile, check_file
 from dbtool.profiles.discover import Sources, read_sources
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.merge import Merged, merge
 from dbtool.profiles.model import Origin, Profile
 from dbtool.profiles.paths import Scope
@@ -102,7 +102,7 @@ class Catalog:
             if problems:
                 raise ProfileError(str(problems[0]))
 
-    def _list_file_problems(self, source: Source) -> tuple[Problem, ...]:
+    def _list_file_problems(self, source: SourceFile) -> tuple[Problem, ...]:
         if source.error:
             return (Problem(file=source.path, line=source.line, profile=None, key=None, message=source.error),)
         return self._checked[source.path].problems
@@ -116,7 +116,7 @@ class Catalog:
         settings = (merged.draft.settings.get("extends") for merged in self._merged.values())
         return frozenset(setting.value for setting in settings if setting)
 
-    def _describe(self, source: Source) -> ProfileFile:
+    def _describe(self, source: SourceFile) -> ProfileFile:
         problems = self._list_file_problems(source)
         return ProfileFile(
             path=source.path,

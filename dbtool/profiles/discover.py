@@ -12,7 +12,7 @@ from dbtool.errors import ProfileError
 from dbtool.expressions import expression
 from dbtool.profiles.files import (
     ProjectReader,
-    Source,
+    SourceFile,
     compute_digest,
     is_file,
     parse_source,
@@ -51,7 +51,7 @@ class Pin(Record):
 class Sources(Record):
     """Every file that counts here, the strongest first, and whether the project's may be believed."""
 
-    files: tuple[Source, ...]
+    files: tuple[SourceFile, ...]
     ignored: tuple[Path, ...] = ()
     """TOML in a project's `profiles/` that is not dbtool's."""
     project: Path | None = None
@@ -61,7 +61,7 @@ class Sources(Record):
     """Trust was given once, for other content."""
     pin_trusted: bool = False
 
-    def is_trusted(self, source: Source) -> bool:
+    def is_trusted(self, source: SourceFile) -> bool:
         """Say whether a file may hold more than literal values."""
         return source.scope is not Scope.PROJECT or self.project_trusted
 
@@ -101,7 +101,7 @@ def read_sources(
 
 
 def _is_recorded(
-    environment: Environment, project: Path, files: Iterable[Source], recorded: Mapping[str, str] | None
+    environment: Environment, project: Path, files: Iterable[SourceFile], recorded: Mapping[str, str] | None
 ) -> bool:
     """Say whether a project's files, and what they refer to, are what was trusted."""
     if recorded is None or not list_digests(project, files).items() <= recorded.items():
@@ -119,7 +119,7 @@ def list_names(environment: Environment, *, config: str | None = None) -> tuple[
     return tuple(dict.fromkeys(name for source in files for name in source.profiles))
 
 
-def list_digests(project: Path, files: Iterable[Source]) -> dict[str, str]:
+def list_digests(project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
     """Return what a record of trust holds for a project: its files and the exact content of each."""
     return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
 
@@ -183,10 +183,12 @@ def _climb(environment: Environment) -> Iterator[Path]:
         yield directory
 
 
-def _find_project(environment: Environment, *, brief: bool) -> tuple[Path | None, tuple[Source, ...], tuple[Path, ...]]:
+def _find_project(
+    environment: Environment, *, brief: bool
+) -> tuple[Path | None, tuple[SourceFile, ...], tuple[Path, ...]]:
     reader = ProjectReader(environment, anyones=_trusts_everything(environment), brief=brief)
     project: Path | None = None
-    files: tuple[Source, ...] = ()
+    files: tuple[SourceFile, ...] = ()
     ignored: tuple[Path, ...] = ()
     for directory in _climb(environment):
         files, ignored = _read_project(directory, lambda path: _read_project_file(path, reader), reader.list_toml)
@@ -198,7 +200,7 @@ def _find_project(environment: Environment, *, brief: bool) -> tuple[Path | None
     return project, files, ignored if project else ()
 
 
-def _read_project_file(path: Path, reader: ProjectReader) -> Source | None:
+def _read_project_file(path: Path, reader: ProjectReader) -> SourceFile | None:
     try:
         content = reader.read(path)
     except OSError as error:
@@ -212,9 +214,9 @@ def _list_toml(directory: Path) -> list[Path]:
 
 def _read_project(
     directory: Path,
-    read: Callable[[Path], Source | None],
+    read: Callable[[Path], SourceFile | None],
     list_toml: Callable[[Path], list[Path]],
-) -> tuple[tuple[Source, ...], tuple[Path, ...]]:
+) -> tuple[tuple[SourceFile, ...], tuple[Path, ...]]:
     """Return the files that make a directory a project, and the TOML beside them that does not."""
     paths = [directory / "dbtool.toml"], list_toml(directory / "profiles")
     main, others = (
@@ -228,7 +230,7 @@ def _list_user_files(directory: Path) -> list[Path]:
     return [directory / "profiles.toml", *_list_toml(directory / "profiles.d")]
 
 
-def _read_all(paths: Iterable[Path], scope: Scope) -> tuple[Source, ...]:
+def _read_all(paths: Iterable[Path], scope: Scope) -> tuple[SourceFile, ...]:
     return tuple(read_source(path, scope) for path in paths if is_file(path))
 
 
@@ -245,7 +247,7 @@ def _find_named(environment: Environment, config: str | None) -> Path | None:
     return path
 
 
-def _read_named(named: Path) -> tuple[Source, ...]:
+def _read_named(named: Path) -> tuple[SourceFile, ...]:
     """Read a named file, or a named directory laid out as a project, as the user's or with files of its own."""
     if not named.is_dir():
         return (read_source(named, Scope.EXPLICIT),)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Source(Record):
+class SourceFile(Record):
     """One file that may define profiles; what was hashed, parsed and located is the same `content`."""
 
     _concealed = frozenset({"content", "table"})
@@ -73,7 +73,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def read_source(path: Path, scope: Scope) -> Source:
+def read_source(path: Path, scope: Scope) -> SourceFile:
     """Read and parse one file of the user's own; what is wrong with it is kept, not raised."""
     try:
         content = read_head(path, OWN_LIMIT)
@@ -84,26 +84,26 @@ def read_source(path: Path, scope: Scope) -> Source:
     return parse_source(path, scope, content)
 
 
-def refuse_source(path: Path, scope: Scope, reason: str) -> Source:
+def refuse_source(path: Path, scope: Scope, reason: str) -> SourceFile:
     """Return what stands for a file that was not read."""
-    return Source(path=path, scope=scope, content=b"", table=None, error=reason)
+    return SourceFile(path=path, scope=scope, content=b"", table=None, error=reason)
 
 
-def parse_source(path: Path, scope: Scope, content: bytes) -> Source:
+def parse_source(path: Path, scope: Scope, content: bytes) -> SourceFile:
     """Parse what a file holds, or is to hold; what is wrong with it is kept, not raised."""
     try:
         table = tomli.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return Source(path=path, scope=scope, content=content, table=None, error="is not UTF-8", line=line)
+        return SourceFile(path=path, scope=scope, content=content, table=None, error="is not UTF-8", line=line)
     except tomli.TOMLDecodeError as error:
         reason = f"does not parse: {error.msg} (column {error.colno})"
-        return Source(path=path, scope=scope, content=content, table=None, error=reason, line=error.lineno)
+        return SourceFile(path=path, scope=scope, content=content, table=None, error=reason, line=error.lineno)
     except RecursionError:
-        return Source(path=path, scope=scope, content=content, table=None, error="nests too deeply")
+        return SourceFile(path=path, scope=scope, content=content, table=None, error="nests too deeply")
     except ValueError:  # Python's, of a number of thousands of digits
-        return Source(path=path, scope=scope, content=content, table=None, error="holds a number that is too long")
-    return Source(path=path, scope=scope, content=content, table=table)
+        return SourceFile(path=path, scope=scope, content=content, table=None, error="holds a number that is too long")
+    return SourceFile(path=path, scope=scope, content=content, table=table)
 
 
 OWN_LIMIT = 1 << 25

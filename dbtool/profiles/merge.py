@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.dialects import DIALECTS
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.validate import Draft, Setting
 from dbtool.profiles.discover import MOST_BASES
 from dbtool.profiles.model import CommandSecret, FileSecret, Origin, PoolSettings, Profile
@@ -212,8 +212,8 @@ def relocate(key: str, setting: Setting, *, to: Path) -> Setting:
     return setting.replaced(value=_anchor_value(PROFILE_KEYS[key].kind, setting.value, home))
 
 
-def _anchor_value(kind: Kind, value: Any, home: Path) -> Any:
-    if kind is Kind.PATH:
+def _anchor_value(kind: KeyKind, value: Any, home: Path) -> Any:
+    if kind is KeyKind.PATH:
         return _anchor_text(value, home)
     if isinstance(value, FileSecret):
         return FileSecret(Path(_anchor_text(str(value.path), home)))

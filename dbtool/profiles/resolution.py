@@ -12,7 +12,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, SecretError
 from dbtool.profiles.active.unchecked import split_host
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.values import check_host, convert
 from dbtool.profiles.files import object_to_owner
 from dbtool.profiles.foreign.optionfile import read_option_file
@@ -26,9 +26,11 @@ from dbtool.profiles.secrets import Context, Deadline, fetch_secret
 NO_PASSFILE = f"{os.devnull}/none"
 """A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""
 _LOOPBACK = "127.0.0.1"
-_TEXT_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {Kind.TEXT, Kind.HOST})
-_TABLE_KEYS = frozenset(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.SETTINGS)
-_PATH_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH)
+_TEXT_KEYS = tuple(
+    key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {KeyKind.TEXT, KeyKind.HOST}
+)
+_TABLE_KEYS = frozenset(key.name for key in PROFILE_KEYS.values() if key.kind is KeyKind.SETTINGS)
+_PATH_KEYS = tuple(key.name for key in PROFILE_KEYS.values() if key.kind is KeyKind.PATH)
 _DEFAULTS = {name: Profile.default_of(name) for name in Profile.field_names()}
 
 
@@ -143,9 +145,14 @@ class _Resolution:
 
     def _read(self, key: str, value: Any, directory: Path) -> Any:
         """Give text from outside the profile the type of its key. Raises ValueError."""
-        if key not in PROFILE_KEYS or PROFILE_KEYS[key].kind in {Kind.TEXT, Kind.HOST, Kind.PATH, Kind.SECRET}:
+        if key not in PROFILE_KEYS or PROFILE_KEYS[key].kind in {
+            KeyKind.TEXT,
+            KeyKind.HOST,
+            KeyKind.PATH,
+            KeyKind.SECRET,
+        }:
             return self._finish(key, value, directory)
-        if PROFILE_KEYS[key].kind is Kind.INTEGER and isinstance(value, str):
+        if PROFILE_KEYS[key].kind is KeyKind.INTEGER and isinstance(value, str):
             if not (value.isascii() and value.isdigit()):
                 raise ValueError(f"the {key} is not a number")
             value = int(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtool.databases import build_database, unwrap
+from dbtool.connect import build_database, unwrap
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError

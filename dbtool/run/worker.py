@@ -62,7 +62,7 @@ class StopRequest:
             raise self._reason
 
 
-class State(Enum):
+class WorkerState(Enum):
     """How a worker stands with what it has been asked to do."""
 
     WILLING = auto()
@@ -91,7 +91,7 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        self.state = State.WILLING
+        self.state = WorkerState.WILLING
         self.stop = StopRequest()
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(self._jobs,), name="dbtool-worker", daemon=True)
@@ -100,7 +100,7 @@ class Worker:
     @property
     def is_stuck(self) -> bool:
         """Say whether a call did not come back: nothing more can be asked."""
-        return self.state is State.STUCK
+        return self.state is WorkerState.STUCK
 
     def start_over(self) -> None:
         """Leave a thread that is stuck behind, to end after its call, and go on with a new one."""
@@ -138,7 +138,7 @@ class Worker:
         work: Callable[[], _T],
         *,
         deadline: float | None = None,
-        late: Callable[[], DbtoolError] | None = None,
+        timed_out: Callable[[], DbtoolError] | None = None,
         running: Callable[[], Stoppable | None] = lambda: None,
         glance: Callable[[], DbtoolError | None] = lambda: None,
         keeps_result: bool = False,
@@ -152,10 +152,10 @@ class Worker:
         `keeps_result` says that what it did stands. Raises what `work` raised.
         """
         self.stop.clear()
-        reason = self._reason(deadline, late)
+        reason = self._reason(deadline, timed_out)
         if reason is not None:
             self._asked = None
-            self.state = State.STOPPED
+            self.state = WorkerState.STOPPED
             raise reason
         job = _Job(work)
         self._jobs.put(job)
@@ -164,10 +164,10 @@ class Worker:
             self._wake.clear()
             if job.done.is_set():
                 break
-            reason = self._reason(deadline, late) or glance()
+            reason = self._reason(deadline, timed_out) or glance()
             if reason is not None:
                 self.stop.set(reason)
-                self.state = State.STOPPED
+                self.state = WorkerState.STOPPED
                 self._end(job, running)
                 break
         return self._settle(job, keeps_result=keeps_result)
@@ -175,11 +175,11 @@ class Worker:
     def _patience(self, deadline: float | None) -> float:
         return _GLANCE if deadline is None else max(0.0, min(_GLANCE, deadline - self._clock()))
 
-    def _reason(self, deadline: float | None, late: Callable[[], DbtoolError] | None) -> DbtoolError | None:
+    def _reason(self, deadline: float | None, timed_out: Callable[[], DbtoolError] | None) -> DbtoolError | None:
         if self._asked is not None:
             return self._asked
         if deadline is not None and self._clock() >= deadline:
-            return late() if late is not None else TimedOutError("timed out")
+            return timed_out() if timed_out is not None else TimedOutError("timed out")
         return None
 
     def _end(self, job: _Job[Any], running: Callable[[], Stoppable | None]) -> None:
@@ -209,7 +209,7 @@ class Worker:
             if reason is not None:
                 reason.args = (f"{reason}; the server did not confirm the cancel: the statement may still run there",)
         if not job.done.is_set():
-            self.state = State.STUCK
+            self.state = WorkerState.STUCK
 
     def _settle(self, job: _Job[_T], *, keeps_result: bool) -> _T:
         """Return the result or raise; a request to stop explains any failure that came after it."""

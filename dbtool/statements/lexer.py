@@ -10,7 +10,7 @@ from dbtool.dialects import Lexical
 from dbtool.expressions import expression
 from dbtool.statements import tokens
 from dbtool.statements.patterns import Buffer, match_code, match_plain_statement, match_tokens
-from dbtool.statements.tokens import Kind, Token
+from dbtool.statements.tokens import Piece, Token
 
 Found: TypeAlias = Token | int | None
 """What stands at an offset: a token; or code up to another offset; or None, if more bytes have to tell."""
@@ -230,7 +230,7 @@ def _simple_tokens(lexical: Lexical) -> dict[int, Token]:
     return {ord(first): token for first, token in found.items()}
 
 
-def cut_into_pieces(text: bytes, lexical: Lexical) -> Iterator[tuple[Kind | None, int, int]]:
+def cut_into_pieces(text: bytes, lexical: Lexical) -> Iterator[tuple[Piece | None, int, int]]:
     """Return the pieces of a whole text as (kind, start, end); code has no kind."""
     lexer = Lexer(lexical)
     code_start = 0

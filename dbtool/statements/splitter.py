@@ -23,7 +23,7 @@ from dbtool.statements.copy_data import CopyData, Stream
 from dbtool.statements.lexer import Found, Lexer, Stop
 from dbtool.statements.patterns import compile_match
 from dbtool.statements.statement import Statement, new_statement
-from dbtool.statements.tokens import Kind, Token
+from dbtool.statements.tokens import Piece, Token
 from dbtool.statements.words import LeadingWords, read_leading_words
 
 _BLANK_BYTES = b" \t\n\r\f\v"
@@ -32,7 +32,7 @@ _match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
 _NOWHERE = -1
 _DOT = ord(".")
 _SEMICOLON = b";"
-_BETWEEN_STATEMENTS = frozenset({Kind.COMMENT, Kind.COMMAND})
+_BETWEEN_STATEMENTS = frozenset({Piece.COMMENT, Piece.COMMAND})
 
 
 class Splitter:
@@ -254,7 +254,7 @@ class Splitter:
 
     def _unfinished(self, place: Place | None) -> QueryError:
         lexer = self._lexer
-        kind = lexer.token.kind if lexer.token else Kind.COMMENT
+        kind = lexer.token.kind if lexer.token else Piece.COMMENT
         place = place or self._stream.place(lexer.token_start if lexer.token else lexer.executable_start)
         return QueryError(f"{place}: the {kind.value} that starts here does not end", place=place)
 

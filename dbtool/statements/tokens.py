@@ -14,7 +14,7 @@ Seek: TypeAlias = Callable[[Buffer, int], tuple[int, bool]]
 """Look for a token's end from an offset on: return the offset after it and True, or where to go on and False."""
 
 
-class Kind(Enum):
+class Piece(Enum):
     """What a token is, in the words of an error."""
 
     STRING = "string"
@@ -26,13 +26,13 @@ class Kind(Enum):
     @property
     def is_literal(self) -> bool:
         """Say whether it stands for a value or a name."""
-        return self in {Kind.STRING, Kind.NAME}
+        return self in {Piece.STRING, Piece.NAME}
 
 
 class Token(Record):
     """A kind of token that starts with `length` fixed bytes."""
 
-    kind: Kind
+    kind: Piece
     length: int
     seek: Seek
     ends_with_input: bool = False
@@ -90,32 +90,32 @@ def nested_comment() -> Token:
         cut_off = len(buffer) > position and buffer.endswith((b"/", b"*"))
         return len(buffer) - cut_off, False
 
-    return Token(kind=Kind.COMMENT, length=2, seek=seek)
+    return Token(kind=Piece.COMMENT, length=2, seek=seek)
 
 
 _LINE_BREAK = expression(rb"[\n\r]")
 _match_version = compile_match(rb"[0-9]*+")
 _COMMENT_BOUND = expression(rb"/\*|\*/")
 
-STRING = Token(kind=Kind.STRING, length=1, seek=seek_mark(b"'"))
-ESCAPE_STRING = Token(kind=Kind.STRING, length=1, seek=_seek_unescaped(b"'"))
-SINGLE_QUOTED_STRING = Token(kind=Kind.STRING, length=1, seek=_seek_unescaped(b"'"))
-DOUBLE_QUOTED_STRING = Token(kind=Kind.STRING, length=1, seek=_seek_unescaped(b'"'))
-DOUBLE_QUOTED_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b'"'))
-BACKTICK_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b"`"))
-BRACKET_NAME = Token(kind=Kind.NAME, length=1, seek=seek_mark(b"]"))
-LINE_COMMENT = Token(kind=Kind.COMMENT, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
-LINE_COMMENT_TO_RETURN = Token(kind=Kind.COMMENT, length=1, seek=_seek_line_break, ends_with_input=True)
-BLOCK_COMMENT = Token(kind=Kind.COMMENT, length=2, seek=seek_mark(b"*/"))
-COMMAND = Token(kind=Kind.COMMAND, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
-EXECUTABLE_END = Token(kind=Kind.MARKER, length=2, seek=_seek_immediately)
+STRING = Token(kind=Piece.STRING, length=1, seek=seek_mark(b"'"))
+ESCAPE_STRING = Token(kind=Piece.STRING, length=1, seek=_seek_unescaped(b"'"))
+SINGLE_QUOTED_STRING = Token(kind=Piece.STRING, length=1, seek=_seek_unescaped(b"'"))
+DOUBLE_QUOTED_STRING = Token(kind=Piece.STRING, length=1, seek=_seek_unescaped(b'"'))
+DOUBLE_QUOTED_NAME = Token(kind=Piece.NAME, length=1, seek=seek_mark(b'"'))
+BACKTICK_NAME = Token(kind=Piece.NAME, length=1, seek=seek_mark(b"`"))
+BRACKET_NAME = Token(kind=Piece.NAME, length=1, seek=seek_mark(b"]"))
+LINE_COMMENT = Token(kind=Piece.COMMENT, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
+LINE_COMMENT_TO_RETURN = Token(kind=Piece.COMMENT, length=1, seek=_seek_line_break, ends_with_input=True)
+BLOCK_COMMENT = Token(kind=Piece.COMMENT, length=2, seek=seek_mark(b"*/"))
+COMMAND = Token(kind=Piece.COMMAND, length=1, seek=seek_mark(b"\n"), ends_with_input=True)
+EXECUTABLE_END = Token(kind=Piece.MARKER, length=2, seek=_seek_immediately)
 
 
 def executable_start(opener: bytes) -> Token:
     """Return the mark that opens a comment with SQL in it: `/*!` and a version."""
-    return Token(kind=Kind.MARKER, length=len(opener), seek=_seek_version)
+    return Token(kind=Piece.MARKER, length=len(opener), seek=_seek_version)
 
 
 def dollar_quoted(tag: bytes) -> Token:
     """Return the string between two times `tag`, dollars included."""
-    return Token(kind=Kind.STRING, length=len(tag), seek=seek_mark(tag))
+    return Token(kind=Piece.STRING, length=len(tag), seek=seek_mark(tag))

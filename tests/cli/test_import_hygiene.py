@@ -26,7 +26,7 @@ main()
 _FACE = {"typer", "click", "rich"}
 _LATE = {"inspect", "logging", "traceback", "shutil", "subprocess"}
 _DATABASE = {"peewee", "playhouse", "psycopg2", "pymysql", "sqlite3", "dbtool.pool", "dbtool.engines.sqlite.connection"}
-_POOL = {"peewee", "playhouse", "dbtool.databases", "dbtool.pool.mixin", "dbtool.pool.connections", "random"}
+_POOL = {"peewee", "playhouse", "dbtool.connect", "dbtool.pool.mixin", "dbtool.pool.connections", "random"}
 _NETWORK = {"ssl", "hashlib", "socket", "selectors", "uuid", "platform"}
 _HEAVY = {"prompt_toolkit", "asyncio", "cryptography", "keyring", "pydantic", "unittest", "http", "email"}
 

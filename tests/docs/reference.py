@@ -13,7 +13,7 @@ from dbtool.cli.app import build
 from dbtool.cli.exits import ExitStatus
 from dbtool.dialects import DIALECTS
 from dbtool.formats import FORMATS
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, KeyKind
 from dbtool.profiles.model import PoolSettings, Profile
 from dbtool.text import format_duration
 
@@ -85,7 +85,7 @@ def _profile_keys() -> Iterator[str]:
     defaults = {name: Profile.default_of(name) for name in Profile.field_names()}
     yield from _table(
         ("Key", "Value", "Default", "Meaning"),
-        [_describe_key(key, defaults.get(key.name)) for key in PROFILE_KEYS.values() if key.kind is not Kind.TABLE],
+        [_describe_key(key, defaults.get(key.name)) for key in PROFILE_KEYS.values() if key.kind is not KeyKind.TABLE],
     )
     yield "#### In `[profiles.NAME.pool]`\n"
     pool_defaults = {name: PoolSettings.default_of(name) for name in PoolSettings.field_names()}
@@ -106,7 +106,7 @@ def _spell_default(key: Key, default: object) -> str:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
-    if key.kind is Kind.DURATION and isinstance(default, float):
+    if key.kind is KeyKind.DURATION and isinstance(default, float):
         return format_duration(default)
     return str(getattr(default, "value", default))
 

@@ -15,7 +15,7 @@ from tests.servers.database import DatabaseAddress
 
 _PROGRAM = """
 import json, sys
-from dbtool.databases import open_pool
+from dbtool.connect import open_pool
 from dbtool.engines.drivers import import_peewee
 from dbtool.process import prepare_process, process_environment
 environment = process_environment()

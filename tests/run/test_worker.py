@@ -13,7 +13,7 @@ import pytest
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.errors import InterruptedByUserError, QueryError, ReaderGoneError, TimedOutError
 from dbtool.run import worker as worker_module
-from dbtool.run.worker import State, Worker
+from dbtool.run.worker import Worker, WorkerState
 
 
 class _Statement:
@@ -61,7 +61,7 @@ def _raise_when(begun: threading.Event, number: signal.Signals) -> None:
 
 def test_a_call_returns_what_the_work_returned(worker: Worker) -> None:
     assert worker.call(lambda: threading.current_thread().name) == "dbtool-worker"
-    assert worker.state is State.WILLING
+    assert worker.state is WorkerState.WILLING
 
 
 def test_a_call_raises_what_the_work_raised(worker: Worker) -> None:
@@ -92,7 +92,7 @@ def test_the_work_after_a_cancelled_one_runs(worker: Worker) -> None:
         with pytest.raises(InterruptedByUserError):
             worker.call(statement.run, running=lambda: statement)
         assert worker.call(lambda: "again") == "again"
-        assert worker.state is State.STOPPED
+        assert worker.state is WorkerState.STOPPED
 
 
 def test_a_signal_between_two_calls_stops_the_next_one(worker: Worker) -> None:
@@ -123,7 +123,7 @@ def test_a_deadline_cancels_with_its_own_error() -> None:
         statement.run()
 
     with pytest.raises(TimedOutError, match="too slow"):
-        worker.call(run, deadline=110.0, late=lambda: TimedOutError("too slow"), running=lambda: statement)
+        worker.call(run, deadline=110.0, timed_out=lambda: TimedOutError("too slow"), running=lambda: statement)
     assert statement.cancels == 1
     worker.close()
 
@@ -143,7 +143,7 @@ def test_a_deadline_that_passes_stops_work_that_holds_nothing() -> None:
     worker.start_over()
     now[0] = 0.0
     assert worker.call(lambda: threading.current_thread().name, deadline=1.0) == "dbtool-worker"
-    assert worker.state is State.WILLING
+    assert worker.state is WorkerState.WILLING
     release.set()
     worker.close()
 
@@ -169,7 +169,7 @@ def test_a_cancel_that_is_not_heard_is_sent_again_and_then_the_socket_is_closed(
     assert statement.cancels > 1
     assert statement.abandoned
     # The work has come back after all.
-    assert worker.state is State.STOPPED
+    assert worker.state is WorkerState.STOPPED
     assert worker.call(lambda: 1) == 1
     worker.close()
 
@@ -210,7 +210,7 @@ def test_work_whose_result_stands_has_ended_well_in_spite_of_a_request_to_stop(w
 def _stopped(worker: Worker) -> bool:
     wait = threading.Event()
     for _ in range(400):
-        if worker.state is not State.WILLING:
+        if worker.state is not WorkerState.WILLING:
             return True
         wait.wait(0.01)
     return False

@@ -12,7 +12,7 @@ import pytest
 
 from dbtool.errors import ProfileError
 from dbtool.profiles import State, update_state
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from tests.profiles.world import World
 
 
@@ -84,7 +84,7 @@ def test_what_a_profile_refers_to_is_replaced(world: World, line: str, change: C
     assert world.load().sources.project_changed
 
 
-@pytest.mark.parametrize("key", [key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH])
+@pytest.mark.parametrize("key", [key.name for key in PROFILE_KEYS.values() if key.kind is KeyKind.PATH])
 def test_a_key_names_a_file_that_no_digest_stands_for(world: World, key: str) -> None:
     world.write(world.project / "f", "text")
     world.write_project(f'[profiles.x]\nengine = "mysql"\n{key} = "f"\n')

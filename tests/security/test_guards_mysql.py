@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbtool.databases import build_database
+from dbtool.connect import build_database
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.formats import FORMATS, FormatOptions

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.cli.profile.drafts import Draft, sweep_drafts
+from dbtool.cli.profile.drafts import DraftFile, sweep_drafts
 from dbtool.profiles.changes.writing import replace_file
 from dbtool.run.outputs import open_file_output
 from tests.cli.profile_shell import Shell
@@ -26,7 +26,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def forget(draft: Draft) -> None:
+def forget(draft: DraftFile) -> None:
     """Do what the end of a process does: its lock goes, and its files stay."""
     os.close(draft.descriptors[0])
 
@@ -74,7 +74,7 @@ def test_a_killed_edit_leaves_its_copy_with_the_password_for_good(tmp_path: Path
 
 
 def test_the_copy_of_an_edit_that_goes_on_is_not_swept_away(scratch: Path) -> None:
-    draft = Draft("profiles.toml", b"text")
+    draft = DraftFile("profiles.toml", b"text")
     assert list(sweep_drafts()) == []
     assert draft.path.read_bytes() == b"text"
     draft.discard()
@@ -82,7 +82,7 @@ def test_the_copy_of_an_edit_that_goes_on_is_not_swept_away(scratch: Path) -> No
 
 
 def test_the_copy_of_an_editor_that_outlives_its_command_is_not_swept_away(scratch: Path) -> None:
-    draft = Draft("profiles.toml", b"text")
+    draft = DraftFile("profiles.toml", b"text")
     with subprocess.Popen(["sleep", "60"], pass_fds=draft.descriptors) as editor:
         try:
             forget(draft)
@@ -94,7 +94,7 @@ def test_the_copy_of_an_editor_that_outlives_its_command_is_not_swept_away(scrat
 
 
 def test_a_text_whose_place_its_user_was_told_is_not_swept_away(scratch: Path) -> None:
-    draft = Draft("profiles.toml", b"text")
+    draft = DraftFile("profiles.toml", b"text")
     draft.keep()
     assert list(sweep_drafts()) == []
     assert draft.path.read_bytes() == b"text"
@@ -118,7 +118,7 @@ def _give_away(directory: Path, _elsewhere: Path) -> None:
 
 @pytest.mark.parametrize("tamper", [_replace_by_link, _open_to_all, _give_away])
 def test_the_sweep_is_led_to_remove_what_is_not_its_own(scratch: Path, tmp_path: Path, tamper: object) -> None:
-    draft = Draft("profiles.toml", b"text")
+    draft = DraftFile("profiles.toml", b"text")
     forget(draft)
     assert callable(tamper)
     tamper(draft.path.parent, tmp_path / "elsewhere")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.databases import open_pool
+from dbtool.connect import open_pool
 from dbtool.errors import DbtoolError, GuardError, ProfileError
 from tests.cli.running import Completed, run_inside, surroundings
 from tests.profiles.world import World

@@ -13,7 +13,7 @@ from typing import Any
 import peewee
 import pytest
 
-from dbtool.databases import open_profile
+from dbtool.connect import open_profile
 from dbtool.errors import DbtoolError, GuardError, ProfileError, UsageError
 from dbtool.switching.databases import Databases
 from tests.pool.stub import Borrower, Call

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from dbtool.bench.faults.relay import Connection, Endpoints, Faults, Tally, send_at_once
+from dbtool.bench.faults.relay import Connection, Endpoints, Faults, Traffic, send_at_once
 from dbtool.engines.probe import Address
 
 _HOST = "127.0.0.1"
@@ -30,7 +30,7 @@ class Proxy:
         """Chosen by the kernel on entry; the same from then on."""
         self._address = address
         self._faults = Faults()
-        self._tally = Tally()
+        self._traffic = Traffic()
         self._connections: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
@@ -55,22 +55,22 @@ class Proxy:
     @property
     def open_connections(self) -> int:
         """How many clients are connected; one that has ended its side is not."""
-        return len(self._tally.open)
+        return len(self._traffic.open)
 
     @property
     def peak_connections(self) -> int:
         """The most clients that were connected at one time."""
-        return self._tally.peak
+        return self._traffic.peak
 
     @property
     def accepted(self) -> int:
         """How many clients have connected so far."""
-        return self._tally.accepted
+        return self._traffic.accepted
 
     @property
     def round_trips(self) -> int:
         """How often a client began to send: first of all, or once it had been sent an answer."""
-        return self._tally.round_trips
+        return self._traffic.round_trips
 
     def delay(self, seconds: float) -> None:
         """Let each piece of data arrive so much later, in both directions."""
@@ -127,10 +127,10 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self._tally.accepted += 1
+            self._traffic.accepted += 1
             client.setblocking(False)
             send_at_once(client)
-            task = Connection(client, self._endpoints, self._faults, self._tally).task
+            task = Connection(client, self._endpoints, self._faults, self._traffic).task
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
 

@@ -37,7 +37,7 @@ class Faults:
         self.restored = asyncio.Event()
 
 
-class Tally:
+class Traffic:
     """What has gone through; only the loop's thread writes."""
 
     def __init__(self) -> None:
@@ -106,11 +106,11 @@ class _Direction:
 class Connection:
     """A client, and the connection to the server on its behalf; served by `task`, and closed with it."""
 
-    def __init__(self, client: socket.socket, endpoints: Endpoints, faults: Faults, tally: Tally) -> None:
+    def __init__(self, client: socket.socket, endpoints: Endpoints, faults: Faults, traffic: Traffic) -> None:
         self._client = client
         self._server: socket.socket | None = None
         self._faults = faults
-        self._tally = tally
+        self._traffic = traffic
         self._client_spoke_last = False
         self._is_whole = False
         self._loop = asyncio.get_running_loop()
@@ -124,7 +124,7 @@ class Connection:
         # The ends of those who left before this client came are noticed by the next round of the loop.
         await asyncio.sleep(0)
         if not self._requests.has_ended:
-            self._tally.enter(self)
+            self._traffic.enter(self)
         await self._faults.flowing.wait()
         try:
             self._server = await _dial(endpoints)
@@ -140,7 +140,7 @@ class Connection:
 
     def _close(self) -> None:
         """Close both sides; reset them if something broke."""
-        self._tally.open.discard(self)
+        self._traffic.open.discard(self)
         for side in (self._client, self._server):
             if side is not None:
                 self._loop.remove_reader(side)
@@ -148,13 +148,13 @@ class Connection:
 
     def _notice_request(self, data: bytes | None) -> None:
         if not data:
-            self._tally.open.discard(self)
+            self._traffic.open.discard(self)
             # A server that has not heard of this client before a hang need not after it.
             if self._server is None and not self._faults.flowing.is_set():
                 self.task.cancel()
         elif not self._client_spoke_last:
             self._client_spoke_last = True
-            self._tally.round_trips += 1
+            self._traffic.round_trips += 1
 
     async def _forward_requests(self, server: socket.socket) -> None:
         while data := await self._requests.take():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.load.borrowers import Borrower, borrowing, release_all, wait_for_all
+from dbtool.bench.load.borrowers import Holder, borrowing, release_all, wait_for_all
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import Fairness, TimeoutHonesty
@@ -30,7 +30,7 @@ def check_timeout(scene: Scene) -> Sequence[Finding]:
     if not scene.subject.has_timeout:
         return [skipped("timeout", OWN_LIMITS)]
     with scene.open_pool(max_connections=1, timeout=_TIMEOUT) as opened:
-        holder = Borrower(opened.pool)
+        holder = Holder(opened.pool)
         if not holder.wait(10.0) or not holder.has_connection:
             return [failed("timeout", f"an empty pool gave no connection: {holder.error}")]
         try:
@@ -44,7 +44,7 @@ def check_timeout(scene: Scene) -> Sequence[Finding]:
     return [finding]
 
 
-def _judge(waiters: Sequence[Borrower]) -> Finding:
+def _judge(waiters: Sequence[Holder]) -> Finding:
     overruns = [waiter.waited - _TIMEOUT for waiter in waiters]
     late, histogram = max(overruns), Histogram()
     for overrun in overruns:

@@ -14,7 +14,7 @@ _PATIENCE = 10.0
 """Seconds that a borrower gets to end before it is left behind."""
 
 
-class Borrower:
+class Holder:
     """One thread with one connection; begins to ask for it at once. The fields are set by that thread."""
 
     def __init__(
@@ -80,7 +80,7 @@ def borrow_once(pool: BenchPool, work: Callable[[Any], object], *, patience: flo
 
     Raises what the pool or the work raises, and TimeoutError after `patience` seconds.
     """
-    borrower = Borrower(pool, work=work, keeps=False)
+    borrower = Holder(pool, work=work, keeps=False)
     if not borrower.wait(patience):
         raise TimeoutError(f"no connection, and no error, within {patience:g} s")
     borrower.release()
@@ -97,19 +97,19 @@ def borrowing(
     work: Callable[[Any], object] = lambda _connection: None,
     keeps: bool = True,
     patience: float = _PATIENCE,
-) -> Iterator[list[Borrower]]:
+) -> Iterator[list[Holder]]:
     """Make a block in which so many threads want a connection each; all give theirs back at its end.
 
     Those who have not ended `patience` seconds later are left behind.
     """
-    borrowers = [Borrower(pool, work=work, keeps=keeps) for _ in range(number)]
+    borrowers = [Holder(pool, work=work, keeps=keeps) for _ in range(number)]
     try:
         yield borrowers
     finally:
         release_all(borrowers, patience)
 
 
-def release_all(borrowers: Iterable[Borrower], patience: float = _PATIENCE) -> None:
+def release_all(borrowers: Iterable[Holder], patience: float = _PATIENCE) -> None:
     """Let every borrower give its connection back, within so many seconds for all; none waits for another."""
     borrowers = list(borrowers)
     give_up = time.perf_counter() + patience
@@ -119,7 +119,7 @@ def release_all(borrowers: Iterable[Borrower], patience: float = _PATIENCE) -> N
         borrower.release(give_up - time.perf_counter())
 
 
-def wait_for_all(borrowers: Iterable[Borrower], seconds: float) -> bool:
+def wait_for_all(borrowers: Iterable[Holder], seconds: float) -> bool:
     """Wait until each has its connection or an error; say whether all have."""
     give_up = time.perf_counter() + seconds
     return all(borrower.wait(give_up - time.perf_counter()) for borrower in borrowers)

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from dbtool.bench.load.histogram import Histogram
-from dbtool.databases import build_database, unwrap
+from dbtool.connect import build_database, unwrap
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError

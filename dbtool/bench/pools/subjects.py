@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbtool.bench.pools.own import find_own_pool
 from dbtool.bench.pools.recipe import Recipe, Subject
-from dbtool.databases import build_database
+from dbtool.connect import build_database
 from dbtool.dialects import DIALECTS
 from dbtool.engines import load_probe
 from dbtool.errors import UsageError

@@ -227,7 +227,7 @@ _MAIN = ("throughput", "acquire.p50", "acquire.p99")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Difference:
     """One measure of two runs; a duration is in seconds."""
 
     measure: str
@@ -240,11 +240,11 @@ class Change:
         return (self.value - self.before) / abs(self.before) * 100 if self.before else None
 
 
-def list_changes(report: Report, baseline: Report) -> tuple[Change, ...]:
+def list_changes(report: Report, baseline: Report) -> tuple[Difference, ...]:
     """Return the changes of the main figures, without those that one of the two runs did not take."""
     found = ((name, find_measure(baseline.measures, name), find_measure(report.measures, name)) for name in _MAIN)
     return tuple(
-        Change(measure=name, before=before, value=value)
+        Difference(measure=name, before=before, value=value)
         for name, before, value in found
         if before is not None and value is not None
     )

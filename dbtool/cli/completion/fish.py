@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbtool.cli.completion.tree import Command, Kind, Option, Value
+from dbtool.cli.completion.tree import Choices, Command, Option, Value
 
 _HEAD = """\
 # fish completion for dbtool; generated, do not edit: dbtool completions fish
@@ -63,15 +63,15 @@ def _render_option(option: Option) -> str:
 
 
 def _render_requirement(value: Value) -> str:
-    return f"{'-r' if value.kind is Kind.FILES else '-x'} {_render_action(value)}"
+    return f"{'-r' if value.kind is Choices.FILES else '-x'} {_render_action(value)}"
 
 
 def _render_action(value: Value) -> str:
-    if value.kind is Kind.PROFILES:
+    if value.kind is Choices.PROFILES:
         return "-a '(__dbtool_profiles)'"
-    if value.kind is Kind.FILES:
+    if value.kind is Choices.FILES:
         return "-F"
-    return f"-a {_quote(' '.join(value.words))}" if value.kind is Kind.WORDS else ""
+    return f"-a {_quote(' '.join(value.words))}" if value.kind is Choices.WORDS else ""
 
 
 def _quote(text: str) -> str:

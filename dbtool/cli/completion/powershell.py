@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbtool.cli.completion.tree import Command, Kind, Option, Value
+from dbtool.cli.completion.tree import Choices, Command, Option, Value
 
 _HEAD = """\
 # PowerShell completion for dbtool; generated, do not edit: dbtool completions powershell
@@ -69,4 +69,4 @@ def _spell_own(command: Command) -> str:
 
 
 def _spell_kind(value: Value) -> str:
-    return f"words {' '.join(value.words)}" if value.kind is Kind.WORDS else value.kind.value
+    return f"words {' '.join(value.words)}" if value.kind is Choices.WORDS else value.kind.value

@@ -13,7 +13,7 @@ from dbtool.formats import FORMATS
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 
 
-class Kind(Enum):
+class Choices(Enum):
     """What a value is chosen from."""
 
     PROFILES = "profiles"
@@ -26,7 +26,7 @@ class Kind(Enum):
 class Value:
     """What an option or an argument takes."""
 
-    kind: Kind
+    kind: Choices
     words: tuple[str, ...] = ()
 
 
@@ -60,14 +60,14 @@ class Command:
 
 
 _HELP = Option(names=("-h", "--help"), help="Show the help and exit", value=None)
-_FORMATS = Value(kind=Kind.WORDS, words=tuple(FORMATS))
+_FORMATS = Value(kind=Choices.WORDS, words=tuple(FORMATS))
 _BY_OPTION = {
-    "--profile": Value(kind=Kind.PROFILES),
-    "--confirm": Value(kind=Kind.PROFILES),
-    "--extends": Value(kind=Kind.PROFILES),
+    "--profile": Value(kind=Choices.PROFILES),
+    "--confirm": Value(kind=Choices.PROFILES),
+    "--extends": Value(kind=Choices.PROFILES),
     "--format": _FORMATS,
 }
-_JUNIT = Value(kind=Kind.WORDS, words=(*FORMATS, "junit"))
+_JUNIT = Value(kind=Choices.WORDS, words=(*FORMATS, "junit"))
 _WORD = re.compile(r"[a-z][a-z-]+")
 _FILE = re.compile(r"\b(?:FILE|PATH)\b")
 _NAME = re.compile(r"\bNAME\b")
@@ -109,23 +109,23 @@ def _read_value(name: str, metavar: str, help_text: str) -> Value:
         return _JUNIT
     key = PROFILE_KEYS.get(name.removeprefix("--"))
     if key and key.choices:
-        return Value(kind=Kind.WORDS, words=tuple(key.choices))
-    return _BY_OPTION.get(name) or _read_metavar(metavar) or Value(kind=Kind.ANYTHING)
+        return Value(kind=Choices.WORDS, words=tuple(key.choices))
+    return _BY_OPTION.get(name) or _read_metavar(metavar) or Value(kind=Choices.ANYTHING)
 
 
 def _read_argument(metavar: str) -> Value:
     found = _read_metavar(metavar)
     if found:
         return found
-    return Value(kind=Kind.PROFILES if _NAME.search(metavar) else Kind.ANYTHING)
+    return Value(kind=Choices.PROFILES if _NAME.search(metavar) else Choices.ANYTHING)
 
 
 def _read_metavar(metavar: str) -> Value | None:
     """Read what the help shows for a value: FILE or PATH, or words with | between them."""
     if _FILE.search(metavar):
-        return Value(kind=Kind.FILES)
+        return Value(kind=Choices.FILES)
     words = tuple(part for part in metavar.strip("[].").split("|") if _WORD.fullmatch(part))
-    return Value(kind=Kind.WORDS, words=words) if words and "=" not in metavar else None
+    return Value(kind=Choices.WORDS, words=words) if words and "=" not in metavar else None
 
 
 def _first_sentence(text: str) -> str:

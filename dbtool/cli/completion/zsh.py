@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dbtool.cli.completion.tree import Command, Kind, Option, Value
+from dbtool.cli.completion.tree import Choices, Command, Option, Value
 
 _HEAD = """\
 #compdef dbtool
@@ -103,9 +103,9 @@ def _render_value(option: Option) -> str:
 
 
 def _render_action(value: Value) -> str:
-    if value.kind is Kind.PROFILES:
+    if value.kind is Choices.PROFILES:
         return "_dbtool_profiles"
-    if value.kind is Kind.FILES:
+    if value.kind is Choices.FILES:
         return "_files"
     return f"({' '.join(value.words)})"
 

@@ -27,7 +27,7 @@ _SERIAL = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Remark:
     """One thing worth saying about a pool."""
 
     topic: str
@@ -80,7 +80,7 @@ def describe_environment(report: Report) -> str:
     return "; ".join([f"profile {report.profile}", report.engine, *facts])
 
 
-def list_findings(report: Report) -> list[Finding]:
+def list_findings(report: Report) -> list[Remark]:
     """Return what is worth saying, warnings where a reader thinks of them."""
     measures, failed = report.measures, {gate.name for gate in report.gates if gate.status == FAIL}
     findings = [_describe_requests(measures), _describe_loop(report.load), *_describe_harness(report)]
@@ -91,11 +91,11 @@ def list_findings(report: Report) -> list[Finding]:
     if measures.timeout:
         findings.append(_describe_timeout(measures.timeout, has_failed="timeout" in failed))
     if measures.nested:
-        findings.append(Finding(topic="nested checkout", text=measures.nested))
+        findings.append(Remark(topic="nested checkout", text=measures.nested))
     return findings
 
 
-def _describe_requests(measures: Measures) -> Finding:
+def _describe_requests(measures: Measures) -> Remark:
     parts = [
         f"{describe_rate(measures.throughput)}; {count(measures.requests, 'request')}, {measures.failures:,} failed"
     ]
@@ -104,65 +104,65 @@ def _describe_requests(measures: Measures) -> Finding:
     parts.append(f"{measures.reuse_ratio:.2%} on a connection that was open before")
     if measures.round_trips is not None:
         parts.append(f"round trips a checkout: {measures.round_trips:.3g}")
-    return Finding(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
+    return Remark(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
 
 
-def _describe_loop(load: LoadFacts) -> Finding:
+def _describe_loop(load: LoadFacts) -> Remark:
     if load.rate is None:
-        return Finding(topic="closed loop", text="latency does not include requests that were never sent; see --rate")
-    return Finding(topic="open loop", text="latency counts from the moment at which a request was due")
+        return Remark(topic="closed loop", text="latency does not include requests that were never sent; see --rate")
+    return Remark(topic="open loop", text="latency counts from the moment at which a request was due")
 
 
-def _describe_harness(report: Report) -> Iterator[Finding]:
+def _describe_harness(report: Report) -> Iterator[Remark]:
     harness = report.measures.harness
     if report.load.client_bound:
         limit = "the generator was the limit, and not the pool or the server: they can do at least this"
-        yield Finding(topic="client-bound", text=limit, is_warning=True)
+        yield Remark(topic="client-bound", text=limit, is_warning=True)
     if harness.rate:
         cost = f"{describe_duration(harness.cost)} a request, {describe_rate(harness.rate)} at most"
         busy = f"{harness.cpu_share:.0%} of a core busy in each process"
-        yield Finding(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
+        yield Remark(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
 
 
-def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Finding]:
+def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Remark]:
     turns = f"{fairness.min_turns:,} to {count(fairness.max_turns, 'turn')} for a thread"
     text = f"Jain index {fairness.jain:.4f} (1 is even); {turns}; {count(fairness.starved, 'thread')} starved"
     if fairness.max_to_median_wait:
         text += f"; the longest wait was {fairness.max_to_median_wait:,.3g} times the median"
-    yield Finding(topic="fairness", text=text, is_warning=has_failed or fairness.starved > 0)
+    yield Remark(topic="fairness", text=text, is_warning=has_failed or fairness.starved > 0)
     if fairness.one_second_waits:
         text = f"{count(fairness.one_second_waits, 'wait')} of about 1.0 s: the pool polls, or loses wake-ups"
-        yield Finding(topic="waits of 1 s", text=text, is_warning=True)
+        yield Remark(topic="waits of 1 s", text=text, is_warning=True)
 
 
-def _describe_storm(storm: Storm) -> Finding:
+def _describe_storm(storm: Storm) -> Remark:
     one = describe_duration(storm.single_connect)
     added = f", {describe_duration(storm.delay)} of it added" if storm.delay else ""
     text = (
         f"filled in {describe_duration(storm.fill)}, {storm.serialisation:.3g} times one connect ({one}{added}); "
         f"at most {count(storm.peak_connects, 'connect')} at a time"
     )
-    return Finding(topic="cold storm", text=text, is_warning=storm.serialisation >= _SERIAL)
+    return Remark(topic="cold storm", text=text, is_warning=storm.serialisation >= _SERIAL)
 
 
-def _describe_timeout(timeout: TimeoutHonesty, *, has_failed: bool) -> Finding:
+def _describe_timeout(timeout: TimeoutHonesty, *, has_failed: bool) -> Remark:
     if timeout.configured is None:
-        return Finding(topic="timeout", text="this pool has none: who waits, waits for ever", is_warning=has_failed)
+        return Remark(topic="timeout", text="this pool has none: who waits, waits for ever", is_warning=has_failed)
     when = "early" if timeout.earliest < 0 else "late"
     text = (
         f"configured {describe_duration(timeout.configured)}; let go {describe_duration(timeout.overrun_p99)} late "
         f"at p99, the earliest {describe_duration(abs(timeout.earliest))} {when}"
     )
-    return Finding(topic="timeout", text=text, is_warning=has_failed)
+    return Remark(topic="timeout", text=text, is_warning=has_failed)
 
 
-def describe_size(recommended: Recommended) -> Finding:
+def describe_size(recommended: Recommended) -> Remark:
     """Return how large the pool should be, or why that is not known."""
     number, reason = recommended.max_connections, recommended.reason
     if number is None:
-        return Finding(topic="recommended size", text=f"none: {reason}", is_warning=True)
+        return Remark(topic="recommended size", text=f"none: {reason}", is_warning=True)
     interval = "" if recommended.low is None or recommended.high is None else describe_interval(recommended)
-    return Finding(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
+    return Remark(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
 
 
 def describe_interval(recommended: Recommended) -> str:

@@ -21,7 +21,7 @@ from dbtool.profiles.changes.destinations import Where, choose_file, find_holder
 from dbtool.profiles.changes.editing import Change, find_extenders, follow_rename, is_clear, relocate_paths
 from dbtool.profiles.changes.rewriting import add_profile, copy_profile, remove_profile, rename_profile
 from dbtool.profiles.discover import find_pin
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import read_state
@@ -184,7 +184,7 @@ def _spell(key: str, value: Any) -> Any:
     return f"{value}s" if key.endswith("_timeout") and str(value).isdigit() else value
 
 
-def _place_paths(environment: Environment, source: Source, values: dict[str, Any]) -> dict[str, Any]:
+def _place_paths(environment: Environment, source: SourceFile, values: dict[str, Any]) -> dict[str, Any]:
     """Return paths that were typed in the working directory as they mean the same in a file's own.
 
     A project can be moved: paths inside it stay relative.
@@ -203,14 +203,14 @@ def _shorten(value: Any, directory: Path) -> Any:
     return path.relative_to(directory).as_posix() if path.is_relative_to(directory) else value
 
 
-def _require_table(source: Source, name: str) -> Mapping[str, Any]:
+def _require_table(source: SourceFile, name: str) -> Mapping[str, Any]:
     table = source.profiles[name]
     if not isinstance(table, dict):
         raise ProfileError(f"{source.path}: profile {name!r}: must be a table")
     return table
 
 
-def _require_trusted(catalog: Catalog, holder: Source) -> None:
+def _require_trusted(catalog: Catalog, holder: SourceFile) -> None:
     """Refuse to carry a stranger's profile out of its project, where nobody would ask for trust again."""
     if not catalog.sources.is_trusted(holder):
         raise ProfileError(
@@ -227,7 +227,9 @@ def _require_no_secret(name: str, values: Mapping[str, Any], *, plain: bool) -> 
         )
 
 
-def _confirm_removal(environment: Environment, console: Console, catalog: Catalog, holder: Source, name: str) -> None:
+def _confirm_removal(
+    environment: Environment, console: Console, catalog: Catalog, holder: SourceFile, name: str
+) -> None:
     """Ask before a profile is removed; a protected one by its name. Raises GuardError."""
     if not is_interactive(environment):
         raise GuardError(f"removing {name!r} was not confirmed: pass --yes")
@@ -242,7 +244,7 @@ def _confirm_removal(environment: Environment, console: Console, catalog: Catalo
         raise GuardError(f"removing {name!r} was not confirmed")
 
 
-def _is_gone(environment: Environment, where: Where, holder: Source, name: str) -> bool:
+def _is_gone(environment: Environment, where: Where, holder: SourceFile, name: str) -> bool:
     """Say whether a name that a change took away stands for nothing here any more."""
     files = load_catalog(environment, config=where.config).sources.files
     is_ours = any(source.path == holder.path for source in files) or where.file is None

@@ -9,7 +9,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import load_catalog
 from dbtool.profiles.changes.editing import Change, find_problems, save
 from dbtool.profiles.discover import read_sources
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.locate import locate
 from dbtool.profiles.paths import Scope
 from dbtool.text import count
@@ -38,7 +38,7 @@ def say_place(change: Change, name: str) -> str:
     return f"{change.source.path}:{line}" if line else str(change.source.path)
 
 
-def note_trust(environment: Environment, console: Console, source: Source, *names: str) -> None:
+def note_trust(environment: Environment, console: Console, source: SourceFile, *names: str) -> None:
     """Say that a project's files have to be trusted (again) after a change."""
     if source.scope is not Scope.PROJECT:
         return

@@ -20,7 +20,7 @@ _LOCK = ".in-use"
 """Stands in a draft's directory for as long as a command works on it, and is locked by that command."""
 
 
-class Draft:
+class DraftFile:
     """A copy of a file, 0600 in a directory of its own.
 
     Not beside the file: there, other commands would take an unfinished copy for profiles.

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 from dbtool.cli.profile.commit import note_trust
-from dbtool.cli.profile.drafts import Draft, sweep_drafts
+from dbtool.cli.profile.drafts import DraftFile, sweep_drafts
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
@@ -14,7 +14,7 @@ from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.changes.destinations import Where, choose_file, find_holder, open_catalog
 from dbtool.profiles.changes.editing import Change, find_problems, save
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.text import count
 
 _EDITOR = "vi"
@@ -30,7 +30,7 @@ def edit(environment: Environment, name: str | None, where: Where) -> None:
         source = find_holder(environment, catalog, name, where)
     for left in sweep_drafts():
         console.note(f"removed {left}: a `profile edit` that was killed had left it")
-    draft = Draft(source.path.name, source.content)
+    draft = DraftFile(source.path.name, source.content)
     try:
         _edit_until_right(environment, console, catalog, source, draft)
     except ProfileError as error:
@@ -47,7 +47,7 @@ def edit(environment: Environment, name: str | None, where: Where) -> None:
 
 
 def _edit_until_right(
-    environment: Environment, console: Console, catalog: Catalog, source: Source, draft: Draft
+    environment: Environment, console: Console, catalog: Catalog, source: SourceFile, draft: DraftFile
 ) -> None:
     while True:
         content = _run_editor(environment, draft)
@@ -66,7 +66,7 @@ def _edit_until_right(
     note_trust(environment, console, source, *source.profiles)
 
 
-def _list_problems(environment: Environment, catalog: Catalog, source: Source, content: bytes) -> list[str]:
+def _list_problems(environment: Environment, catalog: Catalog, source: SourceFile, content: bytes) -> list[str]:
     try:
         change = Change(catalog=catalog, source=source, text=content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -74,7 +74,7 @@ def _list_problems(environment: Environment, catalog: Catalog, source: Source, c
     return [str(problem) for problem in find_problems(environment, change, whole_file=True)]
 
 
-def _run_editor(environment: Environment, draft: Draft) -> bytes:
+def _run_editor(environment: Environment, draft: DraftFile) -> bytes:
     """Run $VISUAL or $EDITOR on a file, to its end, and return what the file then holds.
 
     Raises UsageError where that fails.

@@ -15,7 +15,7 @@ from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.changes.destinations import Where, choose_file, find_namesake, open_catalog, require_free
 from dbtool.profiles.changes.editing import Change, quote_literal
 from dbtool.profiles.changes.rewriting import add_profile, update_profile
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.importing import Found, read_found
 from dbtool.result import Row
 from dbtool.scrubbing import scrub
@@ -84,7 +84,7 @@ def _select(found: Sequence[Found], request: ImportRequest) -> list[Found]:
 class _Import:
     """One import: the text as it grows, and a row for everything that was found."""
 
-    def __init__(self, request: ImportRequest, catalog: Catalog, source: Source) -> None:
+    def __init__(self, request: ImportRequest, catalog: Catalog, source: SourceFile) -> None:
         self.request = request
         self.catalog = catalog
         self.source = source

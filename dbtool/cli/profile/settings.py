@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from dbtool.errors import UsageError
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, KeyKind
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.problems import suggest
 from dbtool.scrubbing import scrub
 
 _POOL = "pool."
-_TABLES = frozenset(name for name, key in PROFILE_KEYS.items() if key.kind is Kind.SETTINGS)
+_TABLES = frozenset(name for name, key in PROFILE_KEYS.items() if key.kind is KeyKind.SETTINGS)
 
 
 def read_setting(name: str, text: str) -> Any:
@@ -62,10 +62,10 @@ def _put(settings: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _read(key: Key, text: str) -> Any:
-    if key.kind is Kind.TEXTS:
+    if key.kind is KeyKind.TEXTS:
         return [text]
-    if key.kind is Kind.INTEGER and text.isascii() and text.isdigit():
+    if key.kind is KeyKind.INTEGER and text.isascii() and text.isdigit():
         return int(text)
-    if key.kind is Kind.BOOLEAN and text in {"true", "false"}:
+    if key.kind is KeyKind.BOOLEAN and text in {"true", "false"}:
         return text == "true"
     return text

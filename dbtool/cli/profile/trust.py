@@ -12,7 +12,7 @@ from dbtool.cli.terminal.questions import Questions, is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import GuardError
 from dbtool.profiles import load_catalog
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.references import REFERENCE
 from dbtool.profiles.trust.record import TrustPlan, plan_trust, record_trust
@@ -46,7 +46,7 @@ def describe_plan(plan: TrustPlan) -> Iterator[str]:
         yield f"{what} since it was trusted: {_quote(name)}"
 
 
-def _describe_file(source: Source) -> Iterator[str]:
+def _describe_file(source: SourceFile) -> Iterator[str]:
     yield _quote(str(source.path))
     if source.error:
         yield f"  {_quote(source.error)}"

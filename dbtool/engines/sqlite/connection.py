@@ -39,7 +39,7 @@ from dbtool.profiles.model import Target
 from dbtool.result import Column, Kind, Row, Sink
 from dbtool.statements import Statement, find_parameters
 from dbtool.statements.lexer import cut_into_pieces
-from dbtool.statements.tokens import Kind as Piece
+from dbtool.statements.tokens import Piece
 
 _BATCH = 250
 """Most rows at a time: few enough that their values are still in the processor's cache when they are written."""

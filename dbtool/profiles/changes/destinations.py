@@ -11,7 +11,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.catalog import Catalog, check_sources, load_catalog
 from dbtool.profiles.discover import PROFILE_NAME, Sources
-from dbtool.profiles.files import Source, parse_source, read_source
+from dbtool.profiles.files import SourceFile, parse_source, read_source
 from dbtool.profiles.paths import Scope, anchor, is_inside
 from dbtool.profiles.problems import suggest
 from dbtool.scrubbing import scrub
@@ -38,7 +38,7 @@ def open_catalog(environment: Environment, where: Where) -> Catalog:
     return check_sources(Sources(files=files), environment)
 
 
-def choose_file(environment: Environment, catalog: Catalog, where: Where, *, readable: bool = True) -> Source:
+def choose_file(environment: Environment, catalog: Catalog, where: Where, *, readable: bool = True) -> SourceFile:
     """Return the file that something new is written to.
 
     Raises ProfileError where there is none to choose or, with `readable`, where it does not parse.
@@ -50,9 +50,9 @@ def choose_file(environment: Environment, catalog: Catalog, where: Where, *, rea
     return source
 
 
-def find_holder(environment: Environment, catalog: Catalog, name: str, where: Where) -> Source:
+def find_holder(environment: Environment, catalog: Catalog, name: str, where: Where) -> SourceFile:
     """Return the file that holds the profile which a name stands for. Raises ProfileError."""
-    files: Iterable[Source] = catalog.sources.files
+    files: Iterable[SourceFile] = catalog.sources.files
     if where.file is not None:
         path = _anchor(environment, where.file)
         files = [source for source in files if _is_same(source.path, path)]
@@ -67,7 +67,7 @@ def find_holder(environment: Environment, catalog: Catalog, name: str, where: Wh
     return _require_own(catalog, holder)
 
 
-def require_free(catalog: Catalog, source: Source, name: str) -> None:
+def require_free(catalog: Catalog, source: SourceFile, name: str) -> None:
     """Refuse a name that cannot be one, or that a profile of the same scope has. Raises ProfileError."""
     if not PROFILE_NAME.fullmatch(name):
         raise ProfileError(f"{scrub(name)!r} is no profile's name: a word of letters, digits, - and _")
@@ -76,7 +76,7 @@ def require_free(catalog: Catalog, source: Source, name: str) -> None:
         raise ProfileError(f"{holder.path} has a profile named {name!r} already")
 
 
-def find_namesake(catalog: Catalog, source: Source, name: str) -> Source | None:
+def find_namesake(catalog: Catalog, source: SourceFile, name: str) -> SourceFile | None:
     """Return the file of the same scope that has a profile of this name."""
     files = (*catalog.sources.files, source)
     return next((file for file in files if file.scope is source.scope and name in file.profiles), None)
@@ -99,16 +99,16 @@ def _is_same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _find_source(catalog: Catalog, path: Path) -> Source | None:
+def _find_source(catalog: Catalog, path: Path) -> SourceFile | None:
     return next((source for source in catalog.sources.files if _is_same(source.path, path)), None)
 
 
-def _make_source(path: Path, scope: Scope) -> Source:
+def _make_source(path: Path, scope: Scope) -> SourceFile:
     """Return a file that need not exist yet."""
     return read_source(path, scope) if path.exists() else parse_source(path, scope, b"")
 
 
-def _choose_project_file(environment: Environment, catalog: Catalog) -> Source:
+def _choose_project_file(environment: Environment, catalog: Catalog) -> SourceFile:
     """Return the project's own file: dbtool.toml, or the only one in its `profiles` directory."""
     files = [source for source in catalog.sources.files if source.scope is Scope.PROJECT]
     main = next((source for source in files if source.path.name == "dbtool.toml"), None)
@@ -120,7 +120,7 @@ def _choose_project_file(environment: Environment, catalog: Catalog) -> Source:
     return _make_source(directory / "dbtool.toml", Scope.PROJECT)
 
 
-def _choose_named_file(catalog: Catalog, named: str) -> Source:
+def _choose_named_file(catalog: Catalog, named: str) -> SourceFile:
     """Return the file that `--config` or DBTOOL_CONFIG names, or the only one in a directory."""
     files = catalog.sources.files
     if len(files) != 1:
@@ -128,7 +128,7 @@ def _choose_named_file(catalog: Catalog, named: str) -> Source:
     return files[0]
 
 
-def _choose(environment: Environment, catalog: Catalog, where: Where) -> Source:
+def _choose(environment: Environment, catalog: Catalog, where: Where) -> SourceFile:
     if where.file is not None:
         path = _anchor(environment, where.file)
         scope = Scope.USER if _is_same(path, _user_file(environment)) else Scope.EXPLICIT
@@ -144,7 +144,7 @@ def _choose(environment: Environment, catalog: Catalog, where: Where) -> Source:
     return _find_source(catalog, path) or _make_source(path, Scope.USER)
 
 
-def _require_own(catalog: Catalog, source: Source) -> Source:
+def _require_own(catalog: Catalog, source: SourceFile) -> SourceFile:
     """Refuse a file that an untrusted project has led out of itself. Raises ProfileError."""
     # A stranger's link may lead to a file that is not there yet, and then makes no project.
     project = catalog.sources.project or (source.path.parent if source.scope is Scope.PROJECT else None)

@@ -11,9 +11,9 @@ from typing import Any
 from dbtool.environment import Environment
 from dbtool.profiles.catalog import Catalog, check_sources
 from dbtool.profiles.changes.writing import replace_file
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.discover import Sources
-from dbtool.profiles.files import Source, parse_source
+from dbtool.profiles.files import SourceFile, parse_source
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem
 from dbtool.profiles.state import State, read_state, update_state
@@ -27,7 +27,7 @@ class Change:
     """New text for one file, and all files as they were before."""
 
     catalog: Catalog
-    source: Source
+    source: SourceFile
     text: str = field(repr=False)
 
     @property
@@ -54,7 +54,7 @@ def save(change: Change) -> None:
     replace_file(change.source.path, before=before, after=change.content)
 
 
-def find_extenders(catalog: Catalog, source: Source, name: str) -> tuple[str, ...]:
+def find_extenders(catalog: Catalog, source: SourceFile, name: str) -> tuple[str, ...]:
     """Return the profiles that extend one, as `name (file)`; a namesake that another scope keeps does not count."""
     if any(name in other.profiles for other in catalog.sources.files if other is not source):
         return ()
@@ -94,7 +94,7 @@ def relocate_paths(values: Mapping[str, Any], *, home: Path, to: Path) -> dict[s
     for key, value in values.items():
         if (
             key in PROFILE_KEYS
-            and PROFILE_KEYS[key].kind is Kind.PATH
+            and PROFILE_KEYS[key].kind is KeyKind.PATH
             and isinstance(value, str)
             and _is_relative(value)
         ):

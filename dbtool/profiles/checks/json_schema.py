@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from dbtool.dialects import DIALECTS
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, KeyKind
 from dbtool.profiles.model import PoolSettings, Profile
 from dbtool.text import format_duration
 
@@ -100,7 +100,7 @@ def _describe(key: Key, default: Any = None) -> _Schema:
 def _spell_default(key: Key, default: Any) -> Any:
     if default in (None, ()) or isinstance(default, PoolSettings):
         return None
-    if key.kind is Kind.DURATION:
+    if key.kind is KeyKind.DURATION:
         return format_duration(default)
     return default.value if isinstance(default, Enum) else default
 
@@ -154,18 +154,18 @@ def _table(key: Key) -> _Schema:
     return {"$ref": f"#/$defs/{key.name}"}
 
 
-_KINDS: Mapping[Kind, Callable[[Key], _Schema]] = {
-    Kind.TEXT: _text,
-    Kind.HOST: _host,
-    Kind.PATH: _text,
-    Kind.SETTINGS: _settings,
-    Kind.ENCODING: _text,
-    Kind.NAME: _name,
-    Kind.CHOICE: _choice,
-    Kind.INTEGER: _integer,
-    Kind.BOOLEAN: _boolean,
-    Kind.DURATION: _duration,
-    Kind.TEXTS: _texts,
-    Kind.SECRET: _secret,
-    Kind.TABLE: _table,
+_KINDS: Mapping[KeyKind, Callable[[Key], _Schema]] = {
+    KeyKind.TEXT: _text,
+    KeyKind.HOST: _host,
+    KeyKind.PATH: _text,
+    KeyKind.SETTINGS: _settings,
+    KeyKind.ENCODING: _text,
+    KeyKind.NAME: _name,
+    KeyKind.CHOICE: _choice,
+    KeyKind.INTEGER: _integer,
+    KeyKind.BOOLEAN: _boolean,
+    KeyKind.DURATION: _duration,
+    KeyKind.TEXTS: _texts,
+    KeyKind.SECRET: _secret,
+    KeyKind.TABLE: _table,
 }

@@ -14,7 +14,7 @@ from dbtool.profiles.model import Reset, TlsLevel
 from dbtool.records import Record
 
 
-class Kind(Enum):
+class KeyKind(Enum):
     """The type of a key's value."""
 
     TEXT = "a string"
@@ -44,7 +44,7 @@ class Key(Record):
     """One key; `least` and `most` bound a number, or a duration in seconds."""
 
     name: str
-    kind: Kind
+    kind: KeyKind
     description: str
     choices: tuple[str, ...] = ()
     least: int | None = None
@@ -68,44 +68,44 @@ def _tabulate(*keys: Key) -> Mapping[str, Key]:
 
 
 def _text(name: str, description: str, *, trust: Trust = Trust.LITERAL, in_url: bool = False) -> Key:
-    return Key(name=name, kind=Kind.TEXT, description=description, references=True, trust=trust, in_url=in_url)
+    return Key(name=name, kind=KeyKind.TEXT, description=description, references=True, trust=trust, in_url=in_url)
 
 
 def _path(name: str, description: str, *, trust: Trust = Trust.INSIDE, in_url: bool = False) -> Key:
-    return Key(name=name, kind=Kind.PATH, description=description, references=True, trust=trust, in_url=in_url)
+    return Key(name=name, kind=KeyKind.PATH, description=description, references=True, trust=trust, in_url=in_url)
 
 
 def _choice(name: str, description: str, choices: tuple[str, ...]) -> Key:
-    return Key(name=name, kind=Kind.CHOICE, description=description, choices=choices)
+    return Key(name=name, kind=KeyKind.CHOICE, description=description, choices=choices)
 
 
 def _duration(name: str, description: str) -> Key:
-    return Key(name=name, kind=Kind.DURATION, description=description, least=0)
+    return Key(name=name, kind=KeyKind.DURATION, description=description, least=0)
 
 
 def _flag(name: str, description: str) -> Key:
-    return Key(name=name, kind=Kind.BOOLEAN, description=description)
+    return Key(name=name, kind=KeyKind.BOOLEAN, description=description)
 
 
 COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 SESSION_ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 
 TOP_KEYS = _tabulate(
-    Key(name="default", kind=Kind.NAME, description="The profile that is active unless something says otherwise."),
-    Key(name="profiles", kind=Kind.TABLE, description="The profiles, each a table under its name."),
+    Key(name="default", kind=KeyKind.NAME, description="The profile that is active unless something says otherwise."),
+    Key(name="profiles", kind=KeyKind.TABLE, description="The profiles, each a table under its name."),
 )
 
 PROFILE_KEYS = _tabulate(
-    Key(name="extends", kind=Kind.NAME, description="The profile whose keys this one starts from."),
+    Key(name="extends", kind=KeyKind.NAME, description="The profile whose keys this one starts from."),
     _choice("engine", "The kind of database.", tuple(DIALECTS)),
     _text("url", "Engine, place and user in one, as in postgresql://app@db.example.com/shop."),
-    Key(name="host", kind=Kind.HOST, description="The server's name or address.", references=True, in_url=True),
-    Key(name="port", kind=Kind.INTEGER, description="The server's port.", least=1, most=65535, in_url=True),
+    Key(name="host", kind=KeyKind.HOST, description="The server's name or address.", references=True, in_url=True),
+    Key(name="port", kind=KeyKind.INTEGER, description="The server's port.", least=1, most=65535, in_url=True),
     _path("socket", "A Unix socket: its directory (PostgreSQL) or its file (MySQL).", in_url=True),
     _text("user", "Who to connect as; the operating system's user if left out.", in_url=True),
     Key(
         name="password",
-        kind=Kind.SECRET,
+        kind=KeyKind.SECRET,
         description="The password, or where it is kept.",
         references=True,
     ),
@@ -114,14 +114,14 @@ PROFILE_KEYS = _tabulate(
     _text("application_name", "What the server shows a connection as; dbtool if left out."),
     Key(
         name="session",
-        kind=Kind.SETTINGS,
+        kind=KeyKind.SETTINGS,
         description='Settings of every session, as in { work_mem = "64MB" }.',
         references=True,
         trust=Trust.NEVER,
     ),
     Key(
         name="libpq",
-        kind=Kind.SETTINGS,
+        kind=KeyKind.SETTINGS,
         description='Other parameters of PostgreSQL\'s client library, as in { keepalives_idle = "30" }.',
         references=True,
         trust=Trust.NEVER,
@@ -137,34 +137,36 @@ PROFILE_KEYS = _tabulate(
     _text("service", "An entry of pg_service.conf that fills what is left open.", trust=Trust.NEVER),
     _path("passfile", "The password file in the place of ~/.pgpass.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
-    Key(name="encoding", kind=Kind.ENCODING, description="The encoding of the session, and of SQL files."),
+    Key(name="encoding", kind=KeyKind.ENCODING, description="The encoding of the session, and of SQL files."),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),
     _duration("connect_timeout", "How long a connection may take to open."),
     _duration("statement_timeout", "How long the server lets a statement run; 0 is no limit."),
     _flag("protected", "Read-only unless --write is given; a person then types the name, a script names it."),
     _flag("read_only", "Always read-only."),
-    Key(name="tags", kind=Kind.TEXTS, description="Words to list profiles by."),
+    Key(name="tags", kind=KeyKind.TEXTS, description="Words to list profiles by."),
     _choice("color", "The color of the name at a prompt.", COLORS),
     Key(
         name="on_connect",
-        kind=Kind.TEXTS,
+        kind=KeyKind.TEXTS,
         description="SQL that every new connection runs.",
         references=True,
         trust=Trust.NEVER,
     ),
     Key(
         name="restart",
-        kind=Kind.TEXTS,
+        kind=KeyKind.TEXTS,
         description="The command that restarts the server, for `pool-bench --chaos restart`.",
         references=True,
         trust=Trust.NEVER,
     ),
-    Key(name="pool", kind=Kind.TABLE, description="The connection pool."),
+    Key(name="pool", kind=KeyKind.TABLE, description="The connection pool."),
 )
 
 POOL_KEYS = _tabulate(
-    Key(name="max_connections", kind=Kind.INTEGER, description="The most connections that are open at once.", least=1),
-    Key(name="min_idle", kind=Kind.INTEGER, description="Connections kept open and ready.", least=0),
+    Key(
+        name="max_connections", kind=KeyKind.INTEGER, description="The most connections that are open at once.", least=1
+    ),
+    Key(name="min_idle", kind=KeyKind.INTEGER, description="Connections kept open and ready.", least=0),
     _duration("timeout", "How long to wait for a connection."),
     _duration("stale_timeout", "The age at which a connection is recycled."),
     _duration("idle_timeout", "How long a connection may stay unused."),
@@ -174,6 +176,6 @@ POOL_KEYS = _tabulate(
 SECRET_KEYS = _tabulate(
     _text("env", "The environment variable that holds it."),
     _path("file", "The file that holds it."),
-    Key(name="command", kind=Kind.TEXTS, description="The command that prints it.", references=True),
+    Key(name="command", kind=KeyKind.TEXTS, description="The command that prints it.", references=True),
     _text("keyring", "Its entry in the platform's keyring, as service/user."),
 )

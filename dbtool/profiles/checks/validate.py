@@ -9,7 +9,7 @@ from typing import Any
 from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, TOP_KEYS, Key
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.discover import PROFILE_NAME, Sources
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 from dbtool.profiles.locate import locate
 from dbtool.profiles.problems import Problem, suggest
@@ -33,7 +33,7 @@ class Draft(Record):
     """One profile's own table: the settings that are right, and what is wrong with the others."""
 
     name: str
-    source: Source
+    source: SourceFile
     line: int
     trusted: bool
     settings: Mapping[str, Setting]
@@ -48,7 +48,7 @@ class CheckedFile(Record):
     problems: tuple[Problem, ...] = ()
 
 
-def check_file(source: Source, sources: Sources, home: Path) -> CheckedFile:
+def check_file(source: SourceFile, sources: Sources, home: Path) -> CheckedFile:
     """Check every table of a file that parses."""
     lines = locate(source.text)
     trust = None if sources.is_trusted(source) else TrustCheck(source=source, sources=sources, home=home)
@@ -56,7 +56,7 @@ def check_file(source: Source, sources: Sources, home: Path) -> CheckedFile:
     return CheckedFile(drafts=drafts, problems=tuple(_check_top(source, lines)))
 
 
-def _check_top(source: Source, lines: Mapping[tuple[str, ...], int]) -> list[Problem]:
+def _check_top(source: SourceFile, lines: Mapping[tuple[str, ...], int]) -> list[Problem]:
     found = []
     for name, value in (source.table or {}).items():
         message = None
@@ -74,7 +74,7 @@ class _Checker:
     """The check of one profile's table."""
 
     def __init__(
-        self, name: str, source: Source, lines: Mapping[tuple[str, ...], int], trust: TrustCheck | None
+        self, name: str, source: SourceFile, lines: Mapping[tuple[str, ...], int], trust: TrustCheck | None
     ) -> None:
         self.name = name
         self.source = source

@@ -10,7 +10,7 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import find_codec
 from dbtool.profiles.active.unchecked import split_host
-from dbtool.profiles.checks.schema import SECRET_KEYS, Key, Kind
+from dbtool.profiles.checks.schema import SECRET_KEYS, Key, KeyKind
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.profiles.model import (
     CommandSecret,
@@ -256,17 +256,17 @@ _SECRETS: Mapping[str, Callable[[Any], Secret]] = {
     "keyring": _make_keyring,
 }
 
-_CONVERTERS: Mapping[Kind, Callable[[Key, Any], Any]] = {
-    Kind.TEXT: _convert_text,
-    Kind.HOST: _convert_host,
-    Kind.PATH: _convert_path,
-    Kind.SETTINGS: _convert_settings,
-    Kind.ENCODING: _convert_encoding,
-    Kind.NAME: _convert_name,
-    Kind.CHOICE: _convert_choice,
-    Kind.INTEGER: _convert_integer,
-    Kind.BOOLEAN: _convert_boolean,
-    Kind.DURATION: _convert_duration,
-    Kind.TEXTS: _convert_texts,
-    Kind.SECRET: _convert_secret,
+_CONVERTERS: Mapping[KeyKind, Callable[[Key, Any], Any]] = {
+    KeyKind.TEXT: _convert_text,
+    KeyKind.HOST: _convert_host,
+    KeyKind.PATH: _convert_path,
+    KeyKind.SETTINGS: _convert_settings,
+    KeyKind.ENCODING: _convert_encoding,
+    KeyKind.NAME: _convert_name,
+    KeyKind.CHOICE: _convert_choice,
+    KeyKind.INTEGER: _convert_integer,
+    KeyKind.BOOLEAN: _convert_boolean,
+    KeyKind.DURATION: _convert_duration,
+    KeyKind.TEXTS: _convert_texts,
+    KeyKind.SECRET: _convert_secret,
 }

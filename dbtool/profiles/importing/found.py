@@ -10,7 +10,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.foreign.names import (
     gather,
@@ -108,7 +108,7 @@ class Gathering:
         except ValueError as error:
             self.leave_out(name, str(error))
         else:
-            is_table = PROFILE_KEYS[key].kind is Kind.SETTINGS
+            is_table = PROFILE_KEYS[key].kind is KeyKind.SETTINGS
             self.values[key] = {**self.values.get(key, {}), **spelled} if is_table else spelled
 
     def _take_pool(self, name: str, key: str, value: str) -> None:
@@ -151,17 +151,17 @@ class Gathering:
     def _spell(self, key: str, value: Any) -> Any:
         return self._spell_as(PROFILE_KEYS[key].kind, value)
 
-    def _spell_as(self, kind: Kind, value: Any) -> Any:
-        if kind is Kind.INTEGER and isinstance(value, str) and value.isascii() and value.isdigit():
+    def _spell_as(self, kind: KeyKind, value: Any) -> Any:
+        if kind is KeyKind.INTEGER and isinstance(value, str) and value.isascii() and value.isdigit():
             return int(value)
         if isinstance(value, dict):
             return {name: self._spell_text(text) for name, text in value.items()}
         if not isinstance(value, str):
             return value
-        if kind is Kind.DURATION:
+        if kind is KeyKind.DURATION:
             return f"{value}s" if value.isascii() and value.isdigit() else value
         text = self._spell_text(value)
-        return self._spell_path(text) if kind is Kind.PATH else text
+        return self._spell_path(text) if kind is KeyKind.PATH else text
 
     def _spell_text(self, text: str) -> str:
         return text if self.references and not find_fault(text) else text.replace("${", "$${")

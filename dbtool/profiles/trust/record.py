@@ -8,7 +8,7 @@ from pathlib import Path
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles.discover import Pin, Sources, list_digests
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import State, read_state, update_state
 from dbtool.profiles.trust.referred import NOT_COVERED, References, survey
@@ -19,7 +19,7 @@ class TrustPlan(Record):
     """What is about to be trusted: the content that was read, and what was trusted before."""
 
     project: Path | None
-    files: tuple[Source, ...]
+    files: tuple[SourceFile, ...]
     pin: Pin | None
     digests: Mapping[str, str]
     unhashed: tuple[tuple[str, str], ...]
@@ -63,7 +63,7 @@ class TrustPlan(Record):
         )
 
 
-def compute_record(environment: Environment, project: Path, files: Iterable[Source]) -> dict[str, str]:
+def compute_record(environment: Environment, project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
     """Return what a record of trust holds for a project's files and for what they refer to."""
     own = tuple(source for source in files if source.scope is Scope.PROJECT)
     return {**survey(environment, project, own).digests, **list_digests(project, own)}

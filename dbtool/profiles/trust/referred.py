@@ -10,8 +10,8 @@ from typing import Any
 
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
-from dbtool.profiles.checks.schema import PROFILE_KEYS, Kind
-from dbtool.profiles.files import Source, compute_digest, read_head
+from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
+from dbtool.profiles.files import SourceFile, compute_digest, read_head
 from dbtool.profiles.foreign.service import list_service_files
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.paths import MEMORY, anchor, is_inside
@@ -21,7 +21,7 @@ from dbtool.records import Record
 
 _PASSED_PATHS = sorted(name for dialect in DIALECTS.values() for name in dialect.passed_paths)
 _PATH_KEYS = tuple(
-    key.name for key in PROFILE_KEYS.values() if key.kind is Kind.PATH and key.name not in {"path", "socket"}
+    key.name for key in PROFILE_KEYS.values() if key.kind is KeyKind.PATH and key.name not in {"path", "socket"}
 )
 _LEADING_KEYS = ("path", "socket")
 """What a database holds changes all the time: of these the record holds where they lead."""
@@ -40,7 +40,7 @@ class References(Record):
     """What no digest can stand for, each with the reason."""
 
 
-def survey(environment: Environment, project: Path, files: Iterable[Source]) -> References:
+def survey(environment: Environment, project: Path, files: Iterable[SourceFile]) -> References:
     """Return what the profiles in a project's files refer to: commands, secrets, certificates, other tools' files."""
     files = tuple(files)
     reach = Reach(
@@ -77,7 +77,7 @@ def _compute_all(reach: Reach, project: Path) -> dict[str, str]:
     return {**found, **{name: f"{NOT_COVERED}{reason}" for name, reason in reach.gaps.items()}}
 
 
-def _list_databases(environment: Environment, files: Iterable[Source]) -> Iterator[Path]:
+def _list_databases(environment: Environment, files: Iterable[SourceFile]) -> Iterator[Path]:
     for source in files:
         for said in _read_tables(source):
             path = said.get("path")
@@ -85,7 +85,7 @@ def _list_databases(environment: Environment, files: Iterable[Source]) -> Iterat
                 yield Path(os.path.normpath(anchor(path, directory=source.path.parent, home=environment.home)))
 
 
-def _follow(environment: Environment, project: Path, source: Source, place: Any) -> dict[str, str]:
+def _follow(environment: Environment, project: Path, source: SourceFile, place: Any) -> dict[str, str]:
     """Return what a record holds for a database's file or a socket: where it leads, by links as they are now."""
     if not isinstance(place, str) or has_reference(place) or "\0" in place or place == MEMORY:
         return {}
@@ -97,7 +97,7 @@ def _follow(environment: Environment, project: Path, source: Source, place: Any)
 
 
 def _list_unhashed(
-    environment: Environment, project: Path, files: Iterable[Source], reach: Reach
+    environment: Environment, project: Path, files: Iterable[SourceFile], reach: Reach
 ) -> Iterator[tuple[str, str]]:
     """Yield what the profiles refer to that no digest can stand for, each with the reason."""
     for source in files:
@@ -153,14 +153,14 @@ def _compute(path: Path, project: Path, limit: int) -> tuple[str, bytes]:
     return compute_digest(content) + way, content
 
 
-def _read_tables(source: Source) -> Iterator[Mapping[str, Any]]:
+def _read_tables(source: SourceFile) -> Iterator[Mapping[str, Any]]:
     """Yield what each profile says, its URL taken apart."""
     for table in source.profiles.values():
         if isinstance(table, dict):
             yield {**_read_url(table.get("url")), **table}
 
 
-def _list_references(source: Source) -> Iterator[tuple[list[str], list[list[str]]]]:
+def _list_references(source: SourceFile) -> Iterator[tuple[list[str], list[list[str]]]]:
     """Yield the paths that a profile names, and the commands."""
     for said in _read_tables(source):
         secret = said.get("password")

@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dbtool.profiles.checks.schema import Key, Kind, Trust
+from dbtool.profiles.checks.schema import Key, KeyKind, Trust
 from dbtool.profiles.checks.values import walk_strings
 from dbtool.profiles.discover import Sources
-from dbtool.profiles.files import Source
+from dbtool.profiles.files import SourceFile
 from dbtool.profiles.paths import MEMORY, Scope, anchor, is_inside
 from dbtool.profiles.references import has_reference
 from dbtool.records import Record
@@ -22,7 +22,7 @@ from dbtool.records import Record
 class TrustCheck(Record):
     """Finds what needs trust in one file of a project that has none."""
 
-    source: Source
+    source: SourceFile
     sources: Sources
     home: Path
 
@@ -51,7 +51,7 @@ class TrustCheck(Record):
         """Return why a value may not be used."""
         if any(has_reference(text) for text in walk_strings(value)):
             return self.ask("it reads a variable of yours")
-        if key.kind is Kind.SECRET and not isinstance(value, str):
+        if key.kind is KeyKind.SECRET and not isinstance(value, str):
             return self.ask("it refers to a secret")
         if key.trust is Trust.NEVER:
             return self.ask(f"it uses {key.name}")

@@ -10,39 +10,39 @@ import tomli
 import tomlkit
 
 from dbtool.profiles.checks.json_schema import make_schema
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, KeyKind
 from tests.profiles.world import World
 
 EXAMPLES = Path(__file__).parents[3] / "profiles"
 VALIDATOR = jsonschema.Draft202012Validator(make_schema())
 
-VALID: dict[Kind, list[Any]] = {
-    Kind.TEXT: ["x", "${A}", "a${B:-c}d", "$${x", "$x"],
-    Kind.HOST: ["h", "${H}"],
-    Kind.PATH: ["x", "~/x", "${A}/x"],
-    Kind.NAME: ["base"],
-    Kind.CHOICE: [],
-    Kind.INTEGER: [1, 3],
-    Kind.BOOLEAN: [True, False],
-    Kind.DURATION: ["30s", "1h30m", "1.5 s", "250 MS", "5", "10us"],
-    Kind.TEXTS: [[], ["a", "b"]],
-    Kind.SETTINGS: [{}],
-    Kind.ENCODING: ["utf-8", "LATIN1", "cp1252", "utf8mb4"],
-    Kind.SECRET: ["x", "", {"env": "A"}, {"file": "~/x"}, {"command": ["a", "b"]}, {"keyring": "a/b"}],
-    Kind.TABLE: [],
+VALID: dict[KeyKind, list[Any]] = {
+    KeyKind.TEXT: ["x", "${A}", "a${B:-c}d", "$${x", "$x"],
+    KeyKind.HOST: ["h", "${H}"],
+    KeyKind.PATH: ["x", "~/x", "${A}/x"],
+    KeyKind.NAME: ["base"],
+    KeyKind.CHOICE: [],
+    KeyKind.INTEGER: [1, 3],
+    KeyKind.BOOLEAN: [True, False],
+    KeyKind.DURATION: ["30s", "1h30m", "1.5 s", "250 MS", "5", "10us"],
+    KeyKind.TEXTS: [[], ["a", "b"]],
+    KeyKind.SETTINGS: [{}],
+    KeyKind.ENCODING: ["utf-8", "LATIN1", "cp1252", "utf8mb4"],
+    KeyKind.SECRET: ["x", "", {"env": "A"}, {"file": "~/x"}, {"command": ["a", "b"]}, {"keyring": "a/b"}],
+    KeyKind.TABLE: [],
 }
-INVALID: dict[Kind, list[Any]] = {
-    Kind.TEXT: ["", 1, True, ["a"], "${", "${}", "a${1}"],
-    Kind.HOST: ["", 7, "/run", "@abstract"],
-    Kind.PATH: ["", 7],
-    Kind.NAME: ["", "a.b", "a b", 1],
-    Kind.CHOICE: ["", "other", 1],
-    Kind.INTEGER: [-1, "1", 1.5, True],
-    Kind.BOOLEAN: ["true", 1],
-    Kind.DURATION: [30, "30 parsecs", "", "s", "-1s"],
-    Kind.TEXTS: ["a", [1], [""]],
-    Kind.ENCODING: ["", 1],
-    Kind.SETTINGS: [
+INVALID: dict[KeyKind, list[Any]] = {
+    KeyKind.TEXT: ["", 1, True, ["a"], "${", "${}", "a${1}"],
+    KeyKind.HOST: ["", 7, "/run", "@abstract"],
+    KeyKind.PATH: ["", 7],
+    KeyKind.NAME: ["", "a.b", "a b", 1],
+    KeyKind.CHOICE: ["", "other", 1],
+    KeyKind.INTEGER: [-1, "1", 1.5, True],
+    KeyKind.BOOLEAN: ["true", 1],
+    KeyKind.DURATION: [30, "30 parsecs", "", "s", "-1s"],
+    KeyKind.TEXTS: ["a", [1], [""]],
+    KeyKind.ENCODING: ["", 1],
+    KeyKind.SETTINGS: [
         "x",
         1,
         {"a b": "x"},
@@ -51,7 +51,7 @@ INVALID: dict[Kind, list[Any]] = {
         {"sslcrl": 1},
         {"application_name": "x"},
     ],
-    Kind.SECRET: [
+    KeyKind.SECRET: [
         1,
         {},
         {"other": "x"},
@@ -60,7 +60,7 @@ INVALID: dict[Kind, list[Any]] = {
         {"command": "a"},
         {"keyring": "a"},
     ],
-    Kind.TABLE: ["x", 1],
+    KeyKind.TABLE: ["x", 1],
 }
 KEYS = [(key.name, key) for key in PROFILE_KEYS.values()] + [(f"pool.{key.name}", key) for key in POOL_KEYS.values()]
 
@@ -77,8 +77,8 @@ def is_loaded(world: World, document: dict[str, Any]) -> bool:
     return not world.load().problems
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.TABLE])
-def test_the_schema_and_the_validation_agree_on_every_key(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind is not KeyKind.TABLE])
+def test_the_schema_and_the_validation_agree_on_every_key(world: World, kind: KeyKind) -> None:
     keys = [(name, key) for name, key in KEYS if key.kind is kind and name not in {"engine", "url", "path"}]
     assert keys
     for name, key in keys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbtool.errors import ProfileError
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Kind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.values import _CONVERTERS
 from dbtool.profiles.model import CommandSecret, EnvironmentSecret, KeyringSecret, PlainSecret, Reset, TlsLevel
 from tests.profiles.world import World
@@ -247,7 +247,7 @@ def test_a_url_that_is_wrong_is_reported_without_its_text(world: World) -> None:
 def test_the_schema_describes_every_key_and_every_kind_can_be_checked() -> None:
     rows = [*PROFILE_KEYS.values(), *POOL_KEYS.values()]
     assert all(row.description.endswith(".") for row in rows)
-    assert {row.kind for row in rows} <= {*_CONVERTERS, Kind.TABLE}
+    assert {row.kind for row in rows} <= {*_CONVERTERS, KeyKind.TABLE}
     assert PROFILE_KEYS["path"].engines == ("sqlite",)
     assert PROFILE_KEYS["service"].engines == ("postgresql",)
     assert PROFILE_KEYS["host"].engines == ("postgresql", "mysql", "mariadb")
