@@ -161,7 +161,7 @@ def test_a_mix_is_refused_where_nothing_may_be_written_or_no_table_is_shared(sql
 
 def test_a_session_that_may_only_read_only_reads(postgres_database: DatabaseAddress) -> None:
     order = make_order(postgres_database, "none", read_only=True)
-    with pytest.raises(QueryError, match="read-only transaction"):
+    with pytest.raises(GuardError, match="read-only transaction"):
         run_order(_change_load(order, work=Work(sql="CREATE TABLE bench (i int)")))
 
 

@@ -39,6 +39,10 @@ begin commit; start transaction read write; insert into t values (2); commit; en
 create function lift() returns int begin set session tx_read_only = 0; return 1; end //
 create function lift_by_words() returns int begin set session transaction read write; return 1; end //
 create function lift_the_next() returns int begin set transaction read write; return 1; end //
+create function set_globally() returns int
+begin set global long_query_time = @@global.long_query_time; return 1; end //
+create function kill_nothing() returns int
+begin declare continue handler for 1094 begin end; kill query 4294967295; return 1; end //
 create function write_one() returns int begin insert into t values (3); return 1; end //
 delimiter ;
 create view lifting as select lift() as i;
@@ -152,6 +156,8 @@ _LISTED = {
     "SET ROLE": "set role none",
     "DO": "do 1",
     "CHECKSUM TABLE": "checksum table t",
+    "KILL": "select kill_nothing()",
+    "SET GLOBAL": "select set_globally()",
 }
 """What the README says is still allowed, and an example of each."""
 
