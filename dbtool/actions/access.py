@@ -44,9 +44,10 @@ def decide_read_only(face: Face, choice: Choice, request: WriteRequest) -> bool:
 
 def _confirm(face: Face, choice: Choice, confirm: str | None) -> None:
     name = choice.profile.name
-    if not face.can_ask() and choice.rule not in _NAMED:
+    if not face.can_ask() and (choice.is_switched or choice.rule not in _NAMED):
+        by = "dbtool switch --shell" if choice.is_switched and choice.rule in _NAMED else choice.rule.value
         raise GuardError(
-            f"profile {name!r} is protected and was chosen by {choice.rule.value} ({choice.source}): "
+            f"profile {name!r} is protected and was chosen by {by} ({choice.source}): "
             "a script that writes to it has to name it, with --profile or DBTOOL_PROFILE"
         )
     if not confirm_name(face, name, confirm, purpose="write to it") and face.can_ask():

@@ -14,7 +14,7 @@ from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import DbtoolError, ReaderGoneError
-from dbtool.profiles import Choice, Rule
+from dbtool.profiles import Choice
 from dbtool.profiles.model import Common, Profile
 from dbtool.records import Record
 from dbtool.run.checking import RunOptions, check_sources
@@ -122,7 +122,7 @@ class Query:
     def run(self, access: Access, watch: RunWatch) -> None:
         """Run what was asked for; raises DbtoolError."""
         choice = access.choice
-        if choice.rule is Rule.SWITCHED and self._rows.tells_switched:
+        if choice.is_switched and self._rows.tells_switched:
             self._face.note(f"using profile {choice.profile.name}, the switched one")
         dialect, one_result = DIALECTS[choice.profile.engine], self._rows.one_result
 

@@ -185,7 +185,7 @@ def test_the_confirmation_in_advance_has_to_be_the_name(tmp_path: Path) -> None:
     assert _query(tmp_path, "prod", "--write", "--confirm", "prod", "create table t (i int)").status == 0
 
 
-@pytest.mark.parametrize("chosen", ["pin", "default", "only"])
+@pytest.mark.parametrize("chosen", ["pin", "default", "only", "switch", "switch --shell"])
 def test_off_terminal_the_profile_has_to_be_named_to_be_written_to(tmp_path: Path, chosen: str) -> None:
     head = 'default = "prod"\n' if chosen == "default" else ""
     other = "" if chosen == "only" else '[profiles.other]\nengine = "sqlite"\npath = "y.db"\n'
@@ -196,10 +196,15 @@ def test_off_terminal_the_profile_has_to_be_named_to_be_written_to(tmp_path: Pat
         (tmp_path / ".dbtool-profile").write_text("prod\n")
     (tmp_path / "x.db").touch()
     write = ("query", "--config", "p.toml", "--write", "create table t (i int)")
-    done = run_inside(*write, cwd=tmp_path)
+    switched = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    if chosen == "switch":
+        run_inside("switch", "prod", "--for", "1m", "--config", "p.toml", cwd=tmp_path, environment=switched)
+    elif chosen == "switch --shell":
+        switched |= {"DBTOOL_PROFILE": "prod", "DBTOOL_PROFILE_FILE": f"prod {tmp_path / 'p.toml'}"}
+    done = run_inside(*write, cwd=tmp_path, environment=switched)
     assert (done.status, (tmp_path / "x.db").stat().st_size) == (6, 0), done
     assert "a script that writes to it has to name it, with --profile or DBTOOL_PROFILE" in done.err
-    assert run_inside(*write, "--confirm", "prod", cwd=tmp_path).status == 6
+    assert run_inside(*write, "--confirm", "prod", cwd=tmp_path, environment=switched).status == 6
     assert run_inside(*write, cwd=tmp_path, environment={"DBTOOL_PROFILE": "prod"}).status == 0
 
 

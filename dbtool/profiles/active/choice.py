@@ -40,6 +40,8 @@ class Choice(Record):
     profile: Profile
     rule: Rule
     source: str
+    is_switched: bool = False
+    """A switch chose it, for every terminal or for the shell that the command runs in."""
     password_in_argument: bool = False
     """A password stood in a URL on the command line, where other users may see it; in a variable they do not."""
 
@@ -113,7 +115,14 @@ def _take(report: RuleReport, said: str, catalog: Catalog) -> Choice:
         raise ProfileError(str(error) if says_where else f"{report.source}: {error}") from None
     is_argument = report.rule is Rule.FLAG and profile.origin.scope is Scope.ARGUMENT
     stands_open = is_argument and profile.password is not None
-    return Choice(profile=profile, rule=report.rule, source=report.source, password_in_argument=stands_open)
+    is_switched = report.rule is Rule.SWITCHED or report.file is not None
+    return Choice(
+        profile=profile,
+        rule=report.rule,
+        source=report.source,
+        is_switched=is_switched,
+        password_in_argument=stands_open,
+    )
 
 
 def _read_argument(argument: str, source: str) -> Profile:
