@@ -33,14 +33,21 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms) \
 	|| test $$? -eq 5
 
-# Each worker starts servers of its own.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+# Each worker starts servers of its own; a third one works while two wait.
+PYTEST := $(BIN)/pytest -n 3 --dist worksteal
+
+# The pool's tests run beside the others, in one process and one after the other: where a test fails as it has to, with
+# threads about, Python 3.11 can stumble over its own reading of source text (SystemError: AST constructor recursion
+# depth mismatch), and a worker ends on that. Their output stands at the end.
+define run_tests
+@mkdir -p .cache; \
+$(1) DBTOOL_TEST_BESIDE=1 $(BIN)/pytest -q -rfE $(2) tests/pool >.cache/pool-tests.txt 2>&1 & pool=$$!; \
+$(1) $(PYTEST) $(2) --ignore tests/pool; others=$$?; \
+wait $$pool; pool=$$?; cat .cache/pool-tests.txt; exit $$((others ? others : pool))
+endef
 
 test: servers check ## check, then run all tests on real servers
-	@# One after the other: where a test fails as it has to, with threads about, Python 3.11 can stumble over its own
-	@# reading of source text (SystemError: AST constructor recursion depth mismatch), and a worker ends on that.
-	$(BIN)/pytest tests/pool
-	$(PYTEST) --ignore tests/pool
+	$(call run_tests)
 
 check: $(VENV)/.tools ## the quick part: style, types, imports between the floors
 	$(BIN)/ruff check
@@ -63,8 +70,7 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 	@$(BIN)/python -m tests.cli.generate_quick_table
 
 soak: servers ## all that the tests only sample: half an hour
-	DBTOOL_TEST_SOAK=1 $(BIN)/pytest -o faulthandler_timeout=1800 tests/pool
-	DBTOOL_TEST_SOAK=1 $(PYTEST) -o faulthandler_timeout=1800 --ignore tests/pool
+	$(call run_tests,DBTOOL_TEST_SOAK=1,-o faulthandler_timeout=1800)
 	$(BIN)/python -m tests.pool.soak
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3

@@ -60,7 +60,9 @@ def _own_ports() -> range:
     """Return the ports of this process: those that run tests side by side never take each other's."""
     count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % count
-    return _PORTS[number::count]
+    # `make test` runs the pool's beside the others, and gives those the odd ports.
+    beside = os.environ.get("DBTOOL_TEST_BESIDE") == "1"
+    return _PORTS[beside::2][number::count]
 
 
 def find_free_port() -> int:
