@@ -97,6 +97,26 @@ def test_nor_where_the_session_was_opened_with_it(mariadb_database: DatabaseAddr
         session.close()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select 1 /*!99999 :x */ as a",
+        "select 1 /*!999999 + :x */ as a",
+        "select 1 /*M!999999 , :x */ as a",
+        "/*!99999 select :x */ select 1 as a",
+        "select 1 /*!99999 :x /* */ :x */ as a /*!99999 */",
+    ],
+)
+def test_no_value_ends_a_comment_that_the_server_may_not_read(mariadb_database: DatabaseAddress, text: str) -> None:
+    for mode in MODES:
+        with open_on(mariadb_database) as session:
+            render(session, mode)
+            for value in ("*/ + 1, 2 -- ", "*/ + 1, 2 /*", "/*", "*/", b"*/ + 1, 2 -- ", b"\xff/*", "'*/ + 1 -- "):
+                said = render(session, text, "ndjson", parameters={"x": value})
+                assert said == b'{"a":1}\n', (text, value)
+            assert render(session, "select /*! :x */ as a", "ndjson", parameters={"x": "*/"}) == b'{"a":"*/"}\n'
+
+
 @pytest.mark.parametrize("encoding", ["SJIS", "GBK", "BIG5", "GB18030", "LATIN1", "EUC_JP", "SQL_ASCII", "UTF8"])
 @pytest.mark.parametrize("conforming", ["on", "off"])
 def test_nor_on_postgresql(postgres_database: DatabaseAddress, encoding: str, conforming: str) -> None:

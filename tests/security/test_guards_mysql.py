@@ -333,10 +333,10 @@ def test_the_ends_of_strings_are_followed_where_the_session_moves_them(world: Da
 def test_a_parameters_value_is_looked_at_where_the_server_reads_it(world: DatabaseAddress) -> None:
     with open_on(world, GUARDED) as session:
         render(session, "set sql_mode = 'ANSI_QUOTES'")
-        # To the splitter the parameter is code; to the server it stands in a comment, which the value ends.
-        text = rb'select 1 as "a\", 1 /* ", :x, " */ -- "'
+        # To the splitter the parameter is code; to the server its quote ends a string, and the value is code.
+        text = b'select 1 as "a\\", \'x", :x, "\' -- "'
         with pytest.raises(GuardError, match="INTO a file"):
-            render(session, text, parameters={"x": '*/ into outfile "/nowhere/x" -- '})
+            render(session, text, parameters={"x": ' into outfile "/nowhere/x" -- '})
 
 
 class _Relay:

@@ -273,16 +273,23 @@ class MySQLConnection:
         """Return a value as a literal; in hexadecimal digits where the server may take its bytes for something else.
 
         In some character sets a character may end with the byte of a backslash, and swallow the one before a quote.
+        And a parameter may stand in a comment that only some servers read, which no value is to end, or to lengthen.
         """
-        if isinstance(value, bytes) and (self._has_no_escapes or not (value.isascii() or self._keeps_charset())):
-            return b"_binary X'" + value.hex().encode() + b"'"
-        if isinstance(value, str) and not (value.isascii() or self._keeps_charset()):
-            return b"_utf8mb4 X'" + value.encode().hex().encode() + b"'"
+        if isinstance(value, str | bytes) and self._may_be_misread(value):
+            data, introducer = (value, b"_binary") if isinstance(value, bytes) else (value.encode(), b"_utf8mb4")
+            return introducer + b" X'" + data.hex().encode() + b"'"
         literal: str = self._raw.escape(value)
         try:
             return literal.encode(self._raw.encoding, "surrogateescape")
         except UnicodeEncodeError as error:
             raise UsageError(f"a parameter cannot be sent in the session's encoding: {error}") from error
+
+    def _may_be_misread(self, value: str | bytes) -> bool:
+        if isinstance(value, bytes) and (self._has_no_escapes or b"/*" in value or b"*/" in value):
+            return True
+        if isinstance(value, str) and ("/*" in value or "*/" in value):
+            return True
+        return not (value.isascii() or self._keeps_charset())
 
     def _keeps_charset(self) -> bool:
         """Say whether the session reads what it is sent in the character set that it was opened with."""
