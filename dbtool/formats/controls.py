@@ -6,16 +6,17 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
+from dbtool.expressions import expression
 from dbtool.formats import copytext
 from dbtool.formats.writer import Output, Writer
 from dbtool.result import Column, Lane, Row, Value
 from dbtool.text import CONTROLS, UNSEEN, make_visible, spell_code
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_CONTROL = re.compile(f"[{CONTROLS}]")
+_CONTROL = expression(f"[{CONTROLS}]")
 # Tab and line feed are the structure of lines and fields.
-_HIDDEN = re.compile(f"(?![\t\n])[{CONTROLS}{UNSEEN}]")
-_HIDDEN_OR_TAB = re.compile(f"(?!\n)[{CONTROLS}{UNSEEN}]")
+_HIDDEN = expression(f"(?![\t\n])[{CONTROLS}{UNSEEN}]")
+_HIDDEN_OR_TAB = expression(f"(?!\n)[{CONTROLS}{UNSEEN}]")
 
 
 def escape_controls(text: str) -> str:

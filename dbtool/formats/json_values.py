@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring as quote
 from types import MappingProxyType
 
+from dbtool.expressions import expression
 from dbtool.formats.spelling import Spelling
 from dbtool.formats.writer import JsonNumbers
 from dbtool.result import Kind
@@ -16,10 +16,10 @@ CLOCK_PATTERN = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]
 NUMBER_PATTERN = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _OFFSET_PATTERN = r"([+-][0-9]{2})(:[0-5][0-9])?"
 
-_NUMBER = re.compile(NUMBER_PATTERN)
-_LOOSE_NUMBER = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?((?:[eE][+-]?[0-9]+)?)")
-_TIMESTAMP = re.compile(f"({DATE_PATTERN})[ T]({CLOCK_PATTERN})(?:{_OFFSET_PATTERN})?")
-_TIME_WITH_OFFSET = re.compile(f"({CLOCK_PATTERN}){_OFFSET_PATTERN}")
+_NUMBER = expression(NUMBER_PATTERN)
+_LOOSE_NUMBER = expression(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?((?:[eE][+-]?[0-9]+)?)")
+_TIMESTAMP = expression(f"({DATE_PATTERN})[ T]({CLOCK_PATTERN})(?:{_OFFSET_PATTERN})?")
+_TIME_WITH_OFFSET = expression(f"({CLOCK_PATTERN}){_OFFSET_PATTERN}")
 _BOOLEANS = MappingProxyType({"t": "true", "f": "false", "true": "true", "false": "false"})
 _BREAKS = str.maketrans("\r\n", "  ")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from dbtool.expressions import expression
 from dbtool.formats.controls import escape_controls
 from dbtool.formats.spelling import Spelling, transpose
 from dbtool.formats.writer import FormatOptions, Output, RowWriter
@@ -12,7 +12,7 @@ from dbtool.result import NUMBERS, Column, Row
 from dbtool.text import is_visible, make_visible
 
 # What opens a tag would turn data into HTML.
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_TAG = expression(r"<(?=[A-Za-z/!?])")
 
 
 class MarkdownWriter(RowWriter):

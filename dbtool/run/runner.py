@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from dbtool.errors import (
     TimedOutError,
     UsageError,
 )
+from dbtool.expressions import expression
 from dbtool.run.binding import Usage
 from dbtool.run.checking import RunOptions, check_value, refuse_other_database, refuse_transaction_control
 from dbtool.run.following import Hearing, follow
@@ -33,7 +33,7 @@ from dbtool.statements.statement import is_housekeeping
 from dbtool.text import count
 
 _MOST_NOTICES = 100
-_PSQL_VARIABLE = re.compile(rb""":(['"])([A-Za-z_]\w*)\1""")
+_PSQL_VARIABLE = expression(rb""":(['"])([A-Za-z_]\w*)\1""")
 _NO_TRANSACTION = TransactionState.NONE
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from dbtool.expressions import expression
 from dbtool.records import Record
 
 _CLOSERS = {'"': '"', "`": "`", "[": "]"}
-_SPECIAL = re.compile(r"[!%_]")
+_SPECIAL = expression(r"[!%_]")
 
 
 class Pattern(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from dbtool.dialects import Dialect, Lexical
 from dbtool.errors import Place, UsageError
@@ -17,31 +17,31 @@ _NAME = expression(rb"\\[A-Za-z_]+|\\.|\.?[A-Za-z_]+|.", re.DOTALL)
 _OTHER_CURE = "leave it out, or run it in that client"
 
 
-class NewTerminator(NamedTuple):
+class NewTerminator(Record, kw_only=False):
     """Statements end otherwise from here on."""
 
     terminator: bytes
 
 
-class Sql(NamedTuple):
+class Sql(Record, kw_only=False):
     """The line is a statement, without a terminator."""
 
     text: bytes
 
 
-class Inclusion(NamedTuple):
+class Inclusion(Record, kw_only=False):
     """Another file is to be run."""
 
     name: str
 
 
-class NewDatabase(NamedTuple):
+class NewDatabase(Record, kw_only=False):
     """What follows is for another database of the server."""
 
     name: str
 
 
-class Remark(NamedTuple):
+class Remark(Record, kw_only=False):
     """Something is to be said; of one that is said `once`, the next ones like it are left out."""
 
     text: str
@@ -52,7 +52,7 @@ Action: TypeAlias = NewTerminator | Sql | Inclusion | NewDatabase | Remark | Non
 """What a command asks for; None where nothing has to be done."""
 
 
-class Script(NamedTuple):
+class Script(Record, kw_only=False):
     """A file that a script runs."""
 
     read: Callable[[], bytes]
@@ -226,7 +226,7 @@ _PSQL_ESCAPES = {b"n": b"\n", b"t": b"\t", b"b": b"\b", b"r": b"\r", b"f": b"\f"
 _UNESCAPE = expression(rb"''|\\(.)", re.DOTALL)
 
 
-class _Argument(NamedTuple):
+class _Argument(Record, kw_only=False):
     text: str
     is_quoted: bool
 

@@ -108,8 +108,8 @@ class Splitter:
     def _include(self, name: str, place: Place) -> Iterator[Statement]:
         """Return the statements of another file; the terminator is one for all, as it is in the native client."""
         self._inclusion = None
-        with self._client.open(name, place) as (read, source, client):
-            included = Splitter(read, self._dialect, source=source, client=client)
+        with self._client.open(name, place) as script:
+            included = Splitter(script.read, self._dialect, source=script.source, client=script.client)
             included._lexer.set_terminator(self._lexer.terminator)
             yield from included
             self._lexer.set_terminator(included._lexer.terminator)

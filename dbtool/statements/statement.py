@@ -128,8 +128,9 @@ _HOUSEKEEPING = expression(
 
 def is_housekeeping(statement: Statement) -> bool:
     """Say whether a statement is one of those that `pg_dump` writes for their effect, not for their row."""
-    words = statement.words
-    return bool(words) and words[0] == "SELECT" and _HOUSEKEEPING.fullmatch(statement.text) is not None
+    first, second = (*statement.words, "", "")[:2]
+    is_likely = first == "SELECT" and second.startswith("PG_CATALOG.")
+    return is_likely and _HOUSEKEEPING.fullmatch(statement.text) is not None
 
 
 def is_query(statement: Statement) -> bool:

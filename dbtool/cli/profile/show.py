@@ -13,6 +13,7 @@ from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles import Catalog, current_name, load_catalog
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.profiles.model import (
@@ -29,7 +30,7 @@ from dbtool.result import Row
 from dbtool.text import count, format_duration
 
 _MASK = "********"
-_SECRETIVE = re.compile("pass|pwd|secret|token|key|credential", re.IGNORECASE)
+_SECRETIVE = expression("pass|pwd|secret|token|key|credential", re.IGNORECASE)
 _SECONDS = frozenset(
     {"statement_timeout", "connect_timeout", "busy_timeout", "timeout", "stale_timeout", "idle_timeout"}
 )

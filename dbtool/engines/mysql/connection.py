@@ -56,7 +56,7 @@ _LEAVES_CHARSET = expression(
 """What surely leaves the session's character set alone: the server itself gives back what a stored routine has set."""
 
 
-_MOVES_WORDS = re.compile(rb"\b(?:names|char(?:acter)?[\s_]*set(?:_results)?)\b", re.IGNORECASE)
+_MOVES_WORDS = expression(rb"\b(?:names|char(?:acter)?[\s_]*set(?:_results)?)\b", re.IGNORECASE)
 _SHOWS_WARNINGS = frozenset({("WARNINGS",), ("ERRORS",), ("COUNT",)})
 
 

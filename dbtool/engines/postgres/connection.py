@@ -47,6 +47,7 @@ from dbtool.engines.postgres.settling import look_at_psycopg
 from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
 from dbtool.errors import DbtoolError, QueryError, UsageError
+from dbtool.expressions import expression
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
@@ -69,7 +70,7 @@ _RETURNS_NOTHING = frozenset(
     {("SET",), ("RESET",), ("DO",), ("PREPARE",), ("DEALLOCATE",), ("LISTEN",), ("UNLISTEN",), ("NOTIFY",), ("LOAD",)}
 )
 """What has no rows, counts none, and is called by its first word."""
-_SENDS_ROWS = re.compile(rb"\bstd(?:in|out)\b", re.IGNORECASE)
+_SENDS_ROWS = expression(rb"\bstd(?:in|out)\b", re.IGNORECASE)
 """The end of a COPY ... TO that sends its rows to the client, whichever of the two its grammar is given."""
 _AS_UTF8 = frozenset({"UTF8", UNCHECKED, ""})
 

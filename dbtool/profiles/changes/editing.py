@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dbtool.environment import Environment
+from dbtool.expressions import expression
 from dbtool.profiles.catalog import Catalog, check_sources
 from dbtool.profiles.changes.writing import replace_file
 from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
@@ -18,8 +18,8 @@ from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem
 from dbtool.profiles.state import State, read_state, update_state
 
-_LINE = re.compile(r":\d+")
-_ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+_LINE = expression(r":\d+")
+_ONLY_REFERENCES = expression(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

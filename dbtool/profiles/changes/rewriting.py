@@ -6,17 +6,17 @@ cannot follow is refused, never guessed at.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tomli
 
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.changes.layout import Statement, list_statements
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = expression(r"[A-Za-z0-9_-]+")
 _PLACE_KEYS = frozenset({key.name for key in PROFILE_KEYS.values() if key.in_url} | {"url", "service", "option_file"})
 """What says where a profile connects."""
 

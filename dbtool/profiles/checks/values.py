@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import find_codec
+from dbtool.expressions import expression
 from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.checks.schema import SECRET_KEYS, Key, KeyKind
 from dbtool.profiles.discover import PROFILE_NAME
@@ -37,7 +37,7 @@ _TYPE_NAMES: Mapping[type, str] = {
     dict: "a table",
 }
 _LAST_PORT = 65535
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?")
+_SETTING = expression(r"[A-Za-z_][A-Za-z0-9_$]*(?:\.[A-Za-z_][A-Za-z0-9_$]*)?")
 _NO_SETTINGS = {
     **dict.fromkeys(
         ("client_encoding", "names", "character_set_client", "character_set_results"), "write it as encoding"

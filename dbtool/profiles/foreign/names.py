@@ -9,6 +9,7 @@ from typing import Any
 
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8
+from dbtool.expressions import expression
 from dbtool.profiles.problems import suggest
 
 _FULL_CHECK = "verify-full"
@@ -29,8 +30,8 @@ REFUSED = {name: why for dialect in DIALECTS.values() for name, why in dialect.r
 """The parameters of client libraries that dbtool does not pass on, and why."""
 _KEYS_OF = {"search_path": "search_path", "application_name": "application_name", "client_encoding": "encoding"}
 """A server's settings that a profile has keys of their own for."""
-_SWITCH = re.compile(r"(?:-c|--)([A-Za-z_][\w.$-]*)=(.*)", re.DOTALL)
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_$]*")
+_SWITCH = expression(r"(?:-c|--)([A-Za-z_][\w.$-]*)=(.*)", re.DOTALL)
+_PLAIN_NAME = expression(r"[a-z_][a-z0-9_$]*")
 
 
 def translate(name: str, value: str, keys: Mapping[str, str]) -> dict[str, str]:

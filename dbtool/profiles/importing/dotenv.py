@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dbtool.environment import Environment
+from dbtool.expressions import expression
 from dbtool.profiles.importing.found import Found, make_name, read_text
 from dbtool.profiles.importing.url import read_url
 
-_ASSIGNMENT = re.compile(
+_ASSIGNMENT = expression(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>(?:[A-Za-z_][A-Za-z0-9_]*_)?DATABASE_URL)[ \t]*=[ \t]*
     (?:'(?P<single>[^'\n]*)'|"(?P<double>(?:\\.|[^"\\\n])*)"|(?P<bare>[^\s#][^\n]*?)?)[ \t]*(?:\#[^\n]*)?$""",
     re.MULTILINE | re.VERBOSE,

@@ -10,6 +10,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
+from dbtool.expressions import expression
 from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.foreign.names import (
@@ -21,7 +22,7 @@ from dbtool.profiles.foreign.names import (
 )
 from dbtool.profiles.references import find_fault, has_reference
 
-_NO_WORD = re.compile(r"[^\w-]+")
+_NO_WORD = expression(r"[^\w-]+")
 _NAME_LIMIT = 64
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.environment import Environment
+from dbtool.expressions import expression
 from dbtool.profiles.importing.found import Found, Gathering, make_name, read_text
 
-_FIELD = re.compile(r"((?:\\.|[^:\\])*)(:|$)")
+_FIELD = expression(r"((?:\\.|[^:\\])*)(:|$)")
 _KEYS = ("host", "port", "database", "user", "password")
 
 

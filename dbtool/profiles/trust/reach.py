@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from dbtool.expressions import expression
 from dbtool.profiles.files import read_head
 from dbtool.profiles.paths import anchor, is_inside
 
@@ -23,11 +24,11 @@ _MOST_PLACES = 20
 """Directories that a script names, in which its other words are looked up as well."""
 _LOOKED_THROUGH = 1 << 20
 """Bytes of files, together, in which other files' names are looked for."""
-_WORD_ENDS = re.compile(r"[\s=:;,|&<>()'\"`]+")
-_WORD = re.compile(r"[\w.@+~/-]+")
-_COMMENT = re.compile(r"^[ \t]*#+(?:[ \t].*)?$", re.MULTILINE)
-_PYTHON = re.compile(rb"#!.*python")
-_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+import|import[ \t]+(\w+))", re.MULTILINE)
+_WORD_ENDS = expression(r"[\s=:;,|&<>()'\"`]+")
+_WORD = expression(r"[\w.@+~/-]+")
+_COMMENT = expression(r"^[ \t]*#+(?:[ \t].*)?$", re.MULTILINE)
+_PYTHON = expression(rb"#!.*python")
+_IMPORT = expression(r"^[ \t]*(?:from[ \t]+(\w+)[\w.]*[ \t]+import|import[ \t]+(\w+))", re.MULTILINE)
 _SUFFIXES = frozenset(
     {
         ".py",

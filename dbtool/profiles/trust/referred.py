@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
+from dbtool.expressions import expression
 from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.files import SourceFile, compute_digest, read_head
 from dbtool.profiles.foreign.service import list_service_files
@@ -26,7 +26,7 @@ _PATH_KEYS = tuple(
 _LEADING_KEYS = ("path", "socket")
 """What a database holds changes all the time: of these the record holds where they lead."""
 _MOST_BYTES = 1 << 24
-_SHELL_MARKS = re.compile(r"[$*?\\[]")
+_SHELL_MARKS = expression(r"[$*?\\[]")
 NOT_COVERED = "not covered: "
 """Begins what stands in a record in a digest's place; it is compared like one."""
 
