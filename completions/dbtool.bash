@@ -38,7 +38,7 @@ _dbtool_is_command() {
 _dbtool_options() {
     case "$1" in
         '') echo '--version -h --help' ;;
-        ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
+        ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' tables') echo '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' describe') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' search') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
@@ -72,6 +72,7 @@ _dbtool_kind() {
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
         ' query --encoding') echo 'anything' ;;
+        ' query --local-infile') echo 'files' ;;
         ' query --confirm') echo 'profiles' ;;
         ' query -p'|' query --profile') echo 'profiles' ;;
         ' query --config') echo 'files' ;;

@@ -46,6 +46,7 @@ complete -c dbtool -n '__dbtool_in query' -s v -l param -x -d 'Bind :NAME to a t
 complete -c dbtool -n '__dbtool_in query' -l encoding -x -d 'The encoding of the session and of SQL files, as latin1; UTF-8 otherwise'
 complete -c dbtool -n '__dbtool_in query' -s 1 -l single-transaction -d 'Run everything in one transaction'
 complete -c dbtool -n '__dbtool_in query' -l keep-going -d 'Run on after an error; the exit status still tells'
+complete -c dbtool -n '__dbtool_in query' -l local-infile -r -F -d 'Let LOAD DATA LOCAL INFILE send this file to the server (repeatable; MySQL, MariaDB)'
 complete -c dbtool -n '__dbtool_in query' -l dry-run -d 'Run in one transaction, and roll it back'
 complete -c dbtool -n '__dbtool_in query' -l write -d 'Allow writes on a protected profile; a script has to name it (--profile, DBTOOL_PROFILE)'
 complete -c dbtool -n '__dbtool_in query' -l confirm -x -a '(__dbtool_profiles)' -d 'Answer in advance: the name of the protected profile that --write is for'

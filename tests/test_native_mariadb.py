@@ -176,3 +176,22 @@ def test_a_label_or_a_warning_that_is_no_text_ends_no_run(mariadb_database: Data
     assert done.status == 0, done.err
     assert done.lines[1:] == ['{"n":0}', '{"n":2}']
     assert json.loads(done.lines[0]) == {r"l\xfcbel": 1}
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 17_000_000])
+def test_a_file_that_is_loaded_from_here_is_the_same_as_with_the_native_client(
+    size: int,
+    mariadb: MariaDbServer,
+    mariadb_database: DatabaseAddress,
+    other_database: DatabaseAddress,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "it's rows.tsv").write_bytes(b"\xff\t\\\\\t%b\n" % (b"x" * (size % 1000)) * (size // 1000 + bool(size)))
+    script = b"create table t (a varbinary(10), b varchar(10), c text);\n"
+    script += b"load data local infile 'it''s rows.tsv' into table t;\nselect count(*), hex(max(a)), max(b) from t;"
+    native = run_mariadb(mariadb, other_database.database, script, options=["--local-infile=1"], cwd=tmp_path)
+    assert native.is_content, native.err
+    done = run_script(mariadb_database, script, tmp_path, "--local-infile", "it's rows.tsv")
+    assert done.status == 0, done.err
+    assert rows_of(done) == [line.replace("\\\\", "\\") for line in native.out.decode().splitlines()]
+    assert _same(mariadb, mariadb_database, other_database)

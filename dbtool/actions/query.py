@@ -13,7 +13,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.environment import Environment
-from dbtool.errors import DbtoolError, ReaderGoneError
+from dbtool.errors import DbtoolError, ReaderGoneError, UsageError
 from dbtool.profiles import Choice
 from dbtool.profiles.model import Common, Profile
 from dbtool.records import Record
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
     from dbtool.engines.catalog import Listing
+    from dbtool.engines.local_files import LocalFiles
 
     _T = TypeVar("_T")
 else:
@@ -49,6 +50,8 @@ class QueryRequest(Record):
     statement_timeout: float | None = None
     encoding: str | None = None
     """What the session and the files are in, whatever the profile says."""
+    local_files: Sequence[str] = ()
+    """Files of this machine that the server may be sent, as they were named."""
     invalid_text: InvalidText = InvalidText.ERROR
     longest_statement: float | None = None
     """What the profile's own limit may not exceed, for questions that dbtool itself asks; seconds."""
@@ -216,6 +219,22 @@ class Query:
             statement_timeout=self._limit_statements(access.choice.profile),
             encoding=self._request.encoding,
             invalid_text=self._request.invalid_text,
+            local_files=self._allow_files(access.choice.profile),
+        )
+
+    def _allow_files(self, profile: Profile) -> LocalFiles | None:
+        """Return what files of this machine the server may be sent, None for none; raises UsageError."""
+        names = self._request.local_files
+        if not names and not profile.local_infile:
+            return None
+        from dbtool.engines.local_files import LocalFiles, name_files
+
+        dialect = DIALECTS[profile.engine]
+        if "local_infile" not in dialect.keys:
+            raise UsageError(f"--local-infile is for MySQL and MariaDB: {dialect.title} loads files otherwise")
+        directory = self._environment.working_directory
+        return LocalFiles(
+            directory=directory, named=name_files(names, directory), any_of_statement=profile.local_infile
         )
 
     def _recode(self, sources: Iterable[Source], said: Common) -> list[Source]:

@@ -108,7 +108,7 @@ MYSQL = Dialect(
     ),
     default_port=3306,
     session_encodings=MappingProxyType(_ENCODINGS),
-    keys=SERVER_KEYS | {"option_file", "server_public_key"},
+    keys=SERVER_KEYS | {"option_file", "server_public_key", "local_infile"},
     settings=MappingProxyType(_SETTINGS),
     url_parameters=MappingProxyType(
         {

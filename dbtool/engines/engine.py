@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # peewee is imported when a pool opens, and few queries h
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from dbtool.engines.local_files import LocalFiles
     from dbtool.pool import PooledDatabase
     from dbtool.pool.events import PoolEvents
 
@@ -48,6 +49,8 @@ class SessionSettings(Record):
     encoding: str | None = None
     """What the server is to call the session's encoding; None for UTF-8."""
     invalid_text: InvalidText = InvalidText.ERROR
+    local_files: LocalFiles | None = None
+    """Files of this machine that the server may be sent where a statement names them; None for none."""
 
 
 # One of each is made for every statement of a dump, where a dataclass would cost more than sending a row.

@@ -126,6 +126,8 @@ class Common(Record):
     tags: tuple[str, ...] = ()
     color: str | None = None
     create: bool = False
+    local_infile: bool = False
+    """The server may have any file of this machine that a statement of a query's names."""
     busy_timeout: float = 5.0
     port: int | None = None
     encoding: str | None = None

@@ -60,8 +60,6 @@ class Follower(Client):
         path = self._directory / name
         with _open(path, label) as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{label}: cannot be read: it is no regular file")
             identity = (status.st_dev, status.st_ino)
             if identity in self._around:
                 raise UsageError(f"{label}: this file is being run already: it would run itself without an end")
@@ -88,7 +86,14 @@ def _open(path: Path, label: str) -> BinaryIO:
     if "\0" in str(path):
         raise UsageError(f"{label}: cannot be read: no file has such a name")
     with blaming(label):
-        return os.fdopen(os.open(path, _OPENING), "rb")
+        descriptor = os.open(path, _OPENING)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"{label}: cannot be read: it is no regular file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def follow(source: Source, hearing: Hearing) -> Follower:

@@ -59,6 +59,15 @@ def query(
         bool,
         typer.Option("--keep-going", help="Run on after an error; the exit status still tells.", rich_help_panel=SQL),
     ] = False,
+    local_infile: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--local-infile",
+            metavar="FILE",
+            help="Let LOAD DATA LOCAL INFILE send this file to the server (repeatable; MySQL, MariaDB).",
+            rich_help_panel=SAFETY,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Run in one transaction, and roll it back.", rich_help_panel=SAFETY)
     ] = False,
@@ -160,6 +169,7 @@ def query(
         sql=sql,
         file=file,
         param=param,
+        local_infile=local_infile,
         encoding=encoding,
         single_transaction=single_transaction,
         keep_going=keep_going,

@@ -32,6 +32,7 @@ class QueryOptions(Record):
     sql: list[str] | None
     file: list[str] | None
     param: list[str] | None
+    local_infile: list[str] | None
     encoding: str | None
     single_transaction: bool
     keep_going: bool
@@ -119,6 +120,7 @@ def build_request(environment: Environment, asked: QueryOptions) -> QueryRequest
         ),
         writing=WriteRequest(write=asked.write, confirm=asked.confirm),
         statement_timeout=asked.statement_timeout,
+        local_files=asked.local_infile or (),
         encoding=_check_encoding(asked.encoding),
         invalid_text=_parse_invalid_text(asked.invalid_text),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pymysql
 from pymysql import _auth
 from pymysql.charset import charset_by_name
-from pymysql.constants import CR, ER
+from pymysql.constants import CLIENT, CR, ER
 
 from dbtool.engines.connecting import find_server, name_application, run_on_connect
 from dbtool.engines.engine import SessionSettings
@@ -58,6 +58,9 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
     elif target.tls is not TlsLevel.DISABLE:
         context = _tls_context(target)
         arguments["tls"] = lambda: context
+    if settings.local_files is not None and not settings.read_only:
+        # PyMySQL's own `local_infile` would send whatever the server asks for.
+        arguments["client_flag"] = CLIENT.LOCAL_FILES
     if target.server_public_key is not None:
         arguments["server_public_key"] = _read_public_key(target, target.server_public_key)
     return arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import time
@@ -23,6 +24,7 @@ from dbtool.engines.engine import (
     SessionSettings,
     TransactionState,
 )
+from dbtool.engines.local_files import NotAllowedError
 from dbtool.engines.mysql.cancel import kill_query
 from dbtool.engines.mysql.connecting import give_cryptography, open_connection, tls_version
 from dbtool.engines.mysql.errors import number_of, translate, translate_connect_error
@@ -33,12 +35,13 @@ from dbtool.engines.mysql.settling import look_at_pymysql
 from dbtool.engines.parameters import render
 from dbtool.engines.texts import InvalidTextError, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
-from dbtool.errors import QueryError, TimedOutError, UsageError
+from dbtool.errors import GuardError, QueryError, TimedOutError, UsageError
 from dbtool.expressions import expression
 from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
+from dbtool.statements.mysql_loading import find_loaded_files
 from dbtool.statements.statement import may_be_cut_short
 
 _NOT_ROLLED_BACK = 1196
@@ -85,6 +88,7 @@ class MySQLConnection:
         """Something was sent by which the server may word labels, warnings and errors in another character set."""
         self._results = 0
         """How many results of the running statement have been read."""
+        raw.local_files = settings.local_files
         self._guard = Guard(raw, target) if settings.read_only else None
         self._warnings: list[str] = []
         if target.tls is TlsLevel.PREFER and leaves_machine(target) and tls_version(raw) is None:
@@ -133,6 +137,7 @@ class MySQLConnection:
             # Here and not in `guard`, which does not see what the values of parameters make of a statement.
             self._require_harmless(self._guard, text, statement)
         try:
+            self._raw.expected_files = self._expect_files(text, statement)
             self._refuse_oversize(text, statement)
             self._limit_rows(request.limit)
             self._allow_several(statement)
@@ -161,6 +166,19 @@ class MySQLConnection:
         except BaseException:
             self._leave(statement)
             raise
+
+    def _expect_files(self, text: bytes, statement: Statement) -> frozenset[bytes]:
+        """Return the files of this machine that a statement names; raises GuardError for one that is not allowed."""
+        allowed = self._settings.local_files
+        if allowed is None or b"infile" not in text.lower():
+            return frozenset()
+        names = find_loaded_files(text, self.lexical)
+        for name in names:
+            try:
+                allowed.require_allowed(name)
+            except NotAllowedError as error:
+                raise GuardError(f"{statement.place()}: {os.fsdecode(name)} {error}: allow it there") from error
+        return names
 
     def _follow_words(self, statement: Statement) -> None:
         """Learn in which character set the server words things, before the first statement after a change.

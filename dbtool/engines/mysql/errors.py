@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pymysql
 from pymysql.constants import CR, ER
 
 from dbtool.engines.connecting import find_server
@@ -20,6 +21,8 @@ from dbtool.errors import (
 from dbtool.profiles.model import Target
 from dbtool.statements import Statement
 
+_LOCAL_FILES_OFF = frozenset({1148, 3948, 4166})
+"""The server, or the client, takes no LOAD DATA LOCAL; the first two are MySQL's."""
 _READ_ONLY = frozenset({1792, 1290, 1836})
 """In a read-only transaction; the server runs with --read-only; MySQL's read-only mode."""
 _TIMED_OUT = frozenset({1969, 3024})
@@ -38,6 +41,10 @@ _MAY_PASS = frozenset(
 )
 _LINE = " at line "
 _NEAR = " near '"
+
+
+class UnaskedFileError(pymysql.OperationalError):
+    """A server asked for a file of this machine that it is not to have, and did not get it."""
 
 
 def number_of(error: BaseException) -> int | None:
@@ -67,6 +74,12 @@ def translate(error: Exception, statement: Statement | None = None, *, is_later:
             f"{shown} - the connection was lost while the statement ran: its effect is unknown",
             code=str(number),
             place=place,
+        )
+    if isinstance(error, UnaskedFileError):
+        return GuardError(f"{place}: {text}" if place else text)
+    if number in _LOCAL_FILES_OFF:
+        shown += (
+            " - allow the file with --local-infile FILE, or the profile's local_infile; the server has a setting too"
         )
     if number in _READ_ONLY:
         return GuardError(f"{shown} - the session is read-only: see --write")

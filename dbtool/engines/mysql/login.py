@@ -9,21 +9,25 @@ Protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connec
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from typing import Any
 
 import pymysql
-from pymysql.constants import CR
+from pymysql.constants import CR, ER
 
-from dbtool.engines.mysql.errors import number_of
+from dbtool.engines.local_files import LocalFiles, NotAllowedError
+from dbtool.engines.mysql.errors import UnaskedFileError, number_of
 from dbtool.engines.mysql.metadata import MetadataConnection
+from dbtool.engines.mysql.packets import BlockReader
 from dbtool.errors import one_line
 from dbtool.profiles.active.unchecked import is_loopback
 
 _HASHED = frozenset({b"mysql_native_password", b"client_ed25519", b"caching_sha2_password", b"sha256_password"})
 """What the server gets is of no use for another login; the last two may ask for more, and see below."""
 _IN_THE_CLEAR = frozenset({b"mysql_clear_password", b"dialog"})
+_PIECE = 1 << 16
 _CURE = "it was not sent: set tls to 'require' or better"
 
 
@@ -34,6 +38,9 @@ class LoginConnection(MetadataConnection):
     """Where its socket leads is the near end of a way to a server on another machine."""
     _public_key: bytes | None = None
     _secure: bool
+    local_files: LocalFiles | None = None
+    expected_files: frozenset[bytes] = frozenset()
+    """The files that the running statement names."""
 
     def connect(self, sock: Any = None) -> None:
         """Connect as PyMySQL does."""
@@ -98,14 +105,52 @@ class LoginConnection(MetadataConnection):
             raise _refuse(f"the server asks for more than a password ({shown}), which dbtool does not have") from error
 
     def _read_query_result(self, unbuffered: bool = False) -> Any:
-        """Send no file that a server asks for, which it may do whatever the statement was."""
+        """Send no file that a server asks for, which it may do whatever the statement was, but one that is its own."""
+        reader = self._rfile  # type: ignore[attr-defined]
         try:
+            if isinstance(reader, BlockReader) and reader.is_file_wanted():
+                self._answer_request_for_file()
             return super()._read_query_result(unbuffered)  # type: ignore[misc]  # the stubs do not know it
-        except RuntimeError as error:
-            self._force_close()  # type: ignore[attr-defined]  # the server waits for the file
+        except OSError as error:
+            self._force_close()  # type: ignore[attr-defined]
             raise pymysql.OperationalError(
-                CR.CR_UNKNOWN_ERROR, "the server asks for a file of this machine, which it was not sent"
+                CR.CR_SERVER_LOST, f"Lost connection to the server during the query ({error})"
             ) from error
+        except RuntimeError as error:
+            # PyMySQL's own refusal, while the session is set up.
+            raise self._refuse_file("") from error
+
+    def _answer_request_for_file(self) -> None:
+        packet = self._read_packet()
+        name = bytes(packet.get_all_data()[1:])
+        try:
+            if self.local_files is None or name not in self.expected_files:
+                raise NotAllowedError("is not in the statement")
+            with self.local_files.open(name) as file:
+                while piece := file.read(_PIECE):
+                    self.write_packet(piece)
+                self.write_packet(b"")
+        except NotAllowedError as error:
+            raise self._refuse_file(f" ({os.fsdecode(name)[:200]!a} {error})") from error
+        except FileNotFoundError:
+            self.write_packet(b"")
+            self._read_packet()
+            raise pymysql.OperationalError(
+                ER.FILE_NOT_FOUND, f"{os.fsdecode(name)}: the file that the statement loads does not exist"
+            ) from None
+        except OSError as error:
+            # An end would have the server keep what it has got.
+            self._force_close()  # type: ignore[attr-defined]
+            raise pymysql.OperationalError(
+                ER.ERROR_ON_READ, f"{os.fsdecode(name)}: the file could not be sent: {error.strerror}"
+            ) from error
+
+    def _refuse_file(self, what: str) -> UnaskedFileError:
+        # The server waits for the file.
+        self._force_close()  # type: ignore[attr-defined]
+        return UnaskedFileError(
+            CR.CR_UNKNOWN_ERROR, f"the server asks for a file of this machine, which it was not sent{what}"
+        )
 
     def _get_auth_plugin_handler(self, _name: bytes) -> None:
         """Have no methods but PyMySQL's own."""

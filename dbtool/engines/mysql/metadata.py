@@ -25,15 +25,16 @@ _FORMAT = 1
 class MetadataConnection(Connection):
     """A PyMySQL connection that asks MariaDB for its columns' formats."""
 
-    _greeted = _asks = False
+    _greeted = _asks = _is_connected = False
     results_codec: str | None = None
     """Python's name of the character set that the server's words come in, where it is not the connection's."""
 
     def connect(self, sock: Any = None) -> None:
         """Connect as PyMySQL does."""
-        self._greeted = self._asks = False
+        self._greeted = self._asks = self._is_connected = False
         self.results_codec = None
         super().connect(sock)
+        self._is_connected = True
 
     def _read_packet(self, packet_type: type[MysqlPacket] = MysqlPacket) -> Any:
         kind: Any = packet_type
@@ -50,7 +51,8 @@ class MetadataConnection(Connection):
 
     def write_packet(self, payload: bytes) -> None:
         """Send a packet; the answers to the greeting, plain or before TLS begins, ask for the metadata."""
-        super().write_packet(_ask(payload) if self._asks and _answers_greeting(payload) else payload)
+        answers = self._asks and not self._is_connected and _answers_greeting(payload)
+        super().write_packet(_ask(payload) if answers else payload)
 
 
 def offers_metadata(greeting: bytes) -> bool:

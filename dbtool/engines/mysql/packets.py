@@ -22,6 +22,7 @@ _NULL, _FIELD, _ROW, _DELETED = 0xFC, 0xFD, 0xFE, 0xFF
 _MARKS = b"\xfb\xfc\xfd\xfe\xff"
 _LENGTH_BYTES = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 _HEADER = 4
+_FILE_REQUEST = 0xFB
 _LARGEST = 0xFFFFFF
 _LONGEST_OK = 1 << 12
 _read_status = struct.Struct("<HH").unpack_from
@@ -88,6 +89,10 @@ class BlockReader:
                 return ok
         self._buffer += received
         return None
+
+    def is_file_wanted(self) -> bool:
+        """Say whether the next packet, which is waited for, asks for a file of this machine."""
+        return self.require(_HEADER + 1) and self._buffer[self._start + _HEADER] == _FILE_REQUEST
 
     def take_buffered(self) -> bytearray:
         """Return all that is buffered, waiting for something if nothing is."""

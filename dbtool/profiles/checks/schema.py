@@ -138,6 +138,12 @@ PROFILE_KEYS = _tabulate(
     _path("passfile", "The password file in the place of ~/.pgpass.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
     Key(name="encoding", kind=KeyKind.ENCODING, description="The encoding of the session, and of SQL files."),
+    Key(
+        name="local_infile",
+        kind=KeyKind.BOOLEAN,
+        description="Let `query` send the server a file of this machine that a LOAD DATA LOCAL INFILE names.",
+        trust=Trust.NEVER,
+    ),
     _choice("target_session_attrs", "Which of several PostgreSQL hosts will do.", SESSION_ATTRIBUTES),
     _duration("connect_timeout", "How long a connection may take to open."),
     _duration("statement_timeout", "How long the server lets a statement run; 0 is no limit."),
