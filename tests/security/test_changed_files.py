@@ -197,6 +197,15 @@ def test_what_lies_beside_the_goal_of_a_link_is_changed(world: World) -> None:
     assert world.load().sources.project_changed
 
 
+def test_a_revocation_list_is_taken_out_of_a_directory_of_them(world: World) -> None:
+    path = world.write(world.project / "crls" / "abc.r0", "text")
+    world.write_project('[profiles.x]\nengine = "postgresql"\nlibpq = { sslcrldir = "crls" }\n')
+    world.trust()
+    assert world.load().sources.project_trusted
+    path.unlink()
+    assert world.load().sources.project_changed
+
+
 def test_a_directory_is_swapped_for_a_link(world: World, tmp_path: Path) -> None:
     world.write(world.project / "dir" / "a" / "f", "")
     world.write_project('[profiles.x]\nengine = "mysql"\npassword = { command = ["run-parts", "dir"] }\n')

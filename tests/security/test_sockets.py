@@ -90,6 +90,15 @@ def test_an_address_in_brackets_is_taken_for_this_machine(world: World, host: st
         world.get("x")
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost ", " localhost", "localhost, ::1 ", "a b, ::1", "localhost\\t", "local\\u00a0host"]
+)
+def test_a_blank_makes_another_name_of_this_machines(world: World, host: str) -> None:
+    world.write_user(f'[profiles.x]\nengine = "postgresql"\nhost = "{host}"\n')
+    with pytest.raises(ProfileError, match="host: holds white space"):
+        world.get("x")
+
+
 def test_an_abstract_socket(world: World) -> None:
     world.write_project('[profiles.x]\nengine = "mysql"\nsocket = "@name"\n')
     with pytest.raises(ProfileError, match="socket: is an abstract socket"):

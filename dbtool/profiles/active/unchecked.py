@@ -95,4 +95,5 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    # What stands behind a % is looked up by the system, as a name if need be.
+    return (mapped or address).is_loopback and "%" not in host

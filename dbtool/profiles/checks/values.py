@@ -112,6 +112,10 @@ def check_host(text: str) -> str:
         raise ValueError("has a port that is no number from 1 to 65535")
     if not all(host for host, _ in places):
         raise ValueError("is empty" if len(hosts) == 1 else "has nothing between two commas, or at an end")
+    if text != text.strip() or any(
+        character.isspace() for host in hosts for character in host
+    ):  # looked up as it is, while it reads as another name
+        raise ValueError("holds white space, which no host's name has")
     return text
 
 

@@ -123,6 +123,13 @@ class Reach:
         self._known.add(path)
         self.paths.append(path)
 
+    def add_place(self, path: Path) -> None:
+        """Count in a file that a key names, or all that is in a directory of the project."""
+        if is_inside(path, self._project) and path.is_dir():
+            self._add_whole(path)
+        else:
+            self.add(path)
+
     def follow_command(self, command: list[str]) -> None:
         """Count in what a command's words name: files, directories with all that is in them, modules."""
         for word in split_words(command):

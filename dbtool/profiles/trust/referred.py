@@ -50,7 +50,7 @@ def survey(environment: Environment, project: Path, files: Iterable[SourceFile])
         for places, commands in _list_references(source):
             for place in places:
                 if not has_reference(place) and "\0" not in place:
-                    reach.add(anchor(place, directory=source.path.parent, home=environment.home))
+                    reach.add_place(anchor(place, directory=source.path.parent, home=environment.home))
             for command in commands:
                 reach.follow_command(command)
         if any("service" in said for said in _read_tables(source)):
