@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from dbtool import __version__
+from dbtool.cli import shield_comment
 from dbtool.cli.exits import ExitStatus
-from dbtool.cli.fast_path import shield_comment
 from dbtool.cli.lazy import Builder, LazyGroup, build_from, build_group
 from dbtool.environment import Environment
 

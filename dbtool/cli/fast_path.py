@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from dbtool.cli import shield_comment
 from dbtool.environment import Environment
 
 TYPE_CHECKING = False  # `dbtool current` stands in prompts
@@ -74,11 +75,6 @@ def read_values(name: str, arguments: Sequence[str]) -> Values | None:
     except _UnclearError:
         return None
     return {**DEFAULTS[name], **given}
-
-
-def shield_comment(argument: str) -> str:
-    """Put a blank before SQL that begins with a comment, which would be taken for an option."""
-    return f" {argument}" if argument[:2] == "--" and argument[2:3].isspace() else argument
 
 
 def _gather(name: str, words: Iterator[str], argument: tuple[str, str] | None) -> Values:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dbtool.formats.controls import escape_onto_one_line
 from dbtool.formats.display import (
@@ -17,6 +16,7 @@ from dbtool.formats.display import (
 )
 from dbtool.formats.spelling import transpose
 from dbtool.formats.writer import FormatOptions, Output, RowWriter
+from dbtool.records import Record
 from dbtool.result import NUMBERS, Column, Kind, Row, Value
 
 _HELD_ROWS = 1000
@@ -27,8 +27,7 @@ _NARROWEST = 8
 """A column is not cut below this width."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layout:
+class _Layout(Record):
     """The columns' widths, and which of them are aligned to the right or cut."""
 
     widths: Sequence[int]

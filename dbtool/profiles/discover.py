@@ -15,6 +15,7 @@ from dbtool.profiles.files import (
     SourceFile,
     compute_digest,
     is_file,
+    list_digests,
     parse_source,
     read_source,
     refuse_source,
@@ -106,9 +107,8 @@ def _is_recorded(
     """Say whether a project's files, and what they refer to, are what was trusted."""
     if recorded is None or not list_digests(project, files).items() <= recorded.items():
         return False
-    from dbtool.profiles.trust.record import (
-        compute_record,  # only a trusted project has the files hashed that it refers to
-    )
+    # Only a trusted project has the files hashed that it refers to.
+    from dbtool.profiles.trust.referred import compute_record
 
     return recorded == compute_record(environment, project, files)
 
@@ -117,11 +117,6 @@ def list_names(environment: Environment, *, config: str | None = None) -> tuple[
     """Return every profile's name, valid or not, as completion needs them: nothing is checked."""
     files = read_sources(environment, config=config, brief=True).files
     return tuple(dict.fromkeys(name for source in files for name in source.profiles))
-
-
-def list_digests(project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
-    """Return what a record of trust holds for a project: its files and the exact content of each."""
-    return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
 
 
 def find_pin(environment: Environment, *, config: str | None = None) -> Pin | None:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -63,6 +63,11 @@ def compute_digest(content: bytes) -> str:
     import hashlib  # only what a project or a pin says is ever compared
 
     return hashlib.sha256(content).hexdigest()
+
+
+def list_digests(project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
+    """Return what a record of trust holds for a project: its files and the exact content of each."""
+    return {source.path.relative_to(project).as_posix(): compute_digest(source.content) for source in files}
 
 
 def is_file(path: Path) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from dbtool.formats import FORMATS
 from dbtool.profiles.checks.schema import PROFILE_KEYS
+from dbtool.records import Record
 
 
 class Choices(Enum):
@@ -22,16 +22,14 @@ class Choices(Enum):
     ANYTHING = "anything"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
+class Value(Record):
     """What an option or an argument takes."""
 
     kind: Choices
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Record):
     """One option; `value` is None for a flag."""
 
     names: tuple[str, ...]
@@ -42,8 +40,7 @@ class Option:
     repeats: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Record):
     """One command with what may follow it; `path` is empty for dbtool itself."""
 
     path: tuple[str, ...]

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from dbtool.bench.reports.report import PASS, Report
 from dbtool.cli.pool_bench.findings import (
-    Remark,
+    Observation,
     describe_environment,
     describe_load,
     describe_size,
@@ -79,10 +79,10 @@ def _can_draw(environment: Environment) -> bool:
 def _draw_report(canvas: _Canvas, report: Report) -> None:
     canvas.draw_heading(report.pool, describe_verdict(report), is_good=report.verdict == PASS)
     facts = [
-        Remark(topic="environment", text=describe_environment(report)),
-        Remark(topic="load", text=describe_load(report.load)),
+        Observation(topic="environment", text=describe_environment(report)),
+        Observation(topic="load", text=describe_load(report.load)),
     ]
-    notes = [Remark(topic="note", text=note) for note in report.notes]
+    notes = [Observation(topic="note", text=note) for note in report.notes]
     canvas.draw_findings([*facts, *list_findings(report), *notes])
     for table in _list_tables(report):
         canvas.draw_table(table)
@@ -133,7 +133,7 @@ class _Canvas:
         heading = _make_text(f"{pool}: ", "bold") + _make_text(verdict, _STYLES["good" if is_good else "bad"])
         self._console.print(heading, overflow="fold")
 
-    def draw_findings(self, findings: Sequence[Remark]) -> None:
+    def draw_findings(self, findings: Sequence[Observation]) -> None:
         """Draw each with its topic in front."""
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(no_wrap=True)

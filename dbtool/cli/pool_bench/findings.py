@@ -27,7 +27,7 @@ _SERIAL = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Observation:
     """One thing worth saying about a pool."""
 
     topic: str
@@ -80,7 +80,7 @@ def describe_environment(report: Report) -> str:
     return "; ".join([f"profile {report.profile}", report.engine, *facts])
 
 
-def list_findings(report: Report) -> list[Remark]:
+def list_findings(report: Report) -> list[Observation]:
     """Return what is worth saying, warnings where a reader thinks of them."""
     measures, failed = report.measures, {gate.name for gate in report.gates if gate.status == FAIL}
     findings = [_describe_requests(measures), _describe_loop(report.load), *_describe_harness(report)]
@@ -91,11 +91,11 @@ def list_findings(report: Report) -> list[Remark]:
     if measures.timeout:
         findings.append(_describe_timeout(measures.timeout, has_failed="timeout" in failed))
     if measures.nested:
-        findings.append(Remark(topic="nested checkout", text=measures.nested))
+        findings.append(Observation(topic="nested checkout", text=measures.nested))
     return findings
 
 
-def _describe_requests(measures: Measures) -> Remark:
+def _describe_requests(measures: Measures) -> Observation:
     parts = [
         f"{describe_rate(measures.throughput)}; {count(measures.requests, 'request')}, {measures.failures:,} failed"
     ]
@@ -104,65 +104,67 @@ def _describe_requests(measures: Measures) -> Remark:
     parts.append(f"{measures.reuse_ratio:.2%} on a connection that was open before")
     if measures.round_trips is not None:
         parts.append(f"round trips a checkout: {measures.round_trips:.3g}")
-    return Remark(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
+    return Observation(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
 
 
-def _describe_loop(load: LoadFacts) -> Remark:
+def _describe_loop(load: LoadFacts) -> Observation:
     if load.rate is None:
-        return Remark(topic="closed loop", text="latency does not include requests that were never sent; see --rate")
-    return Remark(topic="open loop", text="latency counts from the moment at which a request was due")
+        return Observation(
+            topic="closed loop", text="latency does not include requests that were never sent; see --rate"
+        )
+    return Observation(topic="open loop", text="latency counts from the moment at which a request was due")
 
 
-def _describe_harness(report: Report) -> Iterator[Remark]:
+def _describe_harness(report: Report) -> Iterator[Observation]:
     harness = report.measures.harness
     if report.load.client_bound:
         limit = "the generator was the limit, and not the pool or the server: they can do at least this"
-        yield Remark(topic="client-bound", text=limit, is_warning=True)
+        yield Observation(topic="client-bound", text=limit, is_warning=True)
     if harness.rate:
         cost = f"{describe_duration(harness.cost)} a request, {describe_rate(harness.rate)} at most"
         busy = f"{harness.cpu_share:.0%} of a core busy in each process"
-        yield Remark(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
+        yield Observation(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
 
 
-def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Remark]:
+def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Observation]:
     turns = f"{fairness.min_turns:,} to {count(fairness.max_turns, 'turn')} for a thread"
     text = f"Jain index {fairness.jain:.4f} (1 is even); {turns}; {count(fairness.starved, 'thread')} starved"
     if fairness.max_to_median_wait:
         text += f"; the longest wait was {fairness.max_to_median_wait:,.3g} times the median"
-    yield Remark(topic="fairness", text=text, is_warning=has_failed or fairness.starved > 0)
+    yield Observation(topic="fairness", text=text, is_warning=has_failed or fairness.starved > 0)
     if fairness.one_second_waits:
         text = f"{count(fairness.one_second_waits, 'wait')} of about 1.0 s: the pool polls, or loses wake-ups"
-        yield Remark(topic="waits of 1 s", text=text, is_warning=True)
+        yield Observation(topic="waits of 1 s", text=text, is_warning=True)
 
 
-def _describe_storm(storm: Storm) -> Remark:
+def _describe_storm(storm: Storm) -> Observation:
     one = describe_duration(storm.single_connect)
     added = f", {describe_duration(storm.delay)} of it added" if storm.delay else ""
     text = (
         f"filled in {describe_duration(storm.fill)}, {storm.serialisation:.3g} times one connect ({one}{added}); "
         f"at most {count(storm.peak_connects, 'connect')} at a time"
     )
-    return Remark(topic="cold storm", text=text, is_warning=storm.serialisation >= _SERIAL)
+    return Observation(topic="cold storm", text=text, is_warning=storm.serialisation >= _SERIAL)
 
 
-def _describe_timeout(timeout: TimeoutHonesty, *, has_failed: bool) -> Remark:
+def _describe_timeout(timeout: TimeoutHonesty, *, has_failed: bool) -> Observation:
     if timeout.configured is None:
-        return Remark(topic="timeout", text="this pool has none: who waits, waits for ever", is_warning=has_failed)
+        return Observation(topic="timeout", text="this pool has none: who waits, waits for ever", is_warning=has_failed)
     when = "early" if timeout.earliest < 0 else "late"
     text = (
         f"configured {describe_duration(timeout.configured)}; let go {describe_duration(timeout.overrun_p99)} late "
         f"at p99, the earliest {describe_duration(abs(timeout.earliest))} {when}"
     )
-    return Remark(topic="timeout", text=text, is_warning=has_failed)
+    return Observation(topic="timeout", text=text, is_warning=has_failed)
 
 
-def describe_size(recommended: Recommended) -> Remark:
+def describe_size(recommended: Recommended) -> Observation:
     """Return how large the pool should be, or why that is not known."""
     number, reason = recommended.max_connections, recommended.reason
     if number is None:
-        return Remark(topic="recommended size", text=f"none: {reason}", is_warning=True)
+        return Observation(topic="recommended size", text=f"none: {reason}", is_warning=True)
     interval = "" if recommended.low is None or recommended.high is None else describe_interval(recommended)
-    return Remark(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
+    return Observation(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
 
 
 def describe_interval(recommended: Recommended) -> str:

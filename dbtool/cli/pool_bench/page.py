@@ -18,7 +18,7 @@ from dbtool.cli.pool_bench.figures import (
     series_dashes,
 )
 from dbtool.cli.pool_bench.findings import (
-    Remark,
+    Observation,
     describe_environment,
     describe_load,
     describe_size,
@@ -183,7 +183,7 @@ def _make_legend(reports: Sequence[Report]) -> str:
     return f'<ul class="legend">\n{"".join(items)}</ul>\n'
 
 
-def _make_list(findings: Iterable[Remark]) -> str:
+def _make_list(findings: Iterable[Observation]) -> str:
     rows = [
         f"<dt>{_escape(finding.topic)}</dt><dd{_class('warn' if finding.is_warning else '')}>"
         f"{_escape(finding.text)}</dd>\n"

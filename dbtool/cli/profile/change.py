@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,16 @@ from dbtool.profiles.files import SourceFile
 from dbtool.profiles.foreign.urls import has_late_parts, parse_url
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import read_state
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddRequest:
+class AddRequest(Record):
     """What the caller said about a new profile; `settings` are keys and their text."""
 
+    _concealed = frozenset({"url"})
+
     name: str | None
-    url: str | None = field(default=None, repr=False)
+    url: str | None = None
     settings: Mapping[str, str]
     flags: Mapping[str, bool]
     tags: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from dbtool.cli.profile.commit import commit, note_trust, require_valid
 from dbtool.cli.profile.passwords import PasswordPlan, plan_keyring
@@ -17,17 +16,19 @@ from dbtool.profiles.changes.editing import Change, quote_literal
 from dbtool.profiles.changes.rewriting import add_profile, update_profile
 from dbtool.profiles.files import SourceFile
 from dbtool.profiles.importing import Found, read_found
+from dbtool.records import Record
 from dbtool.result import Row
 from dbtool.scrubbing import scrub
 
 _KEPT = "left out, and stays in {place}: --password-keyring keeps it in the keyring, --plain writes it in the clear"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportRequest:
+class ImportRequest(Record):
     """What the caller said about an import."""
 
-    source: str = field(repr=False)
+    _concealed = frozenset({"source"})
+
+    source: str
     kind: str | None = None
     only: tuple[str, ...] = ()
     name: str | None = None

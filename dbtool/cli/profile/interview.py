@@ -9,11 +9,10 @@ from dbtool.cli.profile.settings import read_setting
 from dbtool.cli.terminal.questions import Questions
 from dbtool.dialects import DIALECTS, Dialect
 from dbtool.environment import Environment
-from dbtool.profiles.active.rules import is_url
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import TlsLevel
-from dbtool.profiles.paths import MEMORY, anchor
+from dbtool.profiles.paths import MEMORY, anchor, is_url
 from dbtool.scrubbing import scrub
 
 _PLACES = ("none", "keyring", "env", "file", "command", "plain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
 from typing import Any
 
 from dbtool.cli.terminal.console import Console
@@ -12,10 +11,10 @@ from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.changes.editing import is_clear, quote_literal
 from dbtool.profiles.secrets import Deadline, keep_in_keyring
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordRequest:
+class PasswordRequest(Record):
     """What the caller said about the password."""
 
     keyring: bool = False
@@ -30,13 +29,14 @@ class PasswordRequest:
         return self == PasswordRequest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordPlan:
+class PasswordPlan(Record):
     """What the profile says about its password, and what has to go into the keyring first."""
 
-    written: Any = field(default=None, repr=False)
+    _concealed = frozenset({"written", "secret"})
+
+    written: Any = None
     entry: str | None = None
-    secret: str | None = field(default=None, repr=False)
+    secret: str | None = None
 
     def carry_out(self) -> None:
         """Put the password where the profile will look for it. Raises SecretError."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dbtool.actions.access import Access
 from dbtool.actions.lasting import LastingSession
@@ -17,6 +16,7 @@ from dbtool.dialects import Dialect, Lexical
 from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionLostError, DbtoolError, InterruptedByUserError, ReaderGoneError
+from dbtool.records import Record
 from dbtool.run.runner import require_no_open_transaction
 from dbtool.run.sources import Recoding
 from dbtool.statements import Client, CopyData, Splitter, Statement
@@ -54,8 +54,7 @@ class _PromptClient(Client):
         self._console.note(remark.text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Conversation:
+class _Conversation(Record, kw_only=False):
     """Statements at a prompt; an error is said, and the conversation goes on."""
 
     environment: Environment

@@ -9,7 +9,8 @@ from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, Rule, RuleReport, State, explain, load_catalog, read_state
-from dbtool.profiles.active.rules import is_path, is_url, say_how_to_begin
+from dbtool.profiles.active.rules import say_how_to_begin
+from dbtool.profiles.paths import is_path, is_url
 from dbtool.profiles.state import read_shell_switch
 from dbtool.result import Row
 from dbtool.text import spell_time

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -15,12 +14,12 @@ from prompt_toolkit.output import create_output
 
 from dbtool.environment import Environment
 from dbtool.errors import InterruptedByUserError
+from dbtool.records import Record
 
 _LINES = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Record):
     """One line that can be picked."""
 
     name: str

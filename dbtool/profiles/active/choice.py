@@ -10,23 +10,13 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active.rules import (
-    Rule,
-    RuleReport,
-    Surroundings,
-    is_mistyped_url,
-    is_path,
-    is_url,
-    name_argument,
-    say_how_to_begin,
-    weigh,
-)
+from dbtool.profiles.active.rules import Rule, RuleReport, Surroundings, name_argument, say_how_to_begin, weigh
 from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import Origin, Profile
-from dbtool.profiles.paths import Scope
+from dbtool.profiles.paths import Scope, is_mistyped_url, is_path, is_url
 from dbtool.profiles.state import State
 from dbtool.records import Record
 from dbtool.text import join_with_or

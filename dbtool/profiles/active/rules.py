@@ -5,29 +5,19 @@ Kept light, because `dbtool current` stands in prompts: nothing here validates a
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cached_property
-from pathlib import PurePath
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.expressions import expression
 from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
-from dbtool.profiles.paths import MEMORY, Scope
+from dbtool.profiles.paths import Scope, is_connection_string, is_mistyped_url, is_path, is_url
 from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
 from dbtool.records import Record
-from dbtool.scrubbing import has_password, scrub
+from dbtool.scrubbing import scrub
 from dbtool.text import make_visible
-
-_CONNECTION_STRING = expression(
-    r"\s*(?:host|hostaddr|port|dbname|user|password|passfile|service|options|replication|requirepeer|require_auth"
-    r"|(?:fallback_)?application_name|client_encoding|connect_timeout|target_session_attrs|channel_binding"
-    r"|load_balance_hosts|tcp_user_timeout|krbsrvname|keepalives\w*|ssl\w+|gss\w+)\s*="
-)
-_URL = expression(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://|jdbc:sqlite:", re.IGNORECASE)
 
 
 class Rule(Enum):
@@ -76,30 +66,6 @@ class RuleReport(Record):
         elif self.file is not None:
             cure = "; switch this shell to one that exists with `dbtool switch NAME --shell`, or unset DBTOOL_PROFILE"
         return fault if self.rule is Rule.FLAG else f"{self.source}: {fault}{cure}"
-
-
-def is_url(argument: str) -> bool:
-    """Say whether an argument is a URL, or libpq's string for one, and not a profile's name."""
-    return _URL.match(argument) is not None or is_connection_string(argument)
-
-
-def is_connection_string(argument: str) -> bool:
-    """Say whether an argument is PostgreSQL's other way to write an address, host=... dbname=..."""
-    return _CONNECTION_STRING.match(argument) is not None
-
-
-def is_path(argument: str) -> bool:
-    """Say whether an argument is an SQLite file and not a profile's name."""
-    return not is_url(argument) and (
-        argument == MEMORY or "/" in argument or "\\" in argument or PurePath(argument).suffix != ""
-    )
-
-
-def is_mistyped_url(argument: str) -> bool:
-    """Say whether an argument must have been meant as a URL, and may hold a password like one."""
-    if is_url(argument):
-        return False
-    return has_password(argument) or ("//" in argument and ("@" in argument or "password" in argument.lower()))
 
 
 def name_argument(argument: str) -> str:

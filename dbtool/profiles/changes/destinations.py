@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from dbtool.environment import Environment
@@ -14,11 +13,11 @@ from dbtool.profiles.discover import PROFILE_NAME, Sources
 from dbtool.profiles.files import SourceFile, parse_source, read_source
 from dbtool.profiles.paths import Scope, anchor, is_inside
 from dbtool.profiles.problems import suggest
+from dbtool.records import Record
 from dbtool.scrubbing import scrub
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Where(Record):
     """What the caller said about files: `--config`, `--file`, `--project`."""
 
     config: str | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,20 @@ from dbtool.profiles.files import SourceFile, parse_source
 from dbtool.profiles.paths import MEMORY
 from dbtool.profiles.problems import Problem
 from dbtool.profiles.state import State, read_state, update_state
+from dbtool.records import Record
 
 _LINE = expression(r":\d+")
 _ONLY_REFERENCES = expression(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Record):
     """New text for one file, and all files as they were before."""
+
+    _concealed = frozenset({"text"})
 
     catalog: Catalog
     source: SourceFile
-    text: str = field(repr=False)
+    text: str
 
     @property
     def content(self) -> bytes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dbtool.profiles.locate import TOKEN, KeyPath, unquote
+from dbtool.records import Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Record):
     """One part of a key as it is written; offsets count characters."""
 
     name: str
@@ -17,8 +16,7 @@ class Part:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Record):
     """A table header, or a key with its value; whole lines from `start` to `end`."""
 
     table: KeyPath

@@ -15,7 +15,6 @@ from urllib.parse import unquote_to_bytes
 from dbtool.dialects import DIALECTS, Dialect
 from dbtool.dialects.postgresql import POSTGRESQL
 from dbtool.expressions import expression
-from dbtool.profiles.active.rules import is_connection_string
 from dbtool.profiles.foreign.names import (
     REFUSED,
     gather,
@@ -25,7 +24,7 @@ from dbtool.profiles.foreign.names import (
     settle_address,
     translate,
 )
-from dbtool.profiles.paths import MEMORY
+from dbtool.profiles.paths import MEMORY, is_connection_string
 from dbtool.profiles.problems import suggest
 from dbtool.profiles.references import REFERENCE, has_reference
 from dbtool.scrubbing import has_password, scrub

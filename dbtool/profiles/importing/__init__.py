@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -12,16 +11,15 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active.rules import is_url
 from dbtool.profiles.importing.found import Found
-from dbtool.profiles.paths import anchor
+from dbtool.profiles.paths import anchor, is_url
+from dbtool.records import Record
 from dbtool.scrubbing import scrub
 
 __all__ = ["SOURCES", "Found", "ImportSource", "find_source", "read_found"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportSource:
+class ImportSource(Record):
     """One tool's file: what it is called, where the tool keeps it, and the module that reads it."""
 
     name: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dbtool.environment import Environment
@@ -21,29 +21,30 @@ from dbtool.profiles.foreign.names import (
     translate,
 )
 from dbtool.profiles.references import find_fault, has_reference
+from dbtool.records import Record
 
 _NO_WORD = expression(r"[^\w-]+")
 _NAME_LIMIT = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOut(Record):
     """One setting that a profile cannot have, and why."""
 
     what: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Record):
     """One profile as another tool describes it."""
+
+    _concealed = frozenset({"password"})
 
     name: str
     place: str
     """The file and line, or what else it was read from."""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     """As a profile file spells them, without the password."""
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     """In the clear, as the other tool has it; a reference is among the values."""
     password_stays: str | None = None
     """Why the password need not be copied."""
@@ -53,21 +54,21 @@ class Found:
 
     def renamed(self, name: str) -> Found:
         """Return the same under another name."""
-        return replace(self, name=name)
+        return self.replaced(name=name)
 
 
-@dataclass(slots=True, kw_only=True)
 class Gathering:
     """One profile in the making: settings are taken one by one, and those that do not fit are kept with the reason."""
 
-    name: str
-    place: str
-    environment: Environment
-    references: bool = False
-    """A `${VAR}` means here what it means in a profile."""
-    values: dict[str, Any] = field(default_factory=dict)
-    password: str | None = field(default=None, repr=False)
-    left_out: list[LeftOut] = field(default_factory=list)
+    def __init__(self, *, name: str, place: str, environment: Environment, references: bool = False) -> None:
+        self.name = name
+        self.place = place
+        self.environment = environment
+        self.references = references
+        """A `${VAR}` means here what it means in a profile."""
+        self.values: dict[str, Any] = {}
+        self.password: str | None = None
+        self.left_out: list[LeftOut] = []
 
     def translate(self, settings: Iterable[tuple[str, Any]], names: Mapping[str, str]) -> None:
         """Take settings under another tool's names."""

@@ -11,9 +11,9 @@ import tomli
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.active.rules import is_url
 from dbtool.profiles.importing.found import Found, Gathering, LeftOut, make_name, read_text
 from dbtool.profiles.importing.url import read_url
+from dbtool.profiles.paths import is_url
 
 _OTHER_NAMES = {"mysql": {"unix_socket": "socket", "connection_timeout": "connect_timeout"}}
 """Settings of an adapter that the engine's own client calls otherwise."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dbtool.environment import Environment
-from dbtool.profiles.active.rules import is_connection_string
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.importing.found import Found, Gathering, make_name
+from dbtool.profiles.paths import is_connection_string
 from dbtool.profiles.references import has_reference
 from dbtool.scrubbing import scrub
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
-from dbtool.profiles.discover import Pin, Sources, list_digests
-from dbtool.profiles.files import SourceFile
+from dbtool.profiles.discover import Pin, Sources
+from dbtool.profiles.files import SourceFile, list_digests
 from dbtool.profiles.paths import Scope
 from dbtool.profiles.state import State, read_state, update_state
 from dbtool.profiles.trust.referred import NOT_COVERED, References, survey
@@ -61,12 +61,6 @@ class TrustPlan(Record):
             for name in sorted({**before, **now})
             if before.get(name) != now.get(name)
         )
-
-
-def compute_record(environment: Environment, project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
-    """Return what a record of trust holds for a project's files and for what they refer to."""
-    own = tuple(source for source in files if source.scope is Scope.PROJECT)
-    return {**survey(environment, project, own).digests, **list_digests(project, own)}
 
 
 def plan_trust(environment: Environment, sources: Sources) -> TrustPlan:

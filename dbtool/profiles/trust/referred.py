@@ -11,10 +11,10 @@ from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.expressions import expression
 from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
-from dbtool.profiles.files import SourceFile, compute_digest, read_head
+from dbtool.profiles.files import SourceFile, compute_digest, list_digests, read_head
 from dbtool.profiles.foreign.service import list_service_files
 from dbtool.profiles.foreign.urls import parse_url
-from dbtool.profiles.paths import MEMORY, anchor, is_inside
+from dbtool.profiles.paths import MEMORY, Scope, anchor, is_inside
 from dbtool.profiles.references import has_reference
 from dbtool.profiles.trust.reach import Reach, split_words
 from dbtool.records import Record
@@ -38,6 +38,12 @@ class References(Record):
     """Each file that can be had, relative to the project where it is inside, and its digest."""
     unhashed: tuple[tuple[str, str], ...]
     """What no digest can stand for, each with the reason."""
+
+
+def compute_record(environment: Environment, project: Path, files: Iterable[SourceFile]) -> dict[str, str]:
+    """Return what a record of trust holds for a project's files and for what they refer to."""
+    own = tuple(source for source in files if source.scope is Scope.PROJECT)
+    return {**survey(environment, project, own).digests, **list_digests(project, own)}
 
 
 def survey(environment: Environment, project: Path, files: Iterable[SourceFile]) -> References:

@@ -14,9 +14,10 @@ from psycopg2 import _psycopg
 from psycopg2.extensions import parse_dsn
 
 from dbtool.dialects.postgresql import POSTGRESQL
-from dbtool.profiles.active.rules import is_connection_string, name_argument
+from dbtool.profiles.active.rules import name_argument
 from dbtool.profiles.foreign.names import REFUSED
 from dbtool.profiles.foreign.urls import parse_url, read_connection_string
+from dbtool.profiles.paths import is_connection_string
 
 _LIBPQ: Any = ctypes.CDLL(_psycopg.__file__)
 
