@@ -142,6 +142,10 @@ def kill(query: Query, access: Access, session_id: int, *, connection: bool) -> 
         if not end_session(_ask_on(session), session_id, connection):
             raise QueryError(f"there is no session {session_id}: see dbtool activity")
 
+    profile = access.choice.profile
+    if profile.guarded:
+        # The session need not be read-only, so that nothing else is run on it.
+        access = access.replaced(choice=access.choice.replaced(profile=profile.replaced(on_connect=())))
     _use_session(query, access, end)
 
 

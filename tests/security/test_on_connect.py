@@ -13,6 +13,7 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.profiles.model import PoolSettings
 from dbtool.run.session import open_session
+from tests.cli.running import run_inside
 from tests.engines.rendering import execute, render, target_of
 from tests.servers.database import DatabaseAddress
 
@@ -111,6 +112,25 @@ def test_nor_does_it_in_a_pool_of_the_library(database: DatabaseAddress | Path) 
             pool.connect()
         pool.shutdown(0.0)
         _require_untouched(database, attack)
+
+
+def test_nor_does_it_with_any_command_that_writes_nothing(database: DatabaseAddress | Path, tmp_path: Path) -> None:
+    where = f'engine = "sqlite"\npath = "{database}"' if isinstance(database, Path) else f'url = "{database.url}"'
+    (tmp_path / "p.toml").write_text(f"[profiles.db]\n{where}\nprotected = true\non_connect = ['{_WRITE}']\n")
+    for command in (
+        "query|select 1",
+        "profile|check",
+        "tables",
+        "describe|t",
+        "search|t",
+        "schema",
+        "activity",
+        "kill|9",
+    ):
+        options = ("--config", "p.toml") if command == "profile|check" else ("--config", "p.toml", "-p", "db")
+        done = run_inside(*command.split("|"), *options, cwd=tmp_path)
+        assert done.status in {1, 2, 3, 6}, (command, done.err)
+        assert execute(database, "select i from t") == b"1\n", command
 
 
 def test_a_write_is_refused_as_one_that_was_typed(database: DatabaseAddress | Path) -> None:
