@@ -197,6 +197,7 @@ def test_negative_times_are_refused_when_a_pool_is_closed_and_nothing_is(value: 
             with pytest.raises(ValueError, match="has to be 0 or more"):
                 close(value)
         assert pool.execute_sql("SELECT 1").fetchone() == (1,)
+    pool.close_all()
 
 
 @pytest.mark.parametrize("name", ["max_connections", "timeout", "stale_timeout", "busy_timeout"])
