@@ -134,6 +134,7 @@ def test_processes_load_at_the_same_time_with_a_pool_and_a_seed_each(sqlite_data
     assert not _list_bench_processes()
 
 
+@pytest.mark.slow
 def test_what_the_processes_did_adds_up_in_the_report(sqlite_database: Path) -> None:
     order = make_order(sqlite_database, "none")
     (report,) = run_order(order.replaced(processes=2, load=order.load.replaced(duration=0.5)))
@@ -154,6 +155,7 @@ def test_the_end_of_the_bench_ends_the_processes_of_a_load(scene: Scene) -> None
     assert not _list_bench_processes()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_under_load_ends_the_load_with_an_error(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_pool_that_cannot_be_made_there_is_an_error(sqlite_database: Path) -> 
         run_load_in_processes(scene, scene.load, 1, "load")
 
 
+@pytest.mark.slow
 def test_a_process_ends_when_its_parent_has_died(tmp_path: Path, sqlite_database: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(

@@ -155,6 +155,7 @@ def test_1600_columns_pass_and_10000_get_the_servers_answer(any_database: Databa
         assert_refused(run_inside("query", *profile, stdin=select(10_000)), 1, "standard input:1:1")
 
 
+@pytest.mark.slow
 def test_a_statement_and_a_cell_of_50_mb(any_database: DatabaseAddress | Path, tmp_path: Path) -> None:
     size = 50 * MEGABYTE
     script = tmp_path / "large.sql"

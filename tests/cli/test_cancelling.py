@@ -38,6 +38,7 @@ pytestmark = pytest.mark.timing
 _ENDLESS = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_cancels_the_statement_on_the_server(
     running: Running, tmp_path: Path, number: signal.Signals, status: int
@@ -82,6 +83,7 @@ def test_the_rows_before_a_signal_are_whole_lines(running: Running, tmp_path: Pa
     assert done.out.endswith(b"\n")
 
 
+@pytest.mark.slow
 def test_a_transaction_that_a_signal_stops_is_rolled_back(running: Running, tmp_path: Path) -> None:
     assert run_inside("query", "-p", running.url, "create table t (i int)").status == 0
     with started("query", "-p", running.url, "-1", "insert into t values (1)", running.sleep, home=tmp_path) as process:
@@ -181,6 +183,7 @@ def test_a_signal_while_connecting_ends_the_command_at_once(tmp_path: Path) -> N
             assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_cancel_that_nobody_confirms_is_bounded_and_said(
     postgres: PostgresServer,
     postgres_database: DatabaseAddress,

@@ -49,6 +49,7 @@ def _load(directory: Path, *arguments: str) -> set[str]:
     return set(modules)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -204,6 +204,7 @@ def test_a_recommendation_comes_with_the_lines_to_paste(compared: str) -> None:
     assert "code" not in _read(replace(make_refused(), histograms={}, series=())).texts
 
 
+@pytest.mark.slow
 def test_all_pools_share_each_figure_and_a_legend_names_them() -> None:
     reports = make_many()
     page = _read(*reports)

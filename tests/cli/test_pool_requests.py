@@ -87,6 +87,7 @@ def test_an_option_before_merge_is_refused_and_not_passed_over(option: tuple[str
     )
 
 
+@pytest.mark.slow
 def test_what_a_users_own_pool_prints_is_not_among_the_rows(sqlite_database: Path, tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(_OWN_POOL)
     done = _bench(*profile_of(sqlite_database), "--pool", "noisy:make", "--format", "json", cwd=tmp_path)

@@ -101,6 +101,7 @@ def test_a_guarded_session_is_guarded_again_after_the_connection_was_lost(runnin
         _enter(terminal, "create table t (i int);", "see --write")
 
 
+@pytest.mark.slow
 def test_a_statement_whose_cancel_nobody_confirms_does_not_end_the_prompt(running: Running, tmp_path: Path) -> None:
     with (
         Proxy(running.address) as proxy,
@@ -119,6 +120,7 @@ def test_a_statement_whose_cancel_nobody_confirms_does_not_end_the_prompt(runnin
             running.sessions.end(session)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["", "-n 99999999"])
 def test_a_pager_that_is_left_early_costs_neither_the_session_nor_the_transaction(
     running: Running, tmp_path: Path, limit: str

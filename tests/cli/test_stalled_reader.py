@@ -46,6 +46,7 @@ def _resident_kilobytes(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0])
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_longer_than_the_servers_limits_gets_every_row(impatient: Running, tmp_path: Path) -> None:
     query = f"{_QUERIES[impatient.url.partition(':')[0]]} /* {impatient.mark} */"
     timed = ("--statement-timeout", "2s") if impatient.url.startswith("postgresql") else ()
@@ -94,6 +95,7 @@ def _can_write(path: Path) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_cancels_the_statement_and_runs_no_later_one(running: Running, tmp_path: Path) -> None:
     rows = {"postgresql": "select generate_series(1, 100000000)", "mysql": "select seq from seq_1_to_100000000"}
     endless = f"{rows[running.url.partition(':')[0]]} /* {running.mark} */"

@@ -65,6 +65,7 @@ def test_what_mysql_refuses_a_connection_with_decides_the_status(number: int, te
         _assert_one_error(_query(f"mysql://u@127.0.0.1:{port}/d"), status, f"{text} [{number}]")
 
 
+@pytest.mark.slow
 def test_a_full_server_may_pass(
     postgres: PostgresServer,
     postgres_database: DatabaseAddress,

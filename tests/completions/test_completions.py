@@ -51,6 +51,7 @@ def test_a_script_for_an_unknown_shell_is_refused() -> None:
     assert "'fsh': no such shell; did you mean fish?" in done.err
 
 
+@pytest.mark.slow
 def test_tab_completes_commands_options_values_and_profiles(shell: InteractiveShell) -> None:
     for typed, run in {
         "switch stag": ["switch", "staging"],

@@ -145,6 +145,7 @@ def test_a_value_of_sqlite_carries_its_own_type(value: Value, expected: str) -> 
     assert _spell(Kind.DYNAMIC, value) == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(results.texts, results.texts), min_size=1))
 def test_texts_read_back_as_they_were(rows: list[tuple[str, str]]) -> None:
     parsed = json.loads(write_block("json", text_columns("a", "b%s"), rows))

@@ -18,7 +18,7 @@ from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.cancel import _connect_beside
 from dbtool.errors import ConnectionFailedError, DbtoolError
-from dbtool.profiles.model import Hop, Origin, Scope, Target, TlsLevel
+from dbtool.profiles.model import Hop, Origin, PoolSettings, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
 from tests.cli.running import run_inside
 
@@ -99,6 +99,9 @@ def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server be on another machine."""
     monkeypatch.setattr("dbtool.engines.mysql.login.is_near", lambda _socket: False)
 
+
+_BRIEF = PoolSettings(timeout=1.0)
+"""For a server that has the password and says no more: it would be dialled for as long as the pool may."""
 
 _ATTACKS: dict[str, tuple[bytes, Sequence[bytes], str]] = {
     "asks for it in the clear": (
@@ -182,7 +185,7 @@ def test_nor_where_the_way_there_begins_on_this_machine_and_the_far_end(attack: 
 def test_on_this_machine_nobody_else_can_read_it(attack: str) -> None:
     greeting, answers, _said = _ATTACKS[attack]
     with _hostile(greeting, *answers) as (port, received):
-        _connect(port)
+        _connect(port, pool=_BRIEF)
     assert _was_sent(received)
 
 
@@ -207,7 +210,7 @@ def test_the_key_that_the_profile_names_is_used_whatever_the_server_sends(
 ) -> None:
     (tmp_path / "server.pem").write_bytes(_PEM)
     with _hostile(_greet(method), *answers) as (port, received):
-        _connect(port, server_public_key=str(tmp_path / "server.pem"))
+        _connect(port, server_public_key=str(tmp_path / "server.pem"), pool=_BRIEF)
     assert not any(_SECRET.encode() in packet for packet in received)
     assert _was_sent(received)
 

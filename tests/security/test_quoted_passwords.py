@@ -162,6 +162,7 @@ def test_the_value_of_an_option_for_passwords_is_covered_whole() -> None:
     assert cover(["--password-command", "echo x", "--yes"]) == ["--password-command", "******", "--yes"]
 
 
+@pytest.mark.slow
 @_with_examples
 @settings(deadline=None, max_examples=scale.EXAMPLES // 4)
 @given(_TYPED)

@@ -106,6 +106,7 @@ def look_for_a_prompt(world: World) -> None:
             ask(world.environment)
 
 
+@pytest.mark.slow
 @pytest.mark.timing
 @pytest.mark.parametrize("kind", SLOW)
 def test_a_project_file_of_a_megabyte_that_is_made_to_be_slow(world: World, kind: str) -> None:

@@ -69,6 +69,7 @@ def run(world: World, *arguments: str, **variables: str) -> Completed:
     return run_inside(*arguments, environment=surroundings(world.home, variables), cwd=world.project)
 
 
+@pytest.mark.slow
 def test_a_journal_that_names_a_file_of_the_users_deletes_it(world: World) -> None:
     victim = world.write(world.home / "thesis.txt", "\0years of work")
     lay_hot_journal(world.project / "shop.db", victim)

@@ -150,6 +150,7 @@ def test_no_module_of_the_working_directory_is_run_by(
     assert b"Traceback" not in done.stderr or "--debug" in arguments
 
 
+@pytest.mark.slow
 def test_an_empty_part_of_pythonpath_does_not_put_the_working_directory_back(
     tmp_path: Path, hostile_names: frozenset[str]
 ) -> None:
@@ -159,6 +160,7 @@ def test_an_empty_part_of_pythonpath_does_not_put_the_working_directory_back(
     assert done.returncode in {0, 5}, done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_a_named_pool_brings_its_own_modules_and_none_that_a_library_asks_for(
     tmp_path: Path, hostile_names: frozenset[str]
 ) -> None:
@@ -184,6 +186,7 @@ def test_a_named_pool_brings_its_own_modules_and_none_that_a_library_asks_for(
     assert (tmp_path / "my_late_part.ran").exists()
 
 
+@pytest.mark.slow
 def test_a_pool_that_is_named_like_a_library_is_the_library(tmp_path: Path, hostile_names: frozenset[str]) -> None:
     marks = _fill(tmp_path, hostile_names)
     done = _run(tmp_path, *_SCRIPT, *_BENCH, "--pool", "peewee:SqliteDatabase")

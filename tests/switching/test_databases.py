@@ -346,7 +346,6 @@ def count_wrong(databases: Databases, shop: Shop, bind: Any, seconds: float) -> 
     return sum(map(len, reads)), sum(found.count(False) for found in reads)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "bind",
     [
