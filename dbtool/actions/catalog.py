@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from dbtool.actions.access import Access
 from dbtool.actions.query import Query, RunWatch
@@ -20,7 +20,10 @@ from dbtool.schema.model import Schema
 from dbtool.schema.names import Part, Pattern, escape_like, fits, nearest, parse_parts, parse_pattern
 from dbtool.statements import split
 
-_T = TypeVar("_T")
+T = TypeVar("T")
+
+Columns: TypeAlias = Sequence[Column]
+Rows: TypeAlias = Sequence[Row]
 
 LONGEST_QUESTION = 30.0
 """Seconds that the server gets for one question about its catalogue."""
@@ -154,24 +157,41 @@ def describe(query: Query, access: Access, name: str) -> Schema:
 
     Raises UsageError where it is no name, QueryError where nothing has it: with the nearest name.
     """
-    wanted = _parse(parse_parts, name)
+    _parse(parse_parts, name)
+    return _use_session(query, access, lambda session: describe_on(session, name))
 
-    def read(session: Session) -> Schema:
-        catalog, ask = _catalog_of(session), _ask_on(session)
-        found = _find(catalog.list_relations(ask), *wanted, name)
-        parts = [catalog.read(ask, relation) for relation in found]
-        return parts[0].replaced(
-            tables=tuple(table for part in parts for table in part.tables),
-            sequences=tuple(sequence for part in parts for sequence in part.sequences),
-        )
 
-    return _use_session(query, access, read)
+def describe_on(session: Session, name: str) -> Schema:
+    """Do what `describe` does on a session that is open, on the thread that it belongs to."""
+    catalog, ask = _catalog_of(session), _ask_on(session)
+    found = _find(catalog.list_relations(ask), *_parse(parse_parts, name), name)
+    parts = [catalog.read(ask, relation) for relation in found]
+    return parts[0].replaced(
+        tables=tuple(table for part in parts for table in part.tables),
+        sequences=tuple(sequence for part in parts for sequence in part.sequences),
+    )
+
+
+def read_on(session: Session) -> Schema:
+    """Read all that is not the system's on a session that is open, on the thread that it belongs to."""
+    return _catalog_of(session).read(_ask_on(session), None)
+
+
+def collect_tables(session: Session, wanted: TablesWanted) -> Answers:
+    """Return the tables, asked for on a session that is open, on the thread that it belongs to."""
+    listing = _catalog_of(session).list_tables(_ask_on(session), wanted)
+    return _collect(session.connection, session.engine.dialect, listing.sql, listing.parameters)
+
+
+def collect_databases(session: Session) -> Answers:
+    """Return the server's databases, as `collect_tables` does."""
+    return _collect(session.connection, session.engine.dialect, _catalog_of(session).databases, {})
 
 
 def read_schema(query: Query, access: Access, names: Sequence[str]) -> Schema:
     """Read all that is not the system's, or the tables that are named; raises as `describe` does."""
     if not names:
-        return _use_session(query, access, lambda session: _catalog_of(session).read(_ask_on(session), None))
+        return _use_session(query, access, read_on)
     parts = [describe(query, access, name) for name in names]
     return parts[0].replaced(
         tables=tuple({(table.schema, table.name): table for part in parts for table in part.tables}.values()),
@@ -191,7 +211,7 @@ def parse_tables(pattern: str | None, *, views: bool, system: bool) -> TablesWan
     return TablesWanted(pattern=parsed, views=views, system=system)
 
 
-def _parse(parse: Callable[[str], _T], text: str) -> _T:
+def _parse(parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
     except ValueError as error:
@@ -219,7 +239,7 @@ def _find(relations: Sequence[Relation], schema: Part | None, name: Part, typed:
     )
 
 
-def _use_session(query: Query, access: Access, use: Callable[[Session], _T]) -> _T:
+def _use_session(query: Query, access: Access, use: Callable[[Session], T]) -> T:
     session = query.open_session(access)
     try:
         return query.ask(lambda: use(session))

@@ -122,6 +122,17 @@ class Query:
         read_only = decide_read_only(self._face, chosen.choice, request.writing)
         return Access(choice=chosen.choice, read_only=read_only)
 
+    def with_profile(self, name: str) -> Query:
+        """Return the same query for another profile, on the same worker."""
+        return Query(
+            self._environment,
+            self._request.replaced(profile=name),
+            self._limits,
+            face=self._face,
+            rows=self._rows,
+            worker=self.worker,
+        )
+
     def run(self, access: Access, watch: RunWatch) -> None:
         """Run what was asked for; raises DbtoolError."""
         choice = access.choice

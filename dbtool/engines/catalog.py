@@ -61,6 +61,8 @@ class Catalog(Record):
     query. None where there is no server."""
     kill: Callable[[Ask, int, bool], bool] | None = None
     """End what a session runs or (True) its connection, and say whether it was there. None where there is no server."""
+    databases: str
+    """SQL for the names of the server's databases (SQLite: the files that are attached)."""
     list_relations: Callable[[Ask], list[Relation]]
     """All that `describe` knows by name."""
     read: Callable[[Ask, Relation | None], Schema]

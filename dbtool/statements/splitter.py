@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dbtool.dialects import Dialect, Lexical
-from dbtool.errors import Place, QueryError
+from dbtool.errors import DbtoolError, Place, QueryError
 from dbtool.statements import tokens
 from dbtool.statements.bodies import Body, find_body, holds_copy_data
 from dbtool.statements.commands import (
@@ -20,7 +20,7 @@ from dbtool.statements.commands import (
     refuse_command,
 )
 from dbtool.statements.copy_data import CopyData, Stream
-from dbtool.statements.lexer import Found, Lexer, Stop
+from dbtool.statements.lexer import Found, Lexer, Stop, cut_into_pieces
 from dbtool.statements.patterns import compile_match
 from dbtool.statements.statement import Statement, new_statement
 from dbtool.statements.tokens import Piece, Token
@@ -33,6 +33,10 @@ _NOWHERE = -1
 _DOT = ord(".")
 _SEMICOLON = b";"
 _BETWEEN_STATEMENTS = frozenset({Piece.COMMENT, Piece.COMMAND})
+
+
+class _AllReadError(Exception):
+    """A trial has read all that was typed."""
 
 
 class Splitter:
@@ -75,6 +79,42 @@ class Splitter:
     def pending(self) -> bool:
         """Say whether the bytes so far end inside a statement or a comment."""
         return self._start >= 0 or self._lexer.token is not None
+
+    def find_open(self, text: bytes) -> str:
+        """Return what is open at the end of a text that would come next: its opener, `-` for a statement, or nothing.
+
+        A command of the native client, and what cannot be read, leave nothing open.
+        """
+        waiting = [text]
+
+        def read() -> bytes:
+            if not waiting:
+                raise _AllReadError
+            return waiting.pop()
+
+        trial = Splitter(read, self._dialect, source=self._stream.source)
+        trial._lexer.set_terminator(self._lexer.terminator)
+        try:
+            for statement in trial:
+                if statement.copy_data is not None:
+                    return ""  # its data are asked for by themselves
+        except _AllReadError:
+            return trial._name_open() if trial.pending else ""
+        except DbtoolError:
+            return ""
+        return ""
+
+    def _name_open(self) -> str:
+        token, stream = self._lexer.token, self._stream
+        if token is None or token is tokens.LINE_COMMENT:
+            start = max(self._start, 0)
+            depth = 0
+            for kind, first, last in cut_into_pieces(bytes(stream.buffer[start:]), self._lexical):
+                piece = b"" if kind is not None else bytes(stream.buffer[start + first : start + last])
+                depth += piece.count(b"(") - piece.count(b")")
+            return "(" if depth > 0 else "-"
+        start = self._lexer.token_start
+        return bytes(stream.buffer[start : start + token.length]).decode("utf-8", "replace")
 
     def __iter__(self) -> Iterator[Statement]:
         try:

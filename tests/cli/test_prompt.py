@@ -60,7 +60,7 @@ def test_a_connection_that_is_lost_in_a_statement_is_opened_again_and_nothing_ru
         terminal.enter(f"insert into kept values (1); {running.sleep}; insert into kept values (2);")
         assert "the open transaction" in _lose(running, terminal)
         assert running.is_quiet()
-        _enter(terminal, "select count(*) from gone;", "dbtool: error: input:")
+        _enter(terminal, "select count(*) from gone;", "dbtool: error: ")
         assert "│ 0" in _enter(terminal, "select 'rows' as a, count(*) as b from kept;", "1 row (")
 
 

@@ -35,7 +35,7 @@ def test_statements_run_at_a_prompt_that_names_the_profile(tmp_path: Path) -> No
         assert "first │ second" in terminal.wait_for("2 rows")
         terminal.wait_for("shop>")
         terminal.enter("select nothing;")
-        terminal.wait_for("dbtool: error: input:")
+        terminal.wait_for("dbtool: error: ")
         terminal.wait_for("shop>")
         terminal.type("select this is not to run")
         terminal.interrupt()

@@ -55,20 +55,24 @@ def _list_sections(table: Table) -> Iterator[_Section]:
         _pick(
             table.constraints,
             {"primary key", "unique", "exclusion"},
-            lambda one: (one.name, one.kind, _word_columns(one)),
+            lambda one: (one.name or None, one.kind, _word_columns(one)),
         ),
     )
     yield (
         "Foreign keys",
         ("key", "definition"),
-        _pick(table.constraints, {"foreign key"}, lambda one: (one.name, one.definition)),
+        _pick(table.constraints, {"foreign key"}, lambda one: (one.name or None, one.definition)),
     )
     yield (
         "Referenced by",
         ("table", "key", "definition"),
-        [(f"{key.schema}.{key.table}", key.name, key.definition) for key in table.referenced_by],
+        [(f"{key.schema}.{key.table}", key.name or None, key.definition) for key in table.referenced_by],
     )
-    yield "Checks", ("check", "definition"), _pick(table.constraints, {"check"}, lambda one: (one.name, one.definition))
+    yield (
+        "Checks",
+        ("check", "definition"),
+        _pick(table.constraints, {"check"}, lambda one: (one.name or None, one.definition)),
+    )
     yield (
         "Indexes",
         ("index", "on", "kind", "where", "details"),

@@ -25,19 +25,21 @@ class RunReporter:
     not shown where rows go to the same terminal.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each says whether one thing is told
         self,
         environment: Environment,
         console: Console,
         *,
         shows_progress: bool,
         each_statement: bool = False,
+        shows_times: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = environment.stderr
         self._console = console
         self._shows_progress = shows_progress and environment.stderr_is_terminal
         self._each_statement = each_statement
+        self._shows_times = shows_times
         self._clock = clock
         self._started = clock()
         self._visible = False
@@ -53,7 +55,8 @@ class RunReporter:
         self._statements += 1
         self._rows += outcome.rows + (outcome.affected or 0)
         if self._each_statement:
-            self._console.note(f"{describe(outcome, statement)} ({format_duration(seconds)})")
+            time_taken = f" ({format_duration(seconds)})" if self._shows_times else ""
+            self._console.note(describe(outcome, statement) + time_taken)
 
     def statement_failed(self, error: DbtoolError) -> None:
         """Say what failed; the run goes on."""

@@ -78,10 +78,10 @@ def run_query(environment: Environment, asked: QueryOptions) -> None:
                     ScriptReporter(environment, console, rows, shows_progress=shows_progress, stats_since=stats_since),
                 )
             else:
-                from dbtool.cli.query.conversation import converse  # brings the line editor
+                from dbtool.cli.shell.conversation import converse  # brings the line editor
 
                 refuse_what_a_prompt_cannot_keep(asked)
-                converse(environment, query, access, rows, console)
+                converse(environment, query, access, asked_rows, console)
     finally:
         worker.close()
 

@@ -64,6 +64,10 @@ class Console:
         """Say what went wrong."""
         self._write(f"dbtool: error: {one_line(text)}", "red")
 
+    def show_lines(self, *lines: str) -> None:
+        """Show a piece of what was typed below what was said of it."""
+        self._write(make_visible("\n".join(lines), keep="\n\t"), "dim")
+
     def can_ask(self) -> bool:
         """Say whether there is a person at a terminal, whatever the standard input is."""
         return self.is_terminal and _has_terminal()

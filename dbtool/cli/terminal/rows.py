@@ -135,10 +135,13 @@ class Rows:
 
         return isinstance(self._output, TerminalOutput) and self._output.is_paging()
 
-    def make_results(self, output: ResultOutput) -> Results:
-        """Return the sink for a run's result sets."""
+    def make_results(
+        self, output: ResultOutput, *, fitting: Callable[[Format], Format] = lambda chosen: chosen
+    ) -> Results:
+        """Return the sink for a run's result sets; `fitting` may put another format in the chosen one's place."""
         options = _terminal_options(self._environment, self._request)
-        return Results(output, choose_format(self._environment, self._request), options, self._request.wanted)
+        chosen = fitting(choose_format(self._environment, self._request))
+        return Results(output, chosen, options, self._request.wanted)
 
     def say_what_was_cut(self, console: Console, results: Results) -> None:
         """Say that a limit has cut the latest result set, if it has."""

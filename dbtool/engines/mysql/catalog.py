@@ -495,11 +495,16 @@ def _show(ask: Ask, kind: str, schema: str, name: str) -> str:
     return str(row[column])
 
 
+_DATABASES = """
+select schema_name as name, default_character_set_name as encoding, default_collation_name as collation
+from information_schema.schemata order by 1"""
+
 CATALOG = Catalog(
     list_tables=_list_tables,
     search=_search,
     list_activity=_list_activity,
     kill=_kill,
+    databases=_DATABASES,
     list_relations=_list_relations,
     read=_read,
     write_ddl=_write_ddl,

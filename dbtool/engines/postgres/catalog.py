@@ -507,11 +507,16 @@ def _kill(ask: Ask, session: int, connection: bool) -> bool:
     return ask(f"select {function}(pid) from pg_stat_activity where pid = :id", {"id": session}) == [("t",)]
 
 
+_DATABASES = """
+select datname as name, pg_get_userbyid(datdba) as owner, pg_encoding_to_char(encoding) as encoding,
+  datcollate as collation from pg_database where not datistemplate order by 1"""
+
 CATALOG = Catalog(
     list_tables=_list_tables,
     search=lambda _ask, term: Listing(_SEARCH, {"term": term}),
     list_activity=lambda _ask, wanted: Listing(_ACTIVITY, {"blocked": int(wanted.blocked), "older": wanted.older}),
     kill=_kill,
+    databases=_DATABASES,
     list_relations=_list_relations,
     read=_read,
     write_ddl=write_ddl,

@@ -340,9 +340,13 @@ def _write_ddl(_ask: Ask, schema: Schema) -> list[str]:
     return [f"{statement};" for statement in made]
 
 
+_DATABASES = """
+select name, file from pragma_database_list order by seq"""
+
 CATALOG = Catalog(
     list_tables=_list_tables,
     search=lambda _ask, term: Listing(_SEARCH, {"term": term}),
+    databases=_DATABASES,
     list_relations=_list_relations,
     read=_read,
     write_ddl=_write_ddl,
