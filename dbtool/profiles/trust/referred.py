@@ -10,7 +10,6 @@ from typing import Any
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.expressions import expression
-from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.files import SourceFile, compute_digest, list_digests, read_head
 from dbtool.profiles.foreign.service import list_service_files
 from dbtool.profiles.foreign.urls import parse_url
@@ -20,9 +19,8 @@ from dbtool.profiles.trust.reach import Reach, split_words
 from dbtool.records import Record
 
 _PASSED_PATHS = sorted(name for dialect in DIALECTS.values() for name in dialect.passed_paths)
-_PATH_KEYS = tuple(
-    key.name for key in PROFILE_KEYS.values() if key.kind is KeyKind.PATH and key.name not in {"path", "socket"}
-)
+# Not taken from the schema: `dbtool current` in a trusted project would pay for the whole of it.
+_PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "server_public_key", "passfile", "option_file")
 _LEADING_KEYS = ("path", "socket")
 """What a database holds changes all the time: of these the record holds where they lead."""
 _MOST_BYTES = 1 << 24
