@@ -85,6 +85,9 @@ def check(connector: Connector, candidate: Profile | Checked) -> Checked:
     try:
         session = connector.open(profile, SessionSettings(read_only=profile.guarded))
         connected = time.monotonic()
+        if session.target.passed_over:
+            names = ", ".join(session.target.passed_over)
+            connector.face.note(f"{profile.name}: passed over in {profile.option_file}: {names}")
         facts, latency = _ask_in_time(connector, session)
     except InterruptedByUserError:
         raise

@@ -108,7 +108,7 @@ MYSQL = Dialect(
     ),
     default_port=3306,
     session_encodings=MappingProxyType(_ENCODINGS),
-    keys=SERVER_KEYS | {"option_file", "server_public_key", "local_infile"},
+    keys=SERVER_KEYS | {"option_file", "option_suffix", "server_public_key", "local_infile"},
     settings=MappingProxyType(_SETTINGS),
     url_parameters=MappingProxyType(
         {
@@ -119,7 +119,7 @@ MYSQL = Dialect(
             "server_public_key": "server_public_key",
         }
     ),
-    option_groups=("client",),
+    option_groups=("client", "mysql"),
     known_as=MappingProxyType({"usql": ("mysql", "my", "mymysql", "zm", "percona", "aurora"), "harlequin": ("mysql",)}),
     transaction_control=phrases(
         "BEGIN, START TRANSACTION, COMMIT, ROLLBACK, SET AUTOCOMMIT, XA, "
@@ -144,6 +144,6 @@ MARIADB = MYSQL.replaced(
     title="MariaDB",
     lexical=MYSQL.lexical.replaced(client="mariadb"),
     url_schemes=("mariadb",),
-    option_groups=("client", "client-server", "client-mariadb"),
+    option_groups=("client", "client-server", "client-mariadb", "mariadb-client", "mysql"),
     known_as=MappingProxyType({"usql": ("mariadb", "maria")}),
 )

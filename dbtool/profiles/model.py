@@ -186,6 +186,7 @@ class Profile(Common):
     target_session_attrs: str | None = None
     passfile: str | None = None
     option_file: str | None = None
+    option_suffix: str | None = None
     search_path: str | None = None
     application_name: str | None = None
     session: Settings = ()
@@ -230,6 +231,8 @@ class Target(Common):
     application_name: str | None = None
     session: Settings = ()
     libpq: Settings = ()
+    passed_over: tuple[str, ...] = ()
+    """The options of another program's file that mean nothing here."""
     ports: tuple[int, ...] = ()
     """One for each of several hosts, where they are not the same."""
     on_connect: tuple[str, ...] = ()

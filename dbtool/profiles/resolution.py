@@ -71,7 +71,7 @@ class _Resolution:
         if "service" in self.values:
             self._fill(read_service(self.values["service"], self.environment))
         if "option_file" in self.values:
-            self._fill(read_option_file(Path(self.values["option_file"]), self.profile.engine))
+            self._take_option_file(Path(self.values["option_file"]))
         if "database" in self.dialect.keys:
             self._fill_defaults()
         if "service" in self.dialect.keys:
@@ -142,6 +142,13 @@ class _Resolution:
                 self.values[key] = self._read(key, value, self.environment.working_directory)
             except ValueError as error:
                 raise self._blame(key, str(error)) from None
+
+    def _take_option_file(self, path: Path) -> None:
+        """Take what an option file says; what it has run on connecting comes before the profile's own."""
+        said = read_option_file(path, self.profile.engine, self.values.get("option_suffix", ""))
+        self._fill({key: value for key, value in said.values.items() if key != "on_connect"})
+        self.values["on_connect"] = (*said.values.get("on_connect", ()), *self.values["on_connect"])
+        self.values["passed_over"] = said.passed_over
 
     def _read(self, key: str, value: Any, directory: Path) -> Any:
         """Give text from outside the profile the type of its key. Raises ValueError."""

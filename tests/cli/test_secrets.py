@@ -184,10 +184,17 @@ def test_no_file_of_mysql_is_read_behind_the_profiles_back(
 
 @pytest.mark.parametrize(
     "argument",
-    ["jdbc:postgresql://127.0.0.1/x?user=u&password=s3cr3t", "mysql//root:s3cr3t@127.0.0.1/x", "pg:s3cr3t@//host/x"],
+    ["jdbc:postgresql//127.0.0.1/x?user=u&password=s3cr3t", "mysql//root:s3cr3t@127.0.0.1/x", "pg:s3cr3t@//host/x"],
 )
 def test_a_mistyped_url_does_not_show_its_password(argument: str) -> None:
     done = run_inside("query", "-p", argument, "select 1")
     assert done.status == 2
     assert "looks like a URL" in done.err
+    assert "s3cr3t" not in done.err
+
+
+@pytest.mark.parametrize("password", ["s3cr3t", "wrong&more=s3cr3t"])
+def test_a_url_of_javas_does_not_show_its_password(password: str) -> None:
+    done = run_inside("query", "-p", f"jdbc:postgresql://127.0.0.1:1/x?user=u&password={password}", "select 1")
+    assert done.status in {2, 3}
     assert "s3cr3t" not in done.err

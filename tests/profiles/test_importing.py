@@ -120,7 +120,8 @@ def test_a_password_file_goes_on_giving_the_passwords_of_its_profiles(world: Wor
     assert one.password_stays
     assert [other.problem is not None for other in found.values()] == [False, True, True]
     elsewhere = world.write(world.root / ".pgpass", text)
-    assert read(world, str(elsewhere))["db-example-com-shop-app"].password_stays is None
+    moved = read(world, str(elsewhere))["db-example-com-shop-app"]
+    assert moved.values == {**one.values, "passfile": str(elsewhere)}
 
 
 def test_the_clients_groups_of_an_option_file_are_one_profile_and_suffixes_more(world: World) -> None:
@@ -139,10 +140,11 @@ def test_the_clients_groups_of_an_option_file_are_one_profile_and_suffixes_more(
         """
     found = read_text(world, ".my.cnf", text)
     assert list(found) == ["mysql", "prod"]
-    assert found["mysql"].values == {"engine": "mysql", "user": "root", "tls": "verify-full"}
-    assert found["prod"].values == {**found["mysql"].values, "host": "prod.example.com"}
+    file = str(world.project / ".my.cnf")
+    assert found["mysql"].values == {"engine": "mysql", "user": "root", "tls": "verify-full", "option_file": file}
+    assert found["prod"].values == {**found["mysql"].values, "host": "prod.example.com", "option_suffix": "_prod"}
     assert found["prod"].password == "s3#cret"
-    assert list_left_out(found["mysql"]) == {"prompt": "dbtool has no such setting"}
+    assert list_left_out(found["mysql"]) == {"prompt": "it means nothing here"}
 
 
 def test_a_group_of_mariadbs_own_makes_the_engine_mariadb(world: World) -> None:

@@ -112,3 +112,39 @@ def test_a_setting_whose_name_says_that_it_is_secret_is_masked(tmp_path: Path) -
     assert "hush" not in done.text
     assert "work_mem=1MB" in done.text
     assert "keepalives=1" in done.text
+
+
+def test_a_file_that_a_trusted_option_file_includes_asks_for_trust_again_when_it_changes(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    (project / "more").mkdir(parents=True)
+    home.mkdir()
+    (project / "dbtool.toml").write_text('[profiles.p]\nengine = "mysql"\noption_file = "my.cnf"\n')
+    (project / "my.cnf").write_text("[client]\nhost=127.0.0.1\nport=1\n!include more/one.cnf\n")
+    (project / "more" / "one.cnf").write_text("[client]\nuser=app\n")
+    own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+    assert run_inside("profile", "trust", "--yes", cwd=project, environment=own).status == 0
+    assert run_inside("query", "-p", "p", "select 1", cwd=project, environment=own).status == 3
+    (project / "more" / "one.cnf").write_text("[client]\ninit-command=drop table orders\n")
+    changed = run_inside("query", "-p", "p", "select 1", cwd=project, environment=own)
+    assert changed.status == 2
+    assert "needs trust" in changed.err
+
+
+def test_option_files_that_include_themselves_end(tmp_path: Path) -> None:
+    (tmp_path / "my.cnf").write_text("!include my.cnf\n!includedir .\n" * 50)
+    (tmp_path / "p.toml").write_text('[profiles.p]\nengine = "mysql"\noption_file = "my.cnf"\n')
+    done = run_inside("query", "--config", tmp_path / "p.toml", "-p", "p", "select 1")
+    assert done.status == 2
+    assert "include one another" in done.err
+
+
+def test_an_option_files_command_does_not_lift_the_guard_of_mariadb(
+    mariadb_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    (tmp_path / "my.cnf").write_text('[client]\ninit-command="create table gone (a int)"\n')
+    (tmp_path / "p.toml").write_text(
+        f'[profiles.p]\nurl = "{mariadb_database.url}"\noption_file = "my.cnf"\nread_only = true\n'
+    )
+    done = run_inside("query", "--config", tmp_path / "p.toml", "-p", "p", "select 1")
+    assert done.status in {2, 6}
+    assert run_inside("query", "-p", mariadb_database.url, "show tables like 'gone'", "-F", "value").text == ""

@@ -20,7 +20,9 @@ from dbtool.records import Record
 from dbtool.result import Row
 from dbtool.scrubbing import scrub
 
-_KEPT = "left out, and stays in {place}: --password-keyring keeps it in the keyring, --plain writes it in the clear"
+_MISSING = (
+    "left out, and the profile has none: --password-keyring keeps it in the keyring, --plain writes it in the clear"
+)
 
 
 class ImportRequest(Record):
@@ -139,7 +141,7 @@ class _Import:
             return "written in the clear"
         if found.password_stays:
             return f"left out: {found.password_stays}"
-        return _KEPT.format(place=found.place)
+        return _MISSING
 
     def _tell(self, found: Found, setting: str, outcome: str) -> None:
         self.rows.append((found.name, setting, outcome))

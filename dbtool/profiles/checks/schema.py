@@ -137,6 +137,7 @@ PROFILE_KEYS = _tabulate(
     _text("service", "An entry of pg_service.conf that fills what is left open.", trust=Trust.NEVER),
     _path("passfile", "The password file in the place of ~/.pgpass.", trust=Trust.NEVER),
     _path("option_file", "A MySQL option file that fills what is left open.", trust=Trust.NEVER),
+    _text("option_suffix", "Groups of the option file whose names end in this are read too.", trust=Trust.NEVER),
     Key(name="encoding", kind=KeyKind.ENCODING, description="The encoding of the session, and of SQL files."),
     Key(
         name="local_infile",

@@ -52,6 +52,10 @@ class Found(Record):
     problem: str | None = None
     """Why nothing of it can be imported."""
 
+    def keeping(self, key: str, value: Any) -> Found:
+        """Return the same with one more setting."""
+        return replace(self, values={**self.values, key: value})
+
     def renamed(self, name: str) -> Found:
         """Return the same under another name."""
         return self.replaced(name=name)

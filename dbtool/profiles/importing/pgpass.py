@@ -25,13 +25,14 @@ def list_files(environment: Environment) -> list[Path]:
 def read(path: Path, environment: Environment) -> Iterator[Found]:
     """Yield a profile for every line. Raises ProfileError."""
     is_used = any(os.path.realpath(place) == os.path.realpath(path) for place in list_files(environment))
-    stays = f"{path} still says it when a connection opens" if is_used else None
+    stays = f"{path} says it when a connection opens"
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if line.strip() and not line.startswith("#"):
-            yield _read_line(f"{path}:{number}", line, environment, stays)
+            found = _read_line(f"{path}:{number}", line, environment, stays)
+            yield found if is_used or found.problem else found.keeping("passfile", str(path.resolve()))
 
 
-def _read_line(place: str, line: str, environment: Environment, stays: str | None) -> Found:
+def _read_line(place: str, line: str, environment: Environment, stays: str) -> Found:
     fields: list[str] = []
     for field, end in _FIELD.findall(line)[: len(_KEYS)]:
         fields.append(re.sub(r"\\(.)", r"\1", field))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.expressions import expression
 from dbtool.profiles.files import SourceFile, compute_digest, list_digests, read_head
+from dbtool.profiles.foreign.optionfile import list_included
 from dbtool.profiles.foreign.service import list_service_files
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.paths import MEMORY, Scope, anchor, is_inside
@@ -23,6 +25,7 @@ _PASSED_PATHS = sorted(name for dialect in DIALECTS.values() for name in dialect
 _PATH_KEYS = ("tls_ca", "tls_cert", "tls_key", "server_public_key", "passfile", "option_file")
 _LEADING_KEYS = ("path", "socket")
 """What a database holds changes all the time: of these the record holds where they lead."""
+_MOST_INCLUDED = 100
 _MOST_BYTES = 1 << 24
 _SHELL_MARKS = expression(r"[$*?\\[]")
 NOT_COVERED = "not covered: "
@@ -171,12 +174,20 @@ def _list_references(source: SourceFile) -> Iterator[tuple[list[str], list[list[
         secrets = secret if isinstance(secret, dict) else {}
         passed = said.get("libpq")
         crls = [passed.get(name) for name in _PASSED_PATHS] if isinstance(passed, dict) else []
-        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file"), *crls]
+        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file"), *crls, *_list_options(source, said)]
         commands = [command for command in (said.get("restart"), secrets.get("command")) if isinstance(command, list)]
         yield (
             [place for place in places if isinstance(place, str)],
             [[word for word in command if isinstance(word, str)] for command in commands],
         )
+
+
+def _list_options(source: SourceFile, said: Mapping[str, Any]) -> list[str]:
+    """Return the files that a profile's option file includes."""
+    written = said.get("option_file")
+    if not isinstance(written, str) or has_reference(written) or "\0" in written:
+        return []
+    return [str(path) for path in islice(list_included(source.path.parent / written), _MOST_INCLUDED)]
 
 
 def _read_url(url: Any) -> Mapping[str, Any]:
