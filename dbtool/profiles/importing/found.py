@@ -54,7 +54,7 @@ class Found(Record):
 
     def keeping(self, key: str, value: Any) -> Found:
         """Return the same with one more setting."""
-        return replace(self, values={**self.values, key: value})
+        return self.replaced(values={**self.values, key: value})
 
     def renamed(self, name: str) -> Found:
         """Return the same under another name."""
