@@ -82,6 +82,10 @@ def test_nor_where_the_profile_has_chosen_it(mariadb_database: DatabaseAddress) 
             session = open_session(target_of(mariadb_database, on_connect=(way,)), settings)
             _require_bound(session, way)
             session.close()
+    chosen = (("character_set_client", "gbk"), ("sql_mode", "NO_BACKSLASH_ESCAPES"))
+    session = open_session(target_of(mariadb_database, session=chosen), SessionSettings())
+    _require_bound(session, "session")
+    session.close()
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "sjis", "big5", "latin1"])

@@ -82,7 +82,7 @@ class MySQLConnection:
         self._reader = TextReader(settings.invalid_text)
         self._takes_several = False
         """The server takes several statements at once."""
-        self._may_have_other_charset = bool(target.on_connect)
+        self._may_have_other_charset = bool(target.on_connect or target.session)
         """Something was sent by which the session may read otherwise what it is sent now."""
         self._words_have_moved = bool(target.on_connect)
         """Something was sent by which the server may word labels, warnings and errors in another character set."""
