@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
-from dbtool.errors import GuardError
 from dbtool.pool.events import PoolEvents
 from dbtool.profiles import choose, load_catalog, read_state, resolve
 from dbtool.profiles.model import Profile, Target
@@ -60,15 +59,8 @@ def open_profile(
 ) -> PooledDatabase:
     """Return a peewee database with a profile's pool, its secrets resolved; nothing is connected yet."""
     settings = SessionSettings(
-        read_only=is_read_only(profile, write=write),
+        read_only=profile.only_reads(write=write, option="write"),
         keeps_session=True,
         statement_timeout=profile.statement_limit,
     )
     return build_database(resolve(profile, environment), settings, events=events)
-
-
-def is_read_only(profile: Profile, *, write: bool) -> bool:
-    """Say whether a profile's sessions only read; raises GuardError where `write` cannot be had."""
-    if profile.is_never_written and write:
-        raise GuardError(f"profile {profile.name!r} {profile.why_never_written}: write cannot lift that")
-    return profile.guarded and not write

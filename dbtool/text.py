@@ -27,6 +27,19 @@ Variation selectors are left out, which only choose between two pictures of the 
 _HIDDEN = expression(f"[{CONTROLS}{UNSEEN}]")
 
 
+COLORS = {
+    "black": "30",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "white": "37",
+}
+"""The colours that every terminal has, each with the number that begins it."""
+
+
 def is_visible(text: str) -> bool:
     """Say whether `make_visible` leaves a text as it is, and nothing in it breaks a line."""
     # Some fillers count as letters, and so as printable.

@@ -32,13 +32,10 @@ def decide_read_only(face: Face, choice: Choice, request: WriteRequest) -> bool:
     Raises GuardError where writing is refused.
     """
     profile = choice.profile
-    if profile.is_never_written and request.write:
-        raise GuardError(f"profile {profile.name!r} {profile.why_never_written}: --write cannot lift that")
-    if not profile.guarded:
-        return False
-    if not request.write:
+    if profile.only_reads(write=request.write, option="--write"):
         return True
-    _confirm(face, choice, request.confirm)
+    if profile.guarded:
+        _confirm(face, choice, request.confirm)
     return False
 
 

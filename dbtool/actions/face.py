@@ -9,6 +9,11 @@ else:
     Protocol = object
 
 
+def ask_for_name(name: str, purpose: str) -> str:
+    """Word the question for a protected profile's name."""
+    return f"{name} is protected. Type its name to {purpose}"
+
+
 class Face(Protocol):
     """Hears what an action has to say beside its result, and answers what it has to ask."""
 

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
 
+from dbtool.errors import GuardError
 from dbtool.profiles.paths import Scope
 from dbtool.records import Record
 
@@ -153,6 +154,12 @@ class Common(Record):
             f"({self.origin}) needs trust: a project's SQLite file is only read until the project is trusted: look at "
             f"its files, then run `dbtool profile trust` in {self.origin.file.parent}"
         )
+
+    def only_reads(self, *, write: bool, option: str) -> bool:
+        """Say whether a session only reads; raises GuardError where `write`, which `option` asks for, cannot be had."""
+        if self.is_never_written and write:
+            raise GuardError(f"profile {self.name!r} {self.why_never_written}: {option} cannot lift that")
+        return self.guarded and not write
 
     @property
     def statement_limit(self) -> float | None:

@@ -13,6 +13,9 @@ from dbtool.scrubbing import has_password
 MEMORY = ":memory:"
 """What SQLite calls a database without a file."""
 
+NOWHERE = f"{os.devnull}/none"
+"""A path that cannot exist: libpq, told of it, has no such file, whatever lies in the home directory."""
+
 _LONGEST = 4096
 """Characters of a path that a system takes; none takes more."""
 

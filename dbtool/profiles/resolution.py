@@ -19,12 +19,10 @@ from dbtool.profiles.foreign.optionfile import read_option_file
 from dbtool.profiles.foreign.service import read_service
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import Common, Profile, Target
-from dbtool.profiles.paths import MEMORY, Scope, anchor
+from dbtool.profiles.paths import MEMORY, NOWHERE, Scope, anchor
 from dbtool.profiles.references import expand
 from dbtool.profiles.secrets import Context, Deadline, fetch_secret
 
-NO_PASSFILE = f"{os.devnull}/none"
-"""A file that cannot exist: libpq, told of it, neither looks for `~/.pgpass` nor complains."""
 _LOOPBACK = "127.0.0.1"
 _TEXT_KEYS = tuple(
     key.name for key in PROFILE_KEYS.values() if key.references and key.kind in {KeyKind.TEXT, KeyKind.HOST}
@@ -194,7 +192,7 @@ class _Resolution:
         own = variables.get("PGPASSFILE")
         passfile = self.environment.working_directory / own if own else self.environment.home / ".pgpass"
         if not self.profile.trusted:
-            self.values["passfile"] = NO_PASSFILE
+            self.values["passfile"] = NOWHERE
             kept = {"PGPASSWORD": bool(variables.get("PGPASSWORD")), str(passfile): passfile.exists()}
             if self.secret is None:
                 self.values["withheld"] = tuple(name for name, is_there in kept.items() if is_there)

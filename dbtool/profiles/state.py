@@ -16,6 +16,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles.files import read_head
 from dbtool.profiles.paths import make_private
 from dbtool.records import Record
+from dbtool.replacing import replace_content
 
 TYPE_CHECKING = False  # `dbtool current` reads the state too
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ def update_state(environment: Environment, change: Callable[[State], State]) -> 
             after = change(before.replaced(warning=None)).replaced(warning=None)
             if before.warning:
                 _keep_aside(directory / _FILE)
-            _write(directory / _FILE, _encode(after))
+            # One name, so that what a crash has left of it is gone with the next change.
+            draft = directory / f"{_FILE}.new"
+            draft.unlink(missing_ok=True)
+            replace_content(directory / _FILE, _encode(after), draft=draft)
     except OSError as error:
         raise ProfileError(f"the state cannot be written to {directory}: {error.strerror}") from error
     return after
@@ -161,17 +165,6 @@ def _keep_aside(path: Path) -> None:
     while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     path.replace(aside)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file by a finished one, so that a crash leaves the old or the new."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with open(draft, "xb", opener=_open_private) as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from dbtool.errors import OutputError, ReaderGoneError
+from dbtool.replacing import Replacement
 
 _CHUNK = 1 << 17
 
@@ -120,18 +121,13 @@ class FileOutput:
     def __init__(self, path: Path, name: str) -> None:
         self._path = Path(os.path.realpath(path))
         self._name = name
-        import tempfile
-
         try:
             if self._path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
-            descriptor, self._temporary = tempfile.mkstemp(
-                dir=self._path.parent, prefix=f".{self._path.name}.", suffix=".part"
-            )
+            self._replacement = Replacement(self._path, suffix=".part")
         except OSError as error:
             raise translate_output_error(error, self._name) from error
-        self._file: BinaryIO = os.fdopen(descriptor, "wb", buffering=0)
-        self._stream = StreamOutput(self._file, self._name)
+        self._stream = StreamOutput(self._replacement.stream, self._name)
 
     def write(self, data: bytes, /) -> None:
         """Write into the file beside."""
@@ -145,10 +141,7 @@ class FileOutput:
         """Put the file in its place; its permissions are those of the one before it, or the usual ones."""
         try:
             self._stream.flush()
-            os.fchmod(self._file.fileno(), self._mode())
-            os.fsync(self._file.fileno())
-            self._file.close()
-            Path(self._temporary).replace(self._path)
+            self._replacement.commit(self._mode())
         except OSError as error:
             self.discard()
             raise translate_output_error(error, self._name) from error
@@ -167,8 +160,7 @@ class FileOutput:
 
     def discard(self) -> None:
         """Remove the file beside; what was in its place before stays."""
-        self._file.close()
-        Path(self._temporary).unlink(missing_ok=True)
+        self._replacement.discard()
 
 
 def open_file_output(path: Path, option: str = "-o", *, directory: Path = Path()) -> ResultOutput:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from threading import Event
 from typing import Any, Self, TypeVar
 
-from dbtool.connect import is_read_only, open_profile
+from dbtool.connect import open_profile
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.pool.bindings import transform
@@ -120,7 +120,7 @@ class Databases:
         catalog.require_readable()
         for name in self._write:
             named = choose(self._environment, catalog, read_state(self._environment), flag=name).profile
-            is_read_only(named, write=True)
+            named.only_reads(write=True, option="write")
         return catalog
 
     def _open(self, profile: Profile) -> Any:

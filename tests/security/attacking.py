@@ -6,9 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
+from dbtool.engines import load_engine
+from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError
 from dbtool.formats import FORMATS, FormatOptions
+from dbtool.profiles.model import Origin, Scope, Target
 from dbtool.run.checking import RunOptions
 from dbtool.run.results import Results, Wanted
 from dbtool.run.session import Session
@@ -16,7 +21,28 @@ from dbtool.run.sources import Source
 from tests.engines.rendering import Memory, Witness, make_runner
 from tests.servers.database import DatabaseAddress
 
+SECRET = "hunter2 is no password"
 _PIECE = 1 << 16
+
+
+def connect(engine_name: str, port: int, **keys: Any) -> Exception | None:
+    """Connect to a server of this machine and run a query; return what went wrong, as a user is told of it."""
+    common: dict[str, Any] = {"host": "127.0.0.1", "user": "u", "password": SECRET, "connect_timeout": 10.0}
+    origin = Origin(Path("p.toml"), 3, Scope.USER)
+    target = Target(name="it", origin=origin, port=port, **({"engine": engine_name} | common | keys))
+    engine = load_engine(engine_name)
+    try:
+        database = engine.build_database(target, SessionSettings(), None)
+        try:
+            database.connect()
+            database.execute_sql("select 1").fetchall()
+        finally:
+            database.shutdown(0.0)
+    except DbtoolError as error:
+        return error
+    except Exception as error:
+        return engine.translate_connect_error(error, target)
+    return None
 
 
 def attack(session: Session, script: str, *, limit: int | None = None) -> list[DbtoolError]:

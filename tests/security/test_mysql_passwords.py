@@ -7,22 +7,20 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 
-from dbtool.engines import load_engine
 from dbtool.engines.engine import SessionSettings
 from dbtool.engines.mysql.cancel import _connect_beside
-from dbtool.errors import ConnectionFailedError, DbtoolError
+from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import Hop, Origin, PoolSettings, Scope, Target, TlsLevel
 from tests.cli.fakes import answering
 from tests.cli.running import run_inside
+from tests.security.attacking import SECRET, connect
 
-_SECRET = "hunter2 is no password"
 _SALT = b"12345678abcdefghijkl"
 _PLUGIN_AUTH, _SECURE_CONNECTION, _PROTOCOL_41, _SSL = 1 << 19, 1 << 15, 1 << 9, 1 << 11
 _OK = b"\0\0\0\2\0\0\0"
@@ -66,32 +64,6 @@ def _hostile(greeting: bytes, *answers: bytes) -> Iterator[tuple[int, list[bytes
 
     with answering(serve) as port:
         yield port, received
-
-
-def _connect(port: int, **keys: Any) -> Exception | None:
-    """Connect to it; return what went wrong, as a user is told of it."""
-    origin = Origin(Path("p.toml"), 3, Scope.USER)
-    common: dict[str, Any] = {
-        "engine": "mysql",
-        "host": "127.0.0.1",
-        "user": "u",
-        "password": _SECRET,
-        "connect_timeout": 10.0,
-    }
-    target = Target(name="it", origin=origin, port=port, **(common | keys))
-    engine = load_engine("mysql")
-    try:
-        database = engine.build_database(target, SessionSettings(), None)
-        try:
-            database.connect()
-            database.execute_sql("select 1").fetchall()
-        finally:
-            database.shutdown(0.0)
-    except DbtoolError as error:
-        return error
-    except Exception as error:
-        return engine.translate_connect_error(error, target)
-    return None
 
 
 @pytest.fixture
@@ -150,11 +122,11 @@ _ATTACKS: dict[str, tuple[bytes, Sequence[bytes], str]] = {
 def _was_sent(received: Sequence[bytes]) -> bool:
     """Say whether a server could read the password out of what it got."""
     for packet in received:
-        if _SECRET.encode()[:8] in packet:
+        if SECRET.encode()[:8] in packet:
             return True
         if len(packet) == 256:
             opened = _KEY.decrypt(packet, padding.OAEP(padding.MGF1(SHA1()), SHA1(), None))  # noqa: S303 - as MySQL does
-            return bytes(byte ^ _SALT[at % 20] for at, byte in enumerate(opened)) == _SECRET.encode() + b"\0"
+            return bytes(byte ^ _SALT[at % 20] for at, byte in enumerate(opened)) == SECRET.encode() + b"\0"
     return False
 
 
@@ -164,7 +136,7 @@ def _was_sent(received: Sequence[bytes]) -> bool:
 def test_no_password_goes_over_a_plain_link_to_a_server_that(attack: str, tls: TlsLevel) -> None:
     greeting, answers, said = _ATTACKS[attack]
     with _hostile(greeting, *answers) as (port, received):
-        error = _connect(port, tls=tls)
+        error = connect("mysql", port, tls=tls)
     assert not _was_sent(received)
     assert isinstance(error, ConnectionFailedError)
     assert not error.transient
@@ -175,7 +147,7 @@ def test_no_password_goes_over_a_plain_link_to_a_server_that(attack: str, tls: T
 def test_nor_where_the_way_there_begins_on_this_machine_and_the_far_end(attack: str) -> None:
     greeting, answers, said = _ATTACKS[attack]
     with _hostile(greeting, *answers) as (port, received):
-        error = _connect(3306, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port))
+        error = connect("mysql", 3306, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port))
     assert received
     assert not _was_sent(received)
     assert said in str(error)
@@ -185,14 +157,14 @@ def test_nor_where_the_way_there_begins_on_this_machine_and_the_far_end(attack: 
 def test_on_this_machine_nobody_else_can_read_it(attack: str) -> None:
     greeting, answers, _said = _ATTACKS[attack]
     with _hostile(greeting, *answers) as (port, received):
-        _connect(port, pool=_BRIEF)
+        connect("mysql", port, pool=_BRIEF)
     assert _was_sent(received)
 
 
 @pytest.mark.usefixtures("far")
 def test_a_server_that_claims_to_have_no_tls_gets_nothing_where_tls_is_required() -> None:
     with _hostile(_greet(b"mysql_clear_password"), _switch(b"mysql_clear_password")) as (port, received):
-        error = _connect(port, tls=TlsLevel.REQUIRE)
+        error = connect("mysql", port, tls=TlsLevel.REQUIRE)
     assert received == []
     assert "SSL is required" in str(error)
 
@@ -210,13 +182,13 @@ def test_the_key_that_the_profile_names_is_used_whatever_the_server_sends(
 ) -> None:
     (tmp_path / "server.pem").write_bytes(_PEM)
     with _hostile(_greet(method), *answers) as (port, received):
-        _connect(port, server_public_key=str(tmp_path / "server.pem"), pool=_BRIEF)
-    assert not any(_SECRET.encode() in packet for packet in received)
+        connect("mysql", port, server_public_key=str(tmp_path / "server.pem"), pool=_BRIEF)
+    assert not any(SECRET.encode() in packet for packet in received)
     assert _was_sent(received)
 
 
 def test_a_key_that_is_not_there_names_profile_and_file() -> None:
-    error = _connect(1, server_public_key="/nowhere/server.pem")
+    error = connect("mysql", 1, server_public_key="/nowhere/server.pem")
     expected = "profile 'it' (p.toml:3): server_public_key: /nowhere/server.pem: No such file or directory"
     assert str(error) == expected
 
@@ -233,7 +205,7 @@ def test_a_key_that_is_not_there_names_profile_and_file() -> None:
 )
 def test_a_method_that_dbtool_does_not_have_is_one_line_that_says_so(method: bytes, said: str) -> None:
     with _hostile(_greet(b"mysql_native_password"), _switch(method), _OK) as (port, received):
-        error = _connect(port)
+        error = connect("mysql", port)
     assert isinstance(error, ConnectionFailedError)
     assert not error.transient
     assert said in str(error)
@@ -260,7 +232,7 @@ _NONSENSE: dict[str, tuple[bytes, ...]] = {
 @pytest.mark.parametrize("nonsense", _NONSENSE)
 def test_nonsense_in_a_login_is_one_line_and_no_fault_of_dbtool(nonsense: str) -> None:
     with _hostile(*_NONSENSE[nonsense]) as (port, _received):
-        error = _connect(port)
+        error = connect("mysql", port)
     assert isinstance(error, ConnectionFailedError)
     assert str(error).startswith(f"profile 'it': cannot connect at 127.0.0.1:{port}: ")
     assert not any(word in str(error) for word in ("pymysql", "scramble", "b'", 'b"', "attribute"))
@@ -269,10 +241,10 @@ def test_nonsense_in_a_login_is_one_line_and_no_fault_of_dbtool(nonsense: str) -
 @pytest.mark.parametrize("before", range(4))
 def test_a_file_that_the_server_asks_for_is_not_sent(before: int, tmp_path: Path) -> None:
     """Whichever of the connection's own statements or the user's it answers so."""
-    (tmp_path / "secret").write_text(_SECRET)
+    (tmp_path / "secret").write_text(SECRET)
     wanted = b"\xfb" + str(tmp_path / "secret").encode()
     with _hostile(_greet(b"mysql_native_password"), _OK, *[_OK] * before, *[wanted] * 5) as (port, received):
-        error = _connect(port)
+        error = connect("mysql", port)
     assert not _was_sent(received)
     if error is not None:
         assert "asks for a file of this machine, which it was not sent" in str(error)
@@ -290,7 +262,7 @@ def test_the_connection_that_cancels_is_as_careful(far: None) -> None:
             host="127.0.0.1",
             port=port,
             user="u",
-            password=_SECRET,
+            password=SECRET,
         )
         with pytest.raises(Exception, match="the password in the clear"):
             _connect_beside(_Beside(port), target, SessionSettings(), 5.0)
@@ -308,11 +280,11 @@ class _Beside:
 @pytest.mark.parametrize("asked", range(2))
 def test_a_server_asks_for_a_file_of_the_clients(asked: int, tmp_path: Path) -> None:
     """As it may in MySQL's protocol, whatever statement was sent."""
-    (tmp_path / "secret").write_text(_SECRET)
+    (tmp_path / "secret").write_text(SECRET)
     ask = b"\xfb" + str(tmp_path / "secret").encode()
     with _hostile(_greet(b"mysql_native_password"), _OK, *[_OK] * asked, *[ask] * 9) as (port, received):
         profile = f"mysql://u@127.0.0.1:{port}/d?ssl-mode=disabled"
         done = run_inside("query", "-p", profile, "select 1", "--timeout", "10s", cwd=tmp_path)
     assert (done.status, done.text) == (6, "")
     assert "the server asks for a file of this machine, which it was not sent" in done.err
-    assert not any(_SECRET.encode() in piece for piece in received)
+    assert not any(SECRET.encode() in piece for piece in received)

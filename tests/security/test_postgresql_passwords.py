@@ -8,20 +8,17 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dbtool.engines import load_engine
-from dbtool.engines.engine import SessionSettings
-from dbtool.errors import ConnectionFailedError, DbtoolError
-from dbtool.profiles.model import Hop, Origin, Scope, Target, TlsLevel
+from dbtool.errors import ConnectionFailedError
+from dbtool.profiles.model import Hop, TlsLevel
 from tests.cli.fakes import answering
 from tests.cli.running import run_inside
+from tests.security.attacking import SECRET, connect
 from tests.servers.certificates import issue_certificates
 from tests.servers.database import DatabaseAddress
 
-_SECRET = "hunter2 is no password"
 _SSL_REQUEST = 80877103
 _IN_THE_CLEAR = 3
 _MD5 = 5
@@ -61,31 +58,6 @@ def _hostile(question: bytes, certificates: ssl.SSLContext | None = None) -> Ite
         yield port, received
 
 
-def _connect(port: int, **keys: Any) -> Exception | None:
-    """Connect to it; return what went wrong, as a user is told of it."""
-    common: dict[str, Any] = {
-        "engine": "postgresql",
-        "host": "127.0.0.1",
-        "user": "u",
-        "password": _SECRET,
-        "connect_timeout": 5.0,
-    }
-    target = Target(name="it", origin=Origin(Path("p.toml"), 3, Scope.USER), port=port, **(common | keys))
-    engine = load_engine("postgresql")
-    try:
-        database = engine.build_database(target, SessionSettings(), None)
-        try:
-            database.connect()
-            database.execute_sql("select 1").fetchall()
-        finally:
-            database.shutdown(0.0)
-    except DbtoolError as error:
-        return error
-    except Exception as error:
-        return engine.translate_connect_error(error, target)
-    return None
-
-
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server be on another machine."""
@@ -102,7 +74,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 
 
 def _has_got_it(received: list[bytes]) -> bool:
-    return _SECRET.encode() in b"".join(received)
+    return SECRET.encode() in b"".join(received)
 
 
 @pytest.mark.usefixtures("far")
@@ -111,11 +83,11 @@ def _has_got_it(received: list[bytes]) -> bool:
 def test_no_password_goes_over_a_plain_link_to_a_server_that_asks_for_it_in_the_clear(
     tls: TlsLevel, kept: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "pgpass").write_text(f"*:*:*:*:{_SECRET}\n")
+    (tmp_path / "pgpass").write_text(f"*:*:*:*:{SECRET}\n")
     (tmp_path / "pgpass").chmod(0o600)
     keys = {} if kept == "in the profile" else {"password": None, "passfile": str(tmp_path / "pgpass")}
     with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
-        error = _connect(port, tls=tls, **keys)
+        error = connect("postgresql", port, tls=tls, **keys)
     assert received
     assert not _has_got_it(received)
     assert isinstance(error, ConnectionFailedError)
@@ -127,7 +99,9 @@ def test_no_password_goes_over_a_plain_link_to_a_server_that_asks_for_it_in_the_
 @pytest.mark.parametrize("tls", [TlsLevel.PREFER, TlsLevel.DISABLE])
 def test_nor_where_the_way_there_begins_on_this_machine(tls: TlsLevel) -> None:
     with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
-        error = _connect(5432, tls=tls, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port))
+        error = connect(
+            "postgresql", 5432, tls=tls, host="db.example.invalid", dial=Hop(address="127.0.0.1", port=port)
+        )
     assert received
     assert not _has_got_it(received)
     assert "the server asks for the password in the clear" in str(error)
@@ -136,7 +110,7 @@ def test_nor_where_the_way_there_begins_on_this_machine(tls: TlsLevel) -> None:
 @pytest.mark.parametrize("tls", [TlsLevel.PREFER, TlsLevel.DISABLE])
 def test_on_this_machine_nobody_else_can_read_it(tls: TlsLevel) -> None:
     with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
-        _connect(port, tls=tls)
+        connect("postgresql", port, tls=tls)
     assert _has_got_it(received)
 
 
@@ -144,16 +118,16 @@ def test_on_this_machine_nobody_else_can_read_it(tls: TlsLevel) -> None:
 @pytest.mark.parametrize("tls", [TlsLevel.PREFER, TlsLevel.REQUIRE])
 def test_a_server_with_tls_may_ask_for_it_in_the_clear(tls: TlsLevel, encrypted: ssl.SSLContext) -> None:
     with _hostile(_ask(_IN_THE_CLEAR), encrypted) as (port, received):
-        _connect(port, tls=tls)
+        connect("postgresql", port, tls=tls)
     assert _has_got_it(received)
-    before = received[: next(at for at, piece in enumerate(received) if _SECRET.encode() in piece)]
+    before = received[: next(at for at, piece in enumerate(received) if SECRET.encode() in piece)]
     assert [piece for piece in before if piece in {b"TLS", b"plain"}][-1] == b"TLS"
 
 
 @pytest.mark.usefixtures("far")
 def test_a_hash_of_it_is_sent_as_before_in_one_connection() -> None:
     with _hostile(_ask(_MD5, b"salt")) as (port, received):
-        _connect(port)
+        connect("postgresql", port)
     assert received[0] == b"plain"
     assert received.count(b"plain") == 1
     assert any(piece.startswith(b"p") and b"md5" in piece for piece in received)
@@ -165,8 +139,8 @@ def test_a_hash_of_it_is_sent_as_before_in_one_connection() -> None:
 def test_an_ordinary_server_elsewhere_is_reached(postgres_new_database: DatabaseAddress, tls: TlsLevel) -> None:
     address = postgres_new_database
     keys = {"host": address.host, "user": address.user, "password": address.password, "database": address.database}
-    assert _connect(address.port, tls=tls, **keys) is None
-    refused = _connect(address.port, tls=tls, **keys | {"password": "another"})
+    assert connect("postgresql", address.port, tls=tls, **keys) is None
+    refused = connect("postgresql", address.port, tls=tls, **keys | {"password": "another"})
     assert "password authentication failed" in str(refused)
 
 
@@ -175,7 +149,7 @@ def test_an_ordinary_server_elsewhere_is_reached(postgres_new_database: Database
 def test_a_libpq_that_cannot_refuse_gets_no_plain_connection(tls: TlsLevel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbtool.engines.postgres.connecting.driver.libpq_version", lambda: 150004)
     with _hostile(_ask(_IN_THE_CLEAR)) as (port, received):
-        error = _connect(port, tls=tls)
+        error = connect("postgresql", port, tls=tls)
     assert not _has_got_it(received)
     assert "libpq 16" in str(error) or "server does not support SSL" in str(error)
 
@@ -191,17 +165,17 @@ def test_a_password_that_an_untrusted_project_does_not_get_is_mentioned_and_not_
         )
         (tmp_path / "own").mkdir()
         passfile = tmp_path / "own" / ".pgpass"
-        passfile.write_text(f"*:*:*:*:{_SECRET}\n")
+        passfile.write_text(f"*:*:*:*:{SECRET}\n")
         passfile.chmod(0o600)
         variables = {"PGPASSFILE": str(passfile if not variable else tmp_path / "none")}
         if variable:
-            variables["PGPASSWORD"] = _SECRET
+            variables["PGPASSWORD"] = SECRET
         if trusted:
             variables["DBTOOL_TRUST_PROJECT"] = "1"
         done = run_inside("query", "-p", "x", "select 1", cwd=tmp_path, environment=variables)
     assert done.status == 2
-    assert any(_SECRET.encode() in piece for piece in received) is trusted
+    assert any(SECRET.encode() in piece for piece in received) is trusted
     name = "PGPASSWORD" if variable else str(passfile)
     assert (f"{name} may hold one, which a project that you have not trusted does not get: " in done.err) is not trusted
     assert ("dbtool profile trust" in done.err) is not trusted
-    assert _SECRET not in done.err
+    assert SECRET not in done.err

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dbtool.actions.face import ask_for_name
 from dbtool.cli.profile.commit import commit, note_rivals, note_trust, say_place
 from dbtool.cli.profile.interview import ask_password, ask_settings
 from dbtool.cli.profile.passwords import PasswordRequest, plan_password
@@ -238,7 +239,7 @@ def _confirm_removal(
     table = holder.profiles[name]
     protected = isinstance(table, dict) and table.get("protected") is True
     if protected or any(entry.protected for entry in catalog.entries() if entry.name == name):
-        confirmed = questions.ask(f"{name} is protected. Type its name to remove it from {holder.path}") == name
+        confirmed = questions.ask(ask_for_name(name, f"remove it from {holder.path}")) == name
     else:
         confirmed = questions.confirm(f"Remove {name} from {holder.path}?")
     if not confirmed:

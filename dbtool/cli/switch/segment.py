@@ -5,17 +5,7 @@ from __future__ import annotations
 from dbtool.errors import UsageError, one_line
 from dbtool.profiles.active.unchecked import Look
 from dbtool.records import Record
-
-_CODES = {
-    "black": 30,
-    "red": 31,
-    "green": 32,
-    "yellow": 33,
-    "blue": 34,
-    "magenta": 35,
-    "cyan": 36,
-    "white": 37,
-}
+from dbtool.text import COLORS
 
 
 class Marks(Record):
@@ -44,7 +34,7 @@ def find_marks(shell: str) -> Marks:
 def render_segment(name: str, look: Look, marks: Marks) -> str:
     """Return a name in its profile's color, bold red where it is protected."""
     shown = one_line(name).replace("%", marks.percent)
-    code = "1;31" if look.protected else _CODES.get(look.color or "")
+    code = "1;31" if look.protected else COLORS.get(look.color or "")
     if code is None:
         return shown
     return f"{marks.begin}\x1b[{code}m{marks.end}{shown}{marks.begin}\x1b[0m{marks.end}"

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dbtool.actions.face import ask_for_name
 from dbtool.environment import Environment
 from dbtool.errors import one_line
-from dbtool.text import make_visible
+from dbtool.text import COLORS, make_visible
 
 TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
@@ -16,16 +17,7 @@ if TYPE_CHECKING:
 
 _TERMINAL = Path("/dev/tty")
 
-_CODES = {
-    "red": "31",
-    "green": "32",
-    "yellow": "33",
-    "blue": "34",
-    "magenta": "35",
-    "cyan": "36",
-    "bold": "1",
-    "dim": "2",
-}
+_CODES = {**COLORS, "bold": "1", "dim": "2"}
 
 
 def uses_color(environment: Environment, *, is_terminal: bool) -> bool:
@@ -74,7 +66,7 @@ class Console:
 
     def ask_name(self, name: str, purpose: str) -> str:
         """Ask for a protected profile's name on the terminal itself: standard input may be the script."""
-        self._stream.write(f"{name} is protected. Type its name to {purpose}: ")
+        self._stream.write(f"{ask_for_name(name, purpose)}: ")
         self._stream.flush()
         with _TERMINAL.open(encoding="utf-8", errors="replace") as terminal:
             return terminal.readline().strip()

@@ -22,9 +22,8 @@ from dbtool.engines.tls import VERIFYING, authorities_file, leaves_machine
 from dbtool.errors import ProfileError
 from dbtool.expressions import expression
 from dbtool.profiles.model import Target, TlsLevel
+from dbtool.profiles.paths import NOWHERE
 
-_NOTHING = "/dev/null/none"
-"""A path that cannot exist: libpq then has no certificate and no password file, whatever lies in the home directory."""
 _NOT_IN_THE_CLEAR = "!password"
 """What libpq is told to require of a server's way to ask: any, but for the password as it is."""
 _CLEAR_PASSWORD = expression(r'requirement "[^"]*" failed: server requested a cleartext password')
@@ -49,11 +48,11 @@ def connect_arguments(target: Target, settings: SessionSettings) -> dict[str, An
         "port": ",".join(map(str, target.ports)) or port,
         "user": target.user,
         "password": target.password or "",
-        "passfile": target.passfile or _NOTHING,
-        "sslrootcert": authorities_file(target) if verifying else _NOTHING,
-        "sslcert": target.tls_cert or _NOTHING,
-        "sslkey": target.tls_key or _NOTHING,
-        "sslcrl": _NOTHING,
+        "passfile": target.passfile or NOWHERE,
+        "sslrootcert": authorities_file(target) if verifying else NOWHERE,
+        "sslcert": target.tls_cert or NOWHERE,
+        "sslkey": target.tls_key or NOWHERE,
+        "sslcrl": NOWHERE,
         "sslcompression": "0",
         "sslsni": "1",
         "ssl_min_protocol_version": "TLSv1.2",

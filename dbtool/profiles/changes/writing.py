@@ -1,15 +1,15 @@
-"""Put a finished file in another's place: whoever reads sees the old one or the new one, whole."""
+"""Replace a profile file, unless somebody else has changed it since it was read."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dbtool.errors import ProfileError
 from dbtool.profiles.paths import make_private
+from dbtool.replacing import replace_content
 
 
 def replace_file(path: Path, *, before: bytes | None, after: bytes) -> None:
@@ -24,7 +24,8 @@ def replace_file(path: Path, *, before: bytes | None, after: bytes) -> None:
         with _turn(real.parent):
             if _read(real) != before:
                 raise ProfileError(f"{path} has been changed by somebody else meanwhile: run the command again")
-            _replace(real, after)
+            mode = real.stat().st_mode & 0o777 if before is not None else 0o600
+            replace_content(real, after, mode=mode)
     except OSError as error:
         raise ProfileError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -34,22 +35,6 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.chmod(mode)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from dbtool.dialects import DIALECTS
 from dbtool.profiles.model import Reset, TlsLevel
 from dbtool.records import Record
+from dbtool.text import COLORS
 
 
 class KeyKind(Enum):
@@ -87,7 +88,6 @@ def _flag(name: str, description: str) -> Key:
     return Key(name=name, kind=KeyKind.BOOLEAN, description=description)
 
 
-COLORS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 SESSION_ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 
 TOP_KEYS = _tabulate(
@@ -151,7 +151,7 @@ PROFILE_KEYS = _tabulate(
     _flag("protected", "Read-only unless --write is given; a person then types the name, a script names it."),
     _flag("read_only", "Always read-only."),
     Key(name="tags", kind=KeyKind.TEXTS, description="Words to list profiles by."),
-    _choice("color", "The color of the name at a prompt.", COLORS),
+    _choice("color", "The color of the name at a prompt.", tuple(COLORS)),
     Key(
         name="on_connect",
         kind=KeyKind.TEXTS,

@@ -8,7 +8,7 @@ import pytest
 
 from dbtool.errors import ProfileError
 from dbtool.profiles import Rule, current_name, resolve
-from dbtool.profiles.resolution import NO_PASSFILE
+from dbtool.profiles.paths import NOWHERE
 from dbtool.profiles.trust.record import plan_trust, record_trust
 from tests.profiles.world import World
 
@@ -228,8 +228,8 @@ def test_a_strangers_server_gets_no_password_that_lies_around(world: World) -> N
     world.write_project(LITERAL)
     target = world.resolve("theirs")
     assert target.password is None
-    assert target.passfile == NO_PASSFILE
-    assert not Path(NO_PASSFILE).exists()
+    assert target.passfile == NOWHERE
+    assert not Path(NOWHERE).exists()
     world.trust()
     target = world.resolve("theirs")
     assert (target.password, target.passfile) == ("hush", str(world.home / "pass"))
