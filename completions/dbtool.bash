@@ -60,7 +60,7 @@ _dbtool_options() {
         ' profile remove') echo '--yes --file --project --config --debug -h --help' ;;
         ' profile import') echo '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help' ;;
         ' profile schema') echo '--debug -h --help' ;;
-        ' pool-bench') echo '--pool --compare --connections --isolation --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help' ;;
+        ' pool-bench') echo '--pool --compare --connections --isolation --autocommit --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --gates --ignore --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help' ;;
         ' pool-bench merge') echo '--json --html -F --format -q --quiet --debug -h --help' ;;
         ' completions') echo '--debug -h --help' ;;
     esac
@@ -198,6 +198,7 @@ _dbtool_kind() {
         ' pool-bench --compare') echo 'anything' ;;
         ' pool-bench --connections') echo 'anything' ;;
         ' pool-bench --isolation') echo 'words transaction session' ;;
+        ' pool-bench --autocommit') echo 'words on off' ;;
         ' pool-bench --threads') echo 'anything' ;;
         ' pool-bench --processes') echo 'anything' ;;
         ' pool-bench --duration') echo 'anything' ;;
@@ -216,6 +217,8 @@ _dbtool_kind() {
         ' pool-bench --html') echo 'files' ;;
         ' pool-bench --baseline') echo 'files' ;;
         ' pool-bench --fail-if') echo 'anything' ;;
+        ' pool-bench --gates') echo 'words all' ;;
+        ' pool-bench --ignore') echo 'anything' ;;
         ' pool-bench --confirm') echo 'profiles' ;;
         ' pool-bench -p'|' pool-bench --profile') echo 'profiles' ;;
         ' pool-bench --config') echo 'files' ;;

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dbtool.actions.face import Face
+from dbtool.bench.faults.chaos import parse_faults
 from dbtool.bench.reports.conditions import (
     Condition,
     Difference,
@@ -14,6 +15,7 @@ from dbtool.bench.reports.conditions import (
     list_changes,
     parse_condition,
     require_baseline,
+    require_taken,
     show_measure,
 )
 from dbtool.bench.reports.merging import merge_reports
@@ -37,6 +39,10 @@ class Judging:
             self._baselines = _read_file(environment, baseline)
         require_baseline(self._conditions, self._baselines)
 
+    def require_taken(self, *, chaos: str | None, sweeps: bool) -> None:
+        """Raise UsageError for a condition on what the test will not measure."""
+        require_taken(self._conditions, faults={plan.name for plan in parse_faults(chaos or "")}, sweeps=sweeps)
+
     def tell_changes(self, face: Face, reports: Sequence[Report]) -> None:
         """Say how the main figures of each pool have changed against the baseline, if there is one."""
         if self._named is not None:
@@ -51,11 +57,18 @@ class Judging:
         return ", ".join(map(_word_change, changes)) or "there are no figures to compare"
 
     def judge(self, reports: Sequence[Report]) -> None:
-        """Raise ExpectationError where the first pool has failed a gate, or a condition is met."""
-        failed = [judgement for judgement in judge_all(self._conditions, reports, self._baselines) if judgement.failed]
+        """Raise ExpectationError where the first pool has failed a gate, or a condition is met.
+
+        Raises UsageError where nothing fails, but a condition cannot be judged.
+        """
+        judgements = judge_all(self._conditions, reports, self._baselines)
+        failed = [judgement.detail for judgement in judgements if judgement.failed]
         if failed:
-            raise ExpectationError(f"--fail-if: {'; '.join(judgement.detail for judgement in failed)}")
+            raise ExpectationError(f"--fail-if: {'; '.join(failed)}")
         require_pass(reports[0])
+        unjudged = [judgement.detail for judgement in judgements if not judgement.judged]
+        if unjudged:
+            raise UsageError(f"--fail-if: {'; '.join(unjudged)}")
 
 
 def _word_change(change: Difference) -> str:
@@ -65,7 +78,7 @@ def _word_change(change: Difference) -> str:
 
 def require_pass(report: Report) -> None:
     """Raise ExpectationError where a pool has failed a gate, or served nobody."""
-    failed = [f"{gate.name} ({gate.detail})" for gate in report.gates if gate.status == FAIL]
+    failed = [f"{gate.name} ({gate.detail})" for gate in report.gates if gate.fails]
     if report.verdict == FAIL:
         failed = failed or [f"no request was served; the first failure: {report.measures.first_failure}"]
         raise ExpectationError(f"pool {report.pool} failed: {'; '.join(failed)}")

@@ -11,6 +11,7 @@ from dbtool.actions.access import Access, WriteRequest, choose_profile, decide_r
 from dbtool.actions.connect import Limits, connect_in_time
 from dbtool.actions.face import Face
 from dbtool.bench.faults.chaos import parse_faults
+from dbtool.bench.gates import parse_gates
 from dbtool.bench.load.plan import Load, Status
 from dbtool.bench.load.work import Work
 from dbtool.bench.measures.sizing import parse_sizes
@@ -19,7 +20,7 @@ from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
 from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.comparison import Facts, Observer, Order, ask_server, compare
-from dbtool.bench.trials.scene import Stop
+from dbtool.bench.trials.scene import Counting, Stop
 from dbtool.bench.trials.trial import Extras
 from dbtool.engines import load_probe
 from dbtool.environment import Environment
@@ -32,6 +33,7 @@ from dbtool.run.worker import Worker
 _T = TypeVar("_T")
 
 _ISOLATIONS = {None: None, "transaction": False, "session": True}
+_AUTOCOMMIT = {None: False, "off": False, "on": True}
 _ARRIVALS = {None: True, "poisson": True, "constant": False}
 _SWEEP_TIME = 3.0
 _MOST_THREADS = 1000
@@ -47,6 +49,9 @@ class BenchRequest(Record):
     compare: str | None = None
     connections: int | None = None
     isolation: str | None = None
+    autocommit: str | None = None
+    gates: str | None = None
+    ignore: str | None = None
     threads: int
     processes: int = 1
     duration: float
@@ -148,6 +153,8 @@ class PoolBench:
             processes=request.processes,
             connections=connections,
             isolates_session=_ISOLATIONS[request.isolation],
+            autocommit=_AUTOCOMMIT[request.autocommit],
+            counting=_find_counting(request),
             read_only=read_only,
             extras=Extras(faults=parse_faults(request.chaos or ""), sweep=self._plan_sweep(target, connections)),
             working_directory=directory,
@@ -201,7 +208,17 @@ def _check_request(request: BenchRequest) -> None:
         raise UsageError("give --query or --writes, not both: a mix brings its own statements")
     if request.isolation not in _ISOLATIONS:
         raise UsageError(f"--isolation {request.isolation!r}: write transaction or session")
+    if request.autocommit not in _AUTOCOMMIT:
+        raise UsageError(f"--autocommit {request.autocommit!r}: write on or off")
+    _find_counting(request)
+    parse_faults(request.chaos or "")
     _check_load(request)
+
+
+def _find_counting(request: BenchRequest) -> Counting:
+    named = None if request.gates is None else parse_gates("--gates", request.gates)
+    ignored = frozenset[str]() if request.ignore is None else parse_gates("--ignore", request.ignore)
+    return Counting(named=named, ignored=ignored)
 
 
 def _check_load(request: BenchRequest) -> None:

@@ -19,8 +19,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dbtool.bench.load.plan import Load, Sample, Status
+from dbtool.bench.load.plan import Load, Status
 from dbtool.bench.messages import Done, Failed, Job, Parent, Ready
+from dbtool.bench.trials.evidence import Carried, carry_load
 from dbtool.bench.trials.scene import Plan, Scene, Stop
 from dbtool.errors import DbtoolError, UsageError
 
@@ -131,7 +132,7 @@ def call_in_child(function: Callable[[Scene, Parent], _T], plan: Plan, *, timeou
         return result
 
 
-def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> Sequence[Sample]:
+def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> Sequence[Carried]:
     """Run a load in so many processes at once, each with its own pool; return what each has seen.
 
     They begin when all are ready. Raises ChildError, and what ends the bench.
@@ -150,12 +151,15 @@ def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> 
         return _collect(scene, children, phase, time.monotonic() + load.warm_up + load.duration + _END_PATIENCE)
 
 
-def _run_load(scene: Scene, parent: Parent) -> Sample:
+def _run_load(scene: Scene, parent: Parent) -> Carried:
     """Be such a process: open a pool, say so, and run the load at the parent's word."""
-    with scene.open_pool() as opened:
+
+    def wait() -> None:
         parent.say(Ready())
         parent.begun.wait()
-        return scene.run_load(opened, scene.load, "load").replaced(connects=opened.meter.times)
+
+    # The sessions of all processes bear one name: on the server, none can count its own.
+    return carry_load(scene, scene.load, "load", looks=False, wait=wait)
 
 
 def _collect(scene: Scene, children: Sequence[Child], phase: str, deadline: float) -> Sequence[Any]:

@@ -38,6 +38,8 @@ class Probe(Record):
     """SQL for which database on which server this is, and as whom."""
     canaries: tuple[Canary, ...]
     work: str = "SELECT 1"
+    begin: str = "BEGIN"
+    """SQL that begins a transaction."""
     server_work: str
     """SQL that keeps the server busy for some milliseconds."""
     is_direct: Callable[[Any], bool]
@@ -58,6 +60,10 @@ class Probe(Record):
     """The class of `playhouse.pool` that pools its connections; None where there is none."""
     psycopg_arguments: Callable[[Target, SessionSettings], Mapping[str, Any]] | None = None
     """Return what psycopg connects with; None where it does not speak to this engine."""
+    begin_by_itself: Callable[[Any], None]
+    """Have the driver begin transactions by itself, as PEP 249 has it: autocommit off."""
+    is_in_transaction: Callable[[Any], bool]
+    """Say whether a transaction is open on a driver's connection, as the driver knows without asking the server."""
 
 
 def ask(connection: Any, sql: str) -> Rows:

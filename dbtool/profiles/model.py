@@ -108,6 +108,7 @@ class PoolSettings(Record):
     stale_timeout: float = 1800.0
     idle_timeout: float = 300.0
     reset: Reset = Reset.TRANSACTION
+    forks: bool = False
 
 
 class Common(Record):

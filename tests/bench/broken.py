@@ -48,7 +48,9 @@ class SoundPool:
     def close(self) -> None:
         """Close every connection."""
         for connection in self._opened:
-            connection.close()
+            # PyMySQL takes it amiss where one was closed before.
+            with suppress(Exception):
+                connection.close()
 
     def _open(self) -> Any:
         connection = self._connect()
@@ -104,13 +106,15 @@ class Shares(SoundPool):
     def _start(self) -> None:
         super()._start()
         self._half_lent: list[Any] = []
+        self._opening = threading.Lock()
 
     def _open(self) -> Any:
-        if self._half_lent:
-            return self._half_lent.pop()
-        connection = super()._open()
-        self._half_lent.append(connection)
-        return connection
+        with self._opening:
+            if self._half_lent:
+                return self._half_lent.pop()
+            connection = super()._open()
+            self._half_lent.append(connection)
+            return connection
 
 
 class Leaks(SoundPool):

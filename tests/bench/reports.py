@@ -14,6 +14,7 @@ from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.reports.report import (
     PHASES,
     Bleed,
+    ChaosMoment,
     ChaosResult,
     Fairness,
     Gate,
@@ -61,6 +62,7 @@ _MEASURES = Measures(
     throughput=498.5,
     requests=4985,
     failures=3,
+    refused=1,
     first_failure="the pool 'prod' had no connection to give",
     reuse_ratio=0.998,
     round_trips=1.0,
@@ -81,6 +83,8 @@ REPORT = Report(
         Gate(name="exclusivity", status="pass", detail="no connection had two borrowers"),
         Gate(name="leaks", status="fail", detail="1 connection is still in use"),
         Gate(name="fork", status="skipped", detail="there is no fork here"),
+        Gate(name="starvation", status="warning", detail="one thread had most turns"),
+        Gate(name="expiry", status="fail", detail="a connection older than 1 s was handed out", ignored=True),
     ),
     measures=replace(_MEASURES, **_LATENCIES),
     bleed=(
@@ -98,7 +102,19 @@ REPORT = Report(
     ),
     recommendation=Recommended(max_connections=None, low=None, high=None, reason="the run was client-bound"),
     chaos=(
-        ChaosResult(name="kill-idle", failures=0, recovery=0.01, settled=None, stalled_releases=0, detail="4 killed"),
+        ChaosResult(
+            name="kill-idle",
+            failures=0,
+            recovery=None,
+            first_success=0.01,
+            p99=0.04,
+            worst=0.06,
+            longest_release=0.002,
+            struck=1.0,
+            healed=1.05,
+            course=(ChaosMoment(at=1.1, throughput=480.0, p50=0.004, p99=0.04, failures=0),),
+            detail="4 killed",
+        ),
     ),
     notes=("latency counts from the intended start",),
 )

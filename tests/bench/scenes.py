@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from dbtool.bench.gates import check_starvation, run_gates
-from dbtool.bench.gates.verdict import Finding
+from dbtool.bench.gates import _CHECKS, Seen, run_gates
+from dbtool.bench.gates.verdict import Finding, merge_findings
 from dbtool.bench.load.plan import Load
 from dbtool.bench.load.tally import judge_fairness
 from dbtool.bench.load.work import Work
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
-from dbtool.bench.reports.report import FAIL, SKIPPED, Gate, Report
+from dbtool.bench.reports.report import FAIL, Report
 from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
+from dbtool.bench.trials.evidence import carry_load
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.bench.trials.trial import Extras
 from dbtool.engines import load_probe
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import PoolSettings, Target
+from tests.bench import broken, broken_rarely, sound
 from tests.engines.rendering import target_of
 from tests.servers.database import DatabaseAddress
 
-_T = TypeVar("_T")
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -35,8 +36,9 @@ SILENT = Observer(announce=_take_no_notice, watch=_take_no_notice)
 
 
 def own(name: str) -> str:
-    """Return how a pool of `broken` is named on the command line."""
-    return f"tests.bench.broken:{name}"
+    """Return how a broken pool, or an ordinary sound one, is named on the command line."""
+    module = next((each for each in (broken, broken_rarely, sound) if hasattr(each, name)), broken)
+    return f"{module.__name__}:{name}"
 
 
 def make_load(target: Target, **changes: Any) -> Load:
@@ -100,36 +102,19 @@ def list_failures(findings: Report | list[Finding]) -> set[str]:
     return {gate.name for gate in gates if gate.status == FAIL}
 
 
-def run_checks(scene: Scene, *checks: Callable[[Scene], Any]) -> list[Finding]:
-    """Run some gates."""
-    return [finding for check in checks for finding in check(scene)]
+def look_at(scene: Scene, load: Load | None = None) -> Seen:
+    """Load a scene's pool, and return what is seen of it."""
+    carried = carry_load(scene, (load or scene.load).replaced(threads=scene.threads), "load")
+    return Seen(carried=(carried,), fairness=judge_fairness(carried.sample.turns, carried.sample.whole))
+
+
+def run_checks(scene: Scene, *gates: str, load: Load | None = None) -> list[Finding]:
+    """Return what some gates find."""
+    seen = look_at(scene, load)
+    checks = [check for names, check in _CHECKS if not set(gates).isdisjoint(names)]
+    return list(merge_findings(finding for check in checks for finding in check(scene, seen)))
 
 
 def run_all_gates(scene: Scene) -> list[Finding]:
-    """Load a scene's pool until there is enough to judge, and return what every gate finds."""
-    return [*run_gates(scene, _take_no_notice), lengthen(lambda times: _judge_turns(scene, times), _is_enough)]
-
-
-def _judge_turns(scene: Scene, times: int) -> Finding:
-    load = scene.load.replaced(duration=times * scene.load.duration)
-    with scene.open_pool() as opened:
-        sample = scene.run_load(opened, load, "load")
-    return check_starvation(scene, judge_fairness(sample.turns, sample.whole))
-
-
-def _is_enough(finding: Finding) -> bool:
-    return not asks_for_longer(finding.gate)
-
-
-def asks_for_longer(gate: Gate) -> bool:
-    """Say whether a gate was skipped because too little was done in the time, as on a busy machine."""
-    return gate.status == SKIPPED and "let it run longer" in gate.detail
-
-
-def lengthen(run: Callable[[int], _T], is_enough: Callable[[_T], bool]) -> _T:
-    """Run something for a multiple of its time, longer and longer, until that was enough."""
-    for times in (1, 4, 16):
-        result = run(times)
-        if is_enough(result):
-            return result
-    return run(64)
+    """Load a scene's pool, and return what every gate finds."""
+    return list(run_gates(scene, look_at(scene), _take_no_notice))

@@ -41,6 +41,9 @@ class _Connection:
     def cursor(self) -> _Connection:
         return self
 
+    def commit(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

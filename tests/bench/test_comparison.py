@@ -13,13 +13,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from dbtool.bench.gates import run_gates
-from dbtool.bench.gates.bleed import check_bleed
-from dbtool.bench.gates.leaks import check_leaks
-from dbtool.bench.gates.soundness import check_soundness
+from dbtool.bench.faults.chaos import parse_faults
+from dbtool.bench.gates import Seen, run_gates
 from dbtool.bench.load.plan import Load, Status
 from dbtool.bench.load.work import Work
-from dbtool.bench.reports.report import FAIL, PASS, SKIPPED
+from dbtool.bench.reports.report import FAIL, PASS, SKIPPED, Fairness
 from dbtool.bench.trials import comparison
 from dbtool.bench.trials.comparison import Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Stop
@@ -33,7 +31,7 @@ from dbtool.errors import (
     QueryError,
     UsageError,
 )
-from tests.bench.scenes import list_failures, make_order, make_scene, own, run_checks, run_order
+from tests.bench.scenes import list_failures, look_at, make_order, make_scene, own, run_all_gates, run_checks, run_order
 from tests.servers.database import DatabaseAddress
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import PostgresServer
@@ -173,9 +171,9 @@ def test_sql_that_fails_is_said_before_anything_is_loaded(any_database: Database
 
 def test_a_fault_that_cannot_be_had_is_refused_before_anything_is_loaded(sqlite_database: Path) -> None:
     with pytest.raises(UsageError, match="--chaos kill-idle: there is no server"):
-        run_order(make_order(sqlite_database, "none", extras=Extras(faults=("kill-idle",))))
+        run_order(make_order(sqlite_database, "none", extras=Extras(faults=parse_faults("kill-idle"))))
     with pytest.raises(UsageError, match="--chaos restart: profile 'test' does not say how"):
-        run_order(make_order(sqlite_database, "none", extras=Extras(faults=("restart",))))
+        run_order(make_order(sqlite_database, "none", extras=Extras(faults=parse_faults("restart"))))
 
 
 def test_a_pool_that_wears_out_fails_its_gates_and_still_has_a_report(sqlite_database: Path) -> None:
@@ -190,11 +188,11 @@ def test_a_pool_that_wears_out_fails_its_gates_and_still_has_a_report(sqlite_dat
 def test_a_check_that_a_pool_breaks_fails_its_gates_and_says_why(
     sqlite_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(_scene: object) -> list[object]:
+    def break_down(_scene: object, _seen: object) -> list[object]:
         raise OSError("broken\npipe")
 
     monkeypatch.setattr("dbtool.bench.gates._CHECKS", ((("expiry", "fork"), break_down),))
-    findings = list(run_gates(make_scene(sqlite_database), lambda _name: None))
+    findings = run_gates(make_scene(sqlite_database), Seen(carried=(), fairness=Fairness()), lambda _name: None)
     assert [(finding.gate.name, finding.gate.status) for finding in findings] == [("expiry", FAIL), ("fork", FAIL)]
     assert findings[0].gate.detail == "the check came to no end: OSError: broken pipe"
 
@@ -203,7 +201,7 @@ def test_a_server_that_is_away_is_no_fault_of_the_pool(postgres_database: Databa
     nowhere = DatabaseAddress(scheme="postgresql", host="127.0.0.1", port=1, user="nobody", database="none")
     scene = make_scene(nowhere)
     with pytest.raises(ConnectionFailedError) as caught:
-        list(run_gates(scene, lambda _name: None))
+        look_at(scene)
     assert caught.value.transient
 
 
@@ -212,7 +210,7 @@ def test_what_ends_the_bench_ends_it_within_its_gates(sqlite_database: Path) -> 
     timer = threading.Timer(0.2, scene.stop.set, [InterruptedByUserError("stopped", signal_number=15)])
     timer.start()
     with pytest.raises(InterruptedByUserError):
-        list(run_gates(scene, lambda _name: None))
+        run_all_gates(scene)
     timer.join()
 
 
@@ -223,11 +221,11 @@ def test_behind_a_transaction_pooler_nothing_is_planted_and_what_needs_a_session
     address = pgbouncer.address_of(postgres_database)
     (report,) = run_order(make_order(address, "dbtool"))
     assert {gate.name for gate in report.gates if gate.status == SKIPPED} == {
-        "exclusivity",
         "server-count",
         "bleed",
         "expiry",
         "fork",
+        "recovery",
     }
     assert {gate.detail for gate in report.gates if gate.status == SKIPPED} == {
         "a transaction pooler stands between, which gives a session to several clients"
@@ -248,7 +246,7 @@ def test_behind_a_transaction_pooler_nothing_is_planted_and_what_needs_a_session
 
 def test_sqlite_is_left_as_it_was(sqlite_database: Path) -> None:
     before = sqlite_database.read_bytes()
-    run_checks(make_scene(sqlite_database), check_soundness, check_bleed, check_leaks)
+    run_checks(make_scene(sqlite_database), "exclusivity", "bleed", "leaks")
     assert sqlite_database.read_bytes() == before
     assert [path.name for path in sqlite_database.parent.iterdir()] == [sqlite_database.name]
     with closing(sqlite3.connect(sqlite_database)) as connection:

@@ -11,21 +11,38 @@ from hypothesis import strategies as st
 
 from dbtool.bench.reports.conditions import (
     MEASURES,
+    NUMBERS,
+    WORDS,
     Condition,
     Judgement,
     judge,
     judge_all,
     parse_condition,
     require_baseline,
+    require_taken,
 )
-from dbtool.bench.reports.report import Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
+from dbtool.bench.reports.report import (
+    FAIL,
+    WARNING,
+    ChaosResult,
+    Fairness,
+    Gate,
+    Harness,
+    Latency,
+    Measures,
+    Recommended,
+    Report,
+    Storm,
+    TimeoutHonesty,
+)
 from dbtool.errors import UsageError
 from tests.bench.reports import REPORT, change_measures
 
 
 def _report(**changes: Any) -> Report:
     measures = Measures(requests=100, throughput=812.0, acquire=Latency(count=100, p99=0.0062, p999=0.02))
-    return change_measures(replace(REPORT, measures=measures), **changes)
+    bare = replace(REPORT, measures=measures, gates=(), chaos=(), recommendation=None)
+    return change_measures(bare, **changes)
 
 
 def _judge(text: str, baseline: Report | None = None, **changes: Any) -> Judgement:
@@ -67,7 +84,7 @@ def test_a_condition_is_read(text: str, measure: str, sign: str, limit: float, r
         ("1ms < acquire.p99 < 5ms", "this is no condition"),
         ("acquire.p98 > 5ms", r"no measure acquire\.p98, the nearest is acquire\.p9.*--json"),
         ("thruput < 5", "no measure thruput, the nearest is throughput"),
-        ("zzz > 5", "no measure zzz; all stand under `measures`"),
+        ("zzz > 5", "no measure zzz; all stand in the report"),
         ("first_failure == 0", "no measure first_failure"),
         ("acquire > 5ms", r"acquire is not one measure but several: say which of acquire\.count, acquire\.mean"),
         ("acquire.p99 > fast", "'fast' is no duration"),
@@ -92,7 +109,7 @@ def test_no_text_raises_anything_but_a_usage_error(text: str) -> None:
             found: Condition | None = parse_condition(condition)
         except UsageError:
             found = None
-        assert found is None or found.measure in MEASURES
+        assert found is None or found.measure in (*NUMBERS, *WORDS)
 
 
 def test_every_number_of_the_measures_can_be_judged() -> None:
@@ -165,9 +182,9 @@ def test_a_rise_of_what_is_below_zero_is_a_rise() -> None:
         ("failures > 0", {"requests": 0}),
     ],
 )
-def test_what_was_not_measured_fails_the_run(text: str, changes: dict[str, Any]) -> None:
+def test_what_was_not_measured_cannot_be_judged(text: str, changes: dict[str, Any]) -> None:
     judgement = _judge(text, **changes)
-    assert judgement.failed
+    assert (judgement.failed, judgement.judged) == (False, False)
     assert judgement.detail.endswith("cannot be judged: it was not measured with the pool dbtool")
 
 
@@ -183,9 +200,9 @@ def test_a_run_in_which_all_failed_has_failures_to_judge() -> None:
         ("acquire.p99 > +10%", _report(acquire=Latency()), "it was not measured in the baseline"),
     ],
 )
-def test_a_baseline_that_says_nothing_fails_the_run(text: str, before: Report, reason: str) -> None:
+def test_against_a_baseline_that_says_nothing_nothing_can_be_judged(text: str, before: Report, reason: str) -> None:
     judgement = _judge(text, before)
-    assert judgement.failed
+    assert (judgement.failed, judgement.judged) == (False, False)
     assert judgement.detail.endswith(f"cannot be judged: {reason}")
 
 
@@ -210,10 +227,74 @@ def test_conditions_are_judged_on_the_first_report_and_the_baseline_of_its_pool(
     assert judgements[1].detail == "throughput is 812, +1.5% against the baseline's 800, not under -10%"
 
 
-def test_a_baseline_without_the_pool_fails_what_is_relative_and_nothing_else() -> None:
+def test_against_a_baseline_without_the_pool_what_is_relative_cannot_be_judged() -> None:
     conditions = [parse_condition("throughput < 1"), parse_condition("throughput < -10%")]
     baselines = [replace(_report(), pool=name) for name in ("peewee", "none")]
     absolute, relative = judge_all(conditions, [_report()], baselines)
+    assert absolute.judged
     assert not absolute.failed
-    assert relative.failed
+    assert not relative.judged
     assert relative.detail == "throughput cannot be judged: the baseline has no pool dbtool, only peewee, none"
+
+
+_CHAOS = ChaosResult(name="kill-idle", failures=3, recovery=0.25, first_success=0.1, p99=0.5, worst=0.75)
+_BROKEN = replace(
+    _report(),
+    verdict=FAIL,
+    gates=(Gate(name="fork", status=WARNING, detail=""), Gate(name="leaks", status=FAIL, detail="")),
+    chaos=(_CHAOS, replace(_CHAOS, name="blackhole", recovery=None)),
+    recommendation=Recommended(max_connections=12, low=10, high=16, reason=""),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "failed", "detail"),
+    [
+        ("chaos.kill-idle.failures > 0", True, "chaos.kill-idle.failures is 3, over 0"),
+        ("chaos.kill-idle.recovery > 1s", False, "chaos.kill-idle.recovery is 250ms, not over 1s"),
+        ("chaos.kill-idle.p99 >= 500ms", True, "chaos.kill-idle.p99 is 500ms, at least 500ms"),
+        ("chaos.blackhole.recovery > 1s", True, "chaos.blackhole.recovery is for ever, over 1s"),
+        ("recommendation.max_connections > 10", True, "recommendation.max_connections is 12, over 10"),
+        ("gates.fork == fail", False, "gates.fork is warning"),
+        ("gates.fork != pass", True, "gates.fork is warning"),
+        ("gates.leaks == fail", True, "gates.leaks is fail"),
+        ("verdict == fail", True, "verdict is fail"),
+    ],
+)
+def test_gates_faults_and_the_recommendation_can_be_judged_as_well(text: str, failed: bool, detail: str) -> None:
+    assert judge(parse_condition(text), _BROKEN, None) == Judgement(condition=text, failed=failed, detail=detail)
+
+
+@pytest.mark.parametrize("text", ["chaos.latency.p99 > 1s", "gates.bleed == fail", "recommendation.low > 1"])
+def test_what_a_report_does_not_hold_cannot_be_judged(text: str) -> None:
+    assert not judge(parse_condition(text), _report(), None).judged
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("gates.fork > fail", "compared by == or != with one of pass, fail, warning, skipped"),
+        ("gates.fork == broken", "compared by == or != with one of pass, fail, warning, skipped"),
+        ("gates.forks == fail", r"the nearest is gates\.fork"),
+        ("chaos.kill-idle > 1s", "not one measure but several"),
+        ("chaos.kill-idel.recovery > 1s", r"the nearest is chaos\.kill-idle\.recovery"),
+        ("verdict == warning", "with one of pass, fail"),
+    ],
+)
+def test_what_no_gate_and_no_fault_has_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"^--fail-if '.*': .*{reason}"):
+        parse_condition(text)
+
+
+def test_a_condition_on_what_will_not_be_measured_is_refused_before_anything_runs() -> None:
+    chaos, sweep = parse_condition("chaos.latency.p99 > 1s"), parse_condition("recommendation.low > 1")
+    require_taken([chaos, sweep], faults=["latency"], sweeps=True)
+    with pytest.raises(UsageError, match="add --chaos latency"):
+        require_taken([chaos], faults=["kill-idle"], sweeps=True)
+    with pytest.raises(UsageError, match="add --sweep"):
+        require_taken([sweep], faults=[], sweeps=False)
+
+
+def test_a_fault_that_never_ended_has_no_percentage() -> None:
+    assert not judge(parse_condition("chaos.blackhole.recovery > +10%"), _BROKEN, _BROKEN).judged
+    assert judge(parse_condition("chaos.kill-idle.recovery > +10%"), _BROKEN, _BROKEN).judged

@@ -125,10 +125,12 @@ def test_the_end_of_the_bench_ends_a_process_that_hangs(scene: Scene) -> None:
 def test_processes_load_at_the_same_time_with_a_pool_and_a_seed_each(sqlite_database: Path) -> None:
     told: list[Status] = []
     scene = make_scene(sqlite_database, watch=lambda _phase, status: told.append(status))
-    samples = run_load_in_processes(scene, scene.load.replaced(duration=0.5, threads=3), 2, "load")
+    carried = run_load_in_processes(scene, scene.load.replaced(duration=0.5, threads=3), 2, "load")
+    samples = [each.sample for each in carried]
     assert [len(sample.turns) for sample in samples] == [3, 3]
     assert all(sample.whole.turns > 20 for sample in samples)
     assert all(sample.connects is not None and sample.connects.count >= 1 for sample in samples)
+    assert all(each.evidence.after_load is not None for each in carried)
     # What the one who watches is told is the sum of both.
     assert max(status.throughput for status in told) > 1.2 * max(instant.throughput for instant in samples[0].series)
     assert not _list_bench_processes()

@@ -27,7 +27,7 @@ def test_the_json_of_a_report_is_as_the_golden_file_says() -> None:
 
 def test_the_json_has_the_keys_that_are_promised() -> None:
     data = REPORT.to_json()
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert data.keys() >= {"pool", "profile", "verdict", "environment", "load", "gates", "measures", "bleed"}
     assert data.keys() >= {"histograms", "sweep", "recommendation", "chaos"}
     assert data["load"].keys() >= {"model", "threads", "processes", "hold", "think", "rate", "duration", "client_bound"}

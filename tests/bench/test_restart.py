@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dbtool.bench.faults import chaos
-from dbtool.bench.faults.chaos import require_faults, run_fault
+from dbtool.bench.faults.chaos import FaultPlan, require_faults, run_fault
 from dbtool.bench.trials.scene import Scene, Stop
 from dbtool.errors import InterruptedByUserError, UsageError
 from dbtool.profiles.model import Origin, Scope
@@ -44,7 +44,7 @@ def test_the_server_that_it_starts_may_keep_its_streams(sqlite_database: Path, t
     script = f"sleep 60 & echo $! > {tmp_path / 'server'}"
     started = time.monotonic()
     try:
-        assert run_fault(_scene(sqlite_database, script), "restart").detail == "sh restarted the server"
+        assert run_fault(_scene(sqlite_database, script), FaultPlan(name="restart")).detail == "sh restarted the server"
         assert time.monotonic() - started < 10
     finally:
         os.kill(int((tmp_path / "server").read_text()), 9)
@@ -61,7 +61,7 @@ def test_it_does_not_outlive_a_bench_that_is_stopped(sqlite_database: Path, tmp_
     ending = threading.Thread(target=end)
     ending.start()
     with pytest.raises(InterruptedByUserError):
-        run_fault(_scene(sqlite_database, f"echo $$ > {pid}; exec sleep 60", stop=stop), "restart")
+        run_fault(_scene(sqlite_database, f"echo $$ > {pid}; exec sleep 60", stop=stop), FaultPlan(name="restart"))
     ending.join()
     assert not _runs(pid)
 
@@ -70,7 +70,7 @@ def test_it_does_not_outlive_a_bench_that_is_stopped(sqlite_database: Path, tmp_
 def test_it_has_its_time_and_no_more(sqlite_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chaos, "_RESTART_PATIENCE", 0.2)
     with pytest.raises(UsageError, match=r"^--chaos restart: it took longer than 0.2 seconds$"):
-        run_fault(_scene(sqlite_database, "exec sleep 60"), "restart")
+        run_fault(_scene(sqlite_database, "exec sleep 60"), FaultPlan(name="restart"))
 
 
 def test_it_runs_where_the_profiles_file_is_which_trust_covers(
@@ -84,12 +84,12 @@ def test_it_runs_where_the_profiles_file_is_which_trust_covers(
     scene = make_scene(sqlite_database, load={"threads": 2})
     origin = Origin(tmp_path / "here" / "dbtool.toml", 1, Scope.PROJECT)
     scene = scene.replaced(target=scene.target.replaced(restart=("./restart.sh",), origin=origin))
-    require_faults(scene, ("restart",))
-    assert run_fault(scene, "restart").detail.startswith("./restart.sh restarted the server")
+    require_faults(scene, (FaultPlan(name="restart"),))
+    assert run_fault(scene, FaultPlan(name="restart")).detail.startswith("./restart.sh restarted the server")
 
 
 def test_one_that_is_not_there_is_refused_before_anything_runs(sqlite_database: Path) -> None:
     scene = make_scene(sqlite_database)
     missing = scene.target.replaced(restart=("no-such-command-of-a-test", "now"))
     with pytest.raises(UsageError, match=r"^--chaos restart: there is no command no-such-command-of-a-test$"):
-        require_faults(scene.replaced(target=missing), ("restart",))
+        require_faults(scene.replaced(target=missing), (FaultPlan(name="restart"),))

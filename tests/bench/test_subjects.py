@@ -59,7 +59,7 @@ def test_a_missing_library_names_the_extra_that_installs_it(monkeypatch: pytest.
         ("no_such_module:make", "ModuleNotFoundError: No module named 'no_such_module'"),
         (own("no_such_factory"), "AttributeError: module 'tests.bench.broken' has no attribute 'no_such_factory'"),
         (own("NOT_A_FACTORY"), "a int cannot be called to make a pool"),
-        (own("takes_something_else"), "it has to take (connect, *, max_connections, timeout), or nothing"),
+        (own("takes_something_else"), "it has to take (connect, *, max_connections, timeout), of which"),
         (own(""), "AttributeError"),
         (":make", "ValueError"),
     ],

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.bench.gates.waiting import check_starvation
+from dbtool.bench.gates import waiting
 from dbtool.bench.load.tally import Tally, find_jain, is_starved, judge_fairness, merge_tallies
 from dbtool.bench.load.work import Work
-from dbtool.bench.reports.report import FAIL, PASS, SKIPPED, Fairness
+from dbtool.bench.reports.report import FAIL, PASS, WARNING, Fairness
+from dbtool.bench.trials.scene import Counting
 from tests.bench.scenes import make_scene
 
 
@@ -90,20 +91,33 @@ def test_the_longest_wait_is_set_beside_the_median() -> None:
 @pytest.mark.parametrize(
     ("turns", "status"),
     [
-        ([19, 0], SKIPPED),
-        ([20, 0], FAIL),
+        # Too few turns say nothing.
+        ([39, 0], None),
+        ([40, 0], FAIL),
         # Jain's index is under 0.8.
         ([100, 10, 10], FAIL),
         ([100, 100, 100, 100, 0], FAIL),
         ([100, 100, 100, 100, 30], PASS),
     ],
 )
-def test_the_gate_judges_by_the_index_and_by_who_had_nothing(turns: list[int], status: str) -> None:
+def test_the_gate_judges_by_the_index_and_by_who_had_nothing(turns: list[int], status: str | None) -> None:
     scene = make_scene(Path(":memory:"))
-    assert check_starvation(scene, judge_fairness(turns, Tally())).gate.status == status
+    fairness = judge_fairness(turns, Tally())
+    assert [finding.gate.status for finding in waiting._judge_load(scene, fairness)] == [status] * (status is not None)
+    # Where there are as many connections as threads, the pool cannot have kept anybody waiting.
+    ample = scene.replaced(target=scene.target.replaced(pool=scene.target.pool.replaced(max_connections=8)))
+    assert waiting._judge_load(ample, fairness) == []
+
+
+def test_a_crowd_that_is_served_unevenly_only_warns_where_the_load_has_no_crowd() -> None:
+    scene = make_scene(Path(":memory:"), pool={"max_connections": 8})
+    fairness = judge_fairness([100, 0], Tally())
+    assert waiting._judge_turns(scene, fairness, "").gate.status == WARNING
+    insisting = scene.replaced(counting=Counting(named=frozenset({"starvation"})))
+    assert waiting._judge_turns(insisting, fairness, "").gate.status == FAIL
 
 
 def test_writers_of_one_file_wait_for_one_another_whatever_the_pool_does() -> None:
     scene = make_scene(Path(":memory:"))
     mixed = scene.replaced(load=scene.load.replaced(work=Work(sql="", write_share=0.2, table="t")))
-    assert check_starvation(mixed, judge_fairness([100, 0], Tally())).gate.status == SKIPPED
+    assert waiting._judge_load(mixed, judge_fairness([100, 0], Tally())) == []

@@ -170,9 +170,9 @@ def make_failed(pool: str = "peewee") -> Report:
         Bleed(state="isolation level", leaked=None, detail="behind a transaction pooler nothing is planted"),
     )
     chaos = (
-        ChaosResult(name="kill-idle", failures=0, recovery=0.012, settled=0.4, stalled_releases=0),
+        ChaosResult(name="kill-idle", failures=0, recovery=0.4, first_success=0.012, p99=0.03, worst=0.05),
         ChaosResult(
-            name="blackhole", failures=211, recovery=None, settled=None, stalled_releases=16, detail="held for 2s"
+            name="blackhole", failures=211, recovery=None, p99=2.0, worst=2.1, stalled_releases=16, detail="held for 2s"
         ),
     )
     return replace(

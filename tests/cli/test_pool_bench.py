@@ -73,7 +73,7 @@ def test_the_outcome_is_a_row_for_each_pool_and_the_details_go_to_stderr(compare
 @pytest.mark.slow
 def test_the_json_report_has_the_keys_that_scripts_rely_on(reports: list[dict[str, Any]]) -> None:
     report, other = reports
-    assert (report["schema"], report["pool"], other["pool"]) == (1, "dbtool", "none")
+    assert (report["schema"], report["pool"], other["pool"]) == (2, "dbtool", "none")
     assert report.keys() == other.keys() == {
         "schema", "pool", "profile", "engine", "verdict", "environment", "load", "gates", "measures", "bleed",
         "histograms", "series", "sweep", "recommendation", "chaos", "notes",
@@ -81,17 +81,17 @@ def test_the_json_report_has_the_keys_that_scripts_rely_on(reports: list[dict[st
     assert {"dbtool", "python", "driver", "server", "cpus"} <= report["environment"].keys()
     assert report["load"].keys() == {
         "model", "threads", "processes", "connections", "hold", "think", "rate", "arrivals", "work", "duration",
-        "client_bound",
+        "client_bound", "autocommit",
     }  # fmt: skip
     assert report["load"] | {"duration": 0, "client_bound": False} == {
         "model": "closed", "threads": 4, "processes": 1, "connections": 2, "hold": 0.001, "think": 0.0, "rate": None,
-        "arrivals": None, "work": "SELECT 1", "duration": 0, "client_bound": False,
+        "arrivals": None, "work": "SELECT 1", "duration": 0, "client_bound": False, "autocommit": True,
     }  # fmt: skip
     assert [gate["name"] for gate in report["gates"]] == [
-        "exclusivity", "capacity", "server-count", "identity", "bleed", "leaks", "expiry", "fork", "timeout",
-        "starvation",
+        "exclusivity", "capacity", "server-count", "identity", "failures", "reuse", "timeout", "leaks", "bleed",
+        "starvation", "expiry", "recovery", "fork",
     ]  # fmt: skip
-    assert all(gate.keys() == {"name", "status", "detail"} for gate in report["gates"])
+    assert all(gate.keys() == {"name", "status", "detail", "ignored"} for gate in report["gates"])
     assert {gate["status"] for gate in other["gates"]} == {"pass", "skipped"}
 
 
@@ -99,8 +99,8 @@ def test_the_json_report_has_the_keys_that_scripts_rely_on(reports: list[dict[st
 def test_the_measures_of_the_json_report_have_their_keys(reports: list[dict[str, Any]]) -> None:
     measures = reports[0]["measures"]
     assert measures.keys() == {
-        "throughput", "requests", "failures", "first_failure", "reuse_ratio", "round_trips", *PHASES, "fairness",
-        "storm", "timeout", "nested", "harness",
+        "throughput", "requests", "failures", "refused", "first_failure", "reuse_ratio", "round_trips", *PHASES,
+        "fairness", "storm", "timeout", "nested", "harness",
     }  # fmt: skip
     for phase in PHASES:
         assert measures[phase].keys() == {"count", "mean", "p50", "p90", "p99", "p999", "max"}

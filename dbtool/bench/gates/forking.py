@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Sequence
 
-from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped
+from dbtool.bench.gates.verdict import BEHIND_POOLER, UNLIMITED, Finding, failed, passed, skipped, warned
 from dbtool.bench.load.borrowers import borrowing, wait_for_all
 from dbtool.bench.messages import Parent
 from dbtool.bench.pools.recipe import BenchPool
@@ -20,6 +20,8 @@ _PATIENCE = 3.0
 _RETURN = 0.5
 """Seconds that it takes at most to give a connection back, or to end."""
 _WHOLE = 20.0
+_CONNECTIONS = 2
+"""Of the pool: one idle and one in use while it forks."""
 
 
 def check_fork(scene: Scene) -> Sequence[Finding]:
@@ -30,17 +32,22 @@ def check_fork(scene: Scene) -> Sequence[Finding]:
         return [skipped("fork", BEHIND_POOLER)]
     if not scene.subject.is_pool:
         return [skipped("fork", UNLIMITED)]
-    plan = scene.plan(max_connections=max(2, scene.size), timeout=2.0)
+    plan = scene.plan(max_connections=_CONNECTIONS, timeout=2.0)
     try:
         problem = call_in_child(fork_and_compare, plan, timeout=_WHOLE, stop=scene.stop)
     except ChildError as error:
-        return [failed("fork", f"the process that forked ended badly: {error}")]
-    return [passed("fork", "the child got a connection of its own") if problem is None else failed("fork", problem)]
+        problem = f"the process that forked ended badly: {error}"
+    if problem is None:
+        return [passed("fork", "the child got a connection of its own")]
+    if scene.forks or scene.counting.insists_on("fork"):
+        return [failed("fork", problem)]
+    return [warned("fork", f"{problem}; nothing says that the program forks (--processes, forks = true)")]
 
 
 def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
     """Run in a process apart: say what is wrong with the connection that a forked child gets, if anything is."""
-    with scene.open_pool() as opened, borrowing(opened.pool, 2, work=scene.probe.identify) as borrowers:
+    opening = scene.open_pool()
+    with opening as opened, borrowing(opened.pool, _CONNECTIONS, work=scene.probe.identify) as borrowers:
         wait_for_all(borrowers, _PATIENCE)
         # One goes back to be idle, one stays in use; there may be a single one, for which the other waits.
         borrowers[1].release(_RETURN)
@@ -59,19 +66,24 @@ def fork_and_compare(scene: Scene, _parent: Parent) -> str | None:
             _end(child, patience=0.0 if answer is None else _RETURN)
     if answer is None:
         return f"the child hung for {_PATIENCE:g} s"
-    kind, _, text = answer.partition(" ")
-    if kind == "error":
-        return f"the child got no connection: {text}"
-    return "the child got a connection of the parent's" if text in {str(session) for session in known} else None
+    sessions, _, error = answer.partition("\n")
+    if not {str(session) for session in known}.isdisjoint(sessions.split()):
+        return "the child got a connection of the parent's"
+    return f"the child got no connection: {error}" if error else None
 
 
 def _answer(scene: Scene, pool: BenchPool, writer: int) -> None:
-    """Be the child: write the session that it got, and end without running anything of the parent's."""
+    """Be the child: write which sessions it got, and end without running anything of the parent's."""
     try:
-        with pool.connection() as connection:
-            answer = f"session {scene.probe.identify(connection)}"
+        # All that it may have, at once: the pool may have kept one of the parent's for the second borrower.
+        with borrowing(pool, _CONNECTIONS, work=scene.probe.identify) as borrowers:
+            wait_for_all(borrowers, _PATIENCE)
+            errors = [borrower.error for borrower in borrowers if borrower.error is not None]
+            answer = " ".join(str(each.result) for each in borrowers if each.has_connection)
+        if errors:
+            answer += f"\n{type(errors[0]).__name__}: {errors[0]}"
     except BaseException as error:
-        answer = f"error {type(error).__name__}: {error}"
+        answer = f"\n{type(error).__name__}: {error}"
     os.write(writer, answer.encode()[:2000])
     os._exit(0)
 

@@ -1,75 +1,59 @@
-"""Whether every connection comes back: after good blocks, after blocks that fail, and from threads that die."""
+"""Whether every connection comes back: from the load, from blocks that fail in every way, and from threads that die."""
 
 from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import count
-from typing import Any
 
 from dbtool.bench.gates.verdict import OWN_LIMITS, UNLIMITED, Finding, failed, passed, skipped
-from dbtool.bench.load.borrowers import borrowing, wait_for_all
-from dbtool.bench.load.plan import Load
-from dbtool.bench.load.work import Use
 from dbtool.bench.pools.recipe import BenchPool
-from dbtool.bench.trials.scene import Opened, Scene
-from dbtool.engines.probe import tell
+from dbtool.bench.trials.evidence import Carried, Evidence, Handful, ask_for_all
+from dbtool.bench.trials.scene import Scene
 
-_SECONDS = 0.2
 _TIMEOUT = 1.0
 """Seconds that a borrower waits for a connection that ought to be there."""
 _GRACE = 3.0
 
 
-class _FailingWork:
-    """Blocks that end well, that end with the server's error, and that end with the program's."""
-
-    def __init__(self, sql: str) -> None:
-        self._sql = sql
-        self._numbers = count()
-
-    def start(self, seed: int) -> Use:  # noqa: ARG002 - what a workload is asked
-        """Return the work for one thread."""
-        return self._work
-
-    def _work(self, connection: Any) -> None:
-        tell(connection, self._sql)
-        kind = next(self._numbers) % 3
-        if kind == 1:
-            tell(connection, "SELECT no_such_column_of_dbtool_bench")
-        if kind == 2:
-            raise RuntimeError("the block fails")
-
-
-def check_leaks(scene: Scene) -> Sequence[Finding]:
-    """Let blocks end in every way, and then take all connections at once."""
+def check_leaks(scene: Scene, carried: Sequence[Carried]) -> Sequence[Finding]:
+    """Judge by what the pools that carried the load gave when they were asked for everything."""
     if not scene.subject.is_pool:
         return [skipped("leaks", UNLIMITED)]
     if not scene.subject.takes_limits:
         return [skipped("leaks", OWN_LIMITS)]
-    with scene.open_pool(timeout=_TIMEOUT) as opened:
-        load = Load(threads=scene.threads, work=_FailingWork(scene.probe.work), duration=_SECONDS)
-        scene.run_load(opened, load, "gates: leaks")
-        missing = _count_missing(scene, opened)
-        if missing:
-            return [failed("leaks", f"{missing} of {scene.size} connections did not come back")]
-        told = _try_dead_thread(scene, opened)
-    return [passed("leaks", f"all {scene.size} connections came back; {told}")]
+    problems = [problem for each in carried for problem in _list_losses(each.evidence)]
+    if problems:
+        return [failed("leaks", "; ".join(dict.fromkeys(problems)))]
+    if not any(each.evidence.after_load for each in carried):
+        return [failed("leaks", "no thread came back from the pool, which could not be asked for its connections")]
+    return [passed("leaks", f"all {scene.size} connections came back; {_try_dead_thread(scene)}")]
 
 
-def _count_missing(scene: Scene, opened: Opened) -> int:
-    with borrowing(opened.pool, scene.size) as borrowers:
-        wait_for_all(borrowers, _TIMEOUT + _GRACE)
-        return sum(not borrower.has_connection for borrower in borrowers)
+def _list_losses(evidence: Evidence) -> Iterator[str]:
+    yield from describe_loss(evidence.after_load, "after the load")
+    if evidence.failing is not None:
+        lost = evidence.failing.whole.refused + evidence.failing.stuck
+        if lost:
+            first = evidence.failing.whole.first_failure
+            yield f"while blocks failed, {lost} requests got no connection; the first failure: {first}"
+    yield from describe_loss(evidence.after_failing, "after blocks that failed")
 
 
-def _try_dead_thread(scene: Scene, opened: Opened) -> str:
+def describe_loss(handful: Handful | None, when: str) -> Iterator[str]:
+    """Say what a pool did not give that was asked for everything, if anything."""
+    if handful is not None and handful.missing:
+        problem = f" ({handful.problem})" if handful.problem else ""
+        yield f"{handful.missing} of {handful.wanted} connections did not come back {when}{problem}"
+
+
+def _try_dead_thread(scene: Scene) -> str:
     """Let a thread die with its connection, and say whether the pool notices; that is shown, and fails nothing."""
-    _die_with_connection(opened.pool)
-    gc.collect()
-    missing = _count_missing(scene, opened)
+    with scene.open_pool(timeout=_TIMEOUT) as opened:
+        _die_with_connection(opened.pool)
+        gc.collect()
+        missing = ask_for_all(scene, opened).missing
     return "a dead thread's connection is lost" if missing else "a dead thread's connection comes back"
 
 

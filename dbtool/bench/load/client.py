@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from dbtool.bench.load.control import Control
+from dbtool.bench.load.custody import SAMPLE_EVERY, Book
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import Arrivals, Load
 from dbtool.bench.load.tally import Tally
@@ -16,6 +18,8 @@ _AFTER_FAILURE = 0.005
 """Seconds that a thread pauses after a failure, as a pool that fails at once would keep it spinning."""
 _WAKE_EVERY = 0.05
 """Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
+_NO_SESSION = object()
+"""Stands for the session of a turn that did not ask for it."""
 IDLE, WAITING, HOLDING = range(3)
 """What a thread does just now."""
 
@@ -23,11 +27,17 @@ IDLE, WAITING, HOLDING = range(3)
 class Client:
     """One thread of the load."""
 
-    def __init__(self, pool: BenchPool, load: Load, control: Control, number: int) -> None:
+    def __init__(self, pool: BenchPool, load: Load, control: Control, number: int, *, book: Book | None = None) -> None:
         self._borrow = pool.connection
         self._use: Use = load.work.start(load.seed * 1000 + number)
         self._load = load
         self._control = control
+        self._book = book
+        self._steps_back = load.threads > 1
+        # Not all at once in their hundredth turn.
+        self._until_sample = 1 + number * SAMPLE_EVERY // max(load.threads, 1)
+        self.count_busy: Callable[[], int] = lambda: 1
+        """Says how many threads are within a turn, this one among them."""
         self.tally = Tally()
         self.state = IDLE
         self.turns = self.failures = 0
@@ -45,6 +55,10 @@ class Client:
             self._turn(None)
             if think:
                 control.sleep(think)
+            elif self._steps_back:
+                # Whoever gave a connection back and asked for it again in the same microsecond would get it before
+                # those whom that has woken could run: no program does, and a pool is judged by what programs do.
+                time.sleep(0)
 
     def run_open(self, arrivals: Arrivals, end: float) -> None:
         """Begin each request when it arrives, or as soon after as this thread is free."""
@@ -85,26 +99,41 @@ class Client:
 
     def _turn(self, intended: float | None) -> None:
         # The harness's own cost lies here: no call that is not needed.
-        clock = time.perf_counter
+        clock, book = time.perf_counter, self._book
         asked = clock()
         started = asked if intended is None else intended
         try:
             block = self._borrow()
             connection = block.__enter__()
         except (Exception, SystemExit) as error:
-            self._fail(error, clock() - started)
+            self._refuse(error, clock() - started)
             return
         acquired = clock()
         self.state = HOLDING
+        key, session = 0, _NO_SESSION
         try:
+            if book is not None:
+                key = book.take(connection, self)
+                self._until_sample -= 1
+                if not self._until_sample or book.is_new(key):
+                    self._until_sample = SAMPLE_EVERY
+                    session = book.sample(connection, key, self)
+                # What the book takes is no part of the turn's times.
+                spent = clock() - acquired
+                acquired, asked, started = acquired + spent, asked + spent, started + spent
             self._use(connection)
+            if self._load.commits:
+                connection.commit()
             used = clock()
             is_whole = not self._load.hold or self._control.sleep(self._load.hold)
         except (Exception, SystemExit) as error:
+            self._close_book(key, session)
             self._leave(block, error)
             self._fail(error, clock() - started)
             return
         held = clock()
+        if book is not None:
+            self._close_book(key, session)
         try:
             block.__exit__(None, None, None)
         except (Exception, SystemExit) as error:
@@ -119,6 +148,13 @@ class Client:
         self.last_success = done
         self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)
 
+    def _close_book(self, key: int, session: object) -> None:
+        """Note that the connection is about to go back."""
+        if self._book is not None:
+            self._book.give(key, self)
+            if session is not _NO_SESSION:
+                self._book.leave(session, self)
+
     @staticmethod
     def _leave(block: Any, error: BaseException) -> None:
         """Give the connection back after a failure, as a `with` statement would."""
@@ -126,6 +162,18 @@ class Client:
             block.__exit__(type(error), error, error.__traceback__)
         except (Exception, SystemExit):  # the failure that is counted is the first one
             return
+
+    def _refuse(self, error: BaseException, total: float) -> None:
+        """Count a turn that got no connection, and whether there must have been one.
+
+        Another thread that is within its turn may have one, or be about to: the doubt is the pool's.
+        """
+        limit = self._load.limit
+        is_unfounded = limit is not None and self.count_busy() - 1 < limit
+        self.state = IDLE
+        self.failures += 1
+        self.tally.refuse(error, total, is_unfounded=is_unfounded)
+        self._control.sleep(_AFTER_FAILURE)
 
     def _fail(self, error: BaseException, total: float) -> None:
         self.state = IDLE

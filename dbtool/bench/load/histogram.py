@@ -74,6 +74,29 @@ class Histogram:
             whole.merge(histogram)
         return whole
 
+    def fill_in(self, interval: float) -> Self:
+        """Return what would have been counted had requests begun at an interval, whether or not others were done.
+
+        In a closed loop a request that stands still keeps its thread from sending those that were to follow:
+        each of them would have waited for the rest of the time (G. Tene, "How NOT to Measure Latency").
+        """
+        whole = self.merged([self])
+        for _, high, number in self.buckets() if interval > 0 else ():
+            missing = min(high, self.longest) - interval
+            while missing >= interval:
+                whole.add(missing, number)
+                missing -= interval
+        return whole
+
+    def add(self, seconds: float, number: int) -> None:
+        """Count a duration so many times."""
+        nanoseconds = max(int(seconds * 1e9), 0)
+        shift = max(nanoseconds.bit_length() - _BITS - 1, 0)
+        index = nanoseconds if nanoseconds < _PARTS else (shift << _BITS) + (nanoseconds >> shift)
+        self._counts[min(index, _SIZE - 1)] += number
+        self.sum += seconds * number
+        self.longest = max(self.longest, seconds)
+
     @property
     def mean(self) -> float:
         """Seconds; 0 where nothing was counted."""

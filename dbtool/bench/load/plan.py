@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from threading import Lock
 
+from dbtool.bench.load.custody import Custody
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.tally import Tally
 from dbtool.bench.load.work import Workload
@@ -33,6 +34,14 @@ class Load(Record):
     """How often the run is looked at."""
     keeps_windows: bool = False
     """Keep each tick's own latencies."""
+    turns: int | None = None
+    """End after so many turns and failures of all threads together, if the duration is not over before."""
+    refusals: int | None = None
+    """The same after so many requests that got no connection, or one that another had."""
+    commits: bool = False
+    """A turn ends with the driver's commit: its connection begins transactions by itself."""
+    limit: int | None = None
+    """How many connections the pool may lend, by which a refusal is judged."""
     seed: int = 1
 
 
@@ -76,6 +85,8 @@ class Sample(Record):
     """Of the pool that a process apart had for itself."""
     stuck: int = 0
     """Threads that did not come back."""
+    custody: Custody | None = None
+    """Who had which connection, where a book was kept."""
     unserved: int = 0
     """Requests that were due, and that no thread had begun when the time to end was over as well."""
 

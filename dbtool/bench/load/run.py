@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from dbtool.bench.load.client import HOLDING, IDLE, WAITING, Client
 from dbtool.bench.load.control import Control
+from dbtool.bench.load.custody import Book
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import LONGEST_SERIES, Arrivals, Load, Sample, Status, Window, thin
 from dbtool.bench.load.tally import Tally, merge_tallies
@@ -23,11 +24,16 @@ _STOPPED_GRACE = 2.0
 class LoadRun:
     """One run of a load on one pool; `run` belongs to one thread, the rest to any."""
 
-    def __init__(self, pool: BenchPool, load: Load, *, control: Control | None = None) -> None:
+    def __init__(
+        self, pool: BenchPool, load: Load, *, control: Control | None = None, book: Book | None = None
+    ) -> None:
         self.control = control or Control()
         self._pool = pool
         self._load = load
-        self._clients = [Client(pool, load, self.control, number) for number in range(load.threads)]
+        self._book = book
+        self._clients = [Client(pool, load, self.control, number, book=book) for number in range(load.threads)]
+        for client in self._clients:
+            client.count_busy = self._count_busy
         self._series: list[Instant] = []
         self._windows: list[Window] = []
         self._taken: tuple[float, float, list[Tally]] | None = None
@@ -71,6 +77,11 @@ class LoadRun:
         return min(later, default=None)
 
     @property
+    def windows(self) -> Sequence[Window]:
+        """What happened within each tick so far, but for the last one, where windows are kept."""
+        return tuple(self._windows)
+
+    @property
     def holding(self) -> int:
         """How many threads have a connection."""
         return sum(client.state == HOLDING for client in self._clients)
@@ -78,7 +89,19 @@ class LoadRun:
     @property
     def busy(self) -> int:
         """How many threads are within a turn."""
+        return self._count_busy()
+
+    def _count_busy(self) -> int:
         return sum(client.state != IDLE for client in self._clients)
+
+    @property
+    def _has_turns_left(self) -> bool:
+        turns, refusals, clients = self._load.turns, self._load.refusals, self._clients
+        if turns is not None and sum(client.turns + client.failures for client in clients) >= turns:
+            return False
+        if refusals is not None and self._book is not None and self._book.is_shared:
+            return False
+        return refusals is None or sum(client.tally.refused for client in clients) < refusals
 
     def _start_threads(self, barrier: threading.Barrier) -> list[threading.Thread]:
         load, threads = self._load, []
@@ -118,7 +141,11 @@ class LoadRun:
         started = last = time.perf_counter()
         turns = sum(client.turns for client in self._clients)
         failures = sum(client.failures for client in self._clients)
-        while not self.control.is_finished and (left := started + seconds - time.perf_counter()) > 0:
+        while (
+            not self.control.is_finished
+            and (left := started + seconds - time.perf_counter()) > 0
+            and (not is_measured or self._has_turns_left)
+        ):
             self.control.sleep(min(self._load.tick, left))
             now = time.perf_counter()
             turns_now = sum(client.turns for client in self._clients)
@@ -191,5 +218,6 @@ class LoadRun:
             series=tuple(self._series),
             windows=tuple(self._windows),
             stuck=stuck,
+            custody=None if self._book is None else self._book.close(),
             unserved=self._count_unserved(),
         )

@@ -29,10 +29,12 @@ class Tally:
         "first_failure",
         "one_second_waits",
         "query",
+        "refused",
         "release",
         "stalled_releases",
         "total",
         "turns",
+        "unfounded",
     )
 
     def __init__(self) -> None:
@@ -42,6 +44,10 @@ class Tally:
         self.total = Histogram()
         self.turns = 0
         self.failures = 0
+        self.refused = 0
+        """Of the failures, those that got no connection."""
+        self.unfounded = 0
+        """Of the refused, those for whom the pool must have had one: fewer than its maximum can have been lent."""
         self.first_failure: str | None = None
         self.one_second_waits = 0
         self.stalled_releases = 0
@@ -58,6 +64,12 @@ class Tally:
         if release > _STALLED:
             self.stalled_releases += 1
 
+    def refuse(self, error: BaseException, total: float, *, is_unfounded: bool) -> None:
+        """Count a turn that got no connection."""
+        self.refused += 1
+        self.unfounded += is_unfounded
+        self.fail(error, total)
+
     def fail(self, error: BaseException, total: float) -> None:
         """Count a turn that failed; it took its time all the same."""
         self.failures += 1
@@ -71,6 +83,8 @@ class Tally:
             getattr(self, name).merge(getattr(other, name))
         self.turns += other.turns
         self.failures += other.failures
+        self.refused += other.refused
+        self.unfounded += other.unfounded
         self.first_failure = self.first_failure or other.first_failure
         self.one_second_waits += other.one_second_waits
         self.stalled_releases += other.stalled_releases

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dbtool.bench.load.custody import Book
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.load.work import Work
@@ -33,23 +34,25 @@ class _NullConnection:
     def cursor(self) -> _NullCursor:
         return _NullCursor()
 
+    def commit(self) -> None:
+        """Do nothing."""
+
 
 class _NullBlock:
     __slots__ = ()
 
     def __enter__(self) -> _NullConnection:
-        return _CONNECTION
+        return _NullConnection()
 
     def __exit__(self, *_: object) -> None:
         """Keep nothing."""
 
 
-_CONNECTION = _NullConnection()
 _BLOCK = _NullBlock()
 
 
 class _NullPool:
-    """Lends a connection that does nothing, to everybody."""
+    """Lends everybody a connection that does nothing."""
 
     def connection(self) -> Any:
         return _BLOCK
@@ -60,10 +63,15 @@ class _NullPool:
 
 def measure_harness(scene: Scene) -> Harness:
     """Run the load's own code without a pool and a driver."""
-    load = Load(threads=1, work=Work(sql="SELECT 1"), duration=_SECONDS)
-    alone = LoadRun(_NullPool(), load).run()
-    together = LoadRun(_NullPool(), load.replaced(threads=scene.threads)).run()
+    load = scene.adapt(Load(threads=1, work=Work(sql="SELECT 1"), duration=_SECONDS))
+    alone = LoadRun(_NullPool(), load, book=_make_book(scene)).run()
+    together = LoadRun(_NullPool(), load.replaced(threads=scene.threads), book=_make_book(scene)).run()
     return Harness(cost=1 / alone.throughput if alone.throughput else 0.0, rate=together.throughput)
+
+
+def _make_book(scene: Scene) -> Book:
+    """Return a book that asks nobody: what keeping it costs is the generator's own."""
+    return Book(scene.probe, None, asks=False)
 
 
 def is_client_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> bool:

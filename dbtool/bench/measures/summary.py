@@ -69,6 +69,7 @@ def measure(run: Run) -> Measures:
     return Measures(
         throughput=whole.turns / run.elapsed if run.elapsed else 0.0,
         requests=whole.turns,
+        refused=whole.refused,
         failures=whole.failures + sum(sample.stuck + sample.unserved for sample in run.samples),
         first_failure=whole.first_failure,
         reuse_ratio=max(0.0, 1 - run.connects.count / served) if served else 0.0,
@@ -102,6 +103,7 @@ def describe_load(run: Run) -> LoadFacts:
         work=load.work.describe() if isinstance(load.work, Work) else "",
         duration=run.elapsed,
         client_bound=run.is_client_bound,
+        autocommit=scene.has_autocommit,
     )
 
 

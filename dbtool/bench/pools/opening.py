@@ -8,7 +8,7 @@ from typing import Any
 
 from dbtool.bench.load.histogram import Histogram
 from dbtool.connect import build_database, unwrap
-from dbtool.engines import load_engine
+from dbtool.engines import load_engine, load_probe
 from dbtool.engines.engine import SessionSettings
 from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
@@ -74,11 +74,17 @@ def connect_beside(target: Target, settings: SessionSettings) -> Any:
 
 
 class Opener:
-    """Opens connections of a target, set up as dbtool sets them up; what other pools call to connect."""
+    """Opens connections of a target, set up as dbtool sets them up; what other pools call to connect.
 
-    def __init__(self, target: Target, settings: SessionSettings, meter: ConnectMeter) -> None:
+    `autocommit` is dbtool's own mode; without it the driver begins transactions by itself, as PEP 249 has it.
+    """
+
+    def __init__(
+        self, target: Target, settings: SessionSettings, meter: ConnectMeter, *, autocommit: bool = True
+    ) -> None:
         self._database = build_database(target, settings)
         self._meter = meter
+        self._hand_over = None if autocommit else load_probe(target.engine).begin_by_itself
 
     def __call__(self) -> Any:
         """Open one; raises what the driver raises."""
@@ -86,6 +92,8 @@ class Opener:
         self._meter.connecting()
         try:
             connection = self._database.open_unpooled()
+            if self._hand_over is not None:
+                self._hand_over(connection)
         except BaseException as error:
             self._meter.connect_failed(error)
             raise

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from inspect import Parameter
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 from dbtool.bench.pools.recipe import BenchPool, Recipe, Subject
 from dbtool.errors import UsageError, one_line
+
+_BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 def find_own_pool(name: str, working_directory: Path) -> Subject:
@@ -23,13 +26,15 @@ def find_own_pool(name: str, working_directory: Path) -> Subject:
         factory = getattr(_import_from(working_directory, module_name), factory_name)
     except (Exception, SystemExit) as error:  # a script that was not meant to be imported
         raise UsageError(f"--pool {name}: {type(error).__name__}: {one_line(str(error))}") from error
-    takes_limits = _takes_limits(name, factory)
+    taken = _find_taken(name, factory)
     return Subject(
         name=name,
-        make=lambda recipe: _make_own(name, factory, recipe, takes_limits=takes_limits),
-        has_timeout=takes_limits,
-        ages=False,
-        takes_limits=takes_limits,
+        make=lambda recipe: _make_own(name, factory, recipe, taken),
+        has_timeout="timeout" in taken,
+        ages="stale_timeout" in taken,
+        takes_limits="max_connections" in taken,
+        opens_own="connect" not in taken,
+        is_foreign=True,
     )
 
 
@@ -73,21 +78,31 @@ def _name_importer() -> str:
     return ""
 
 
-def _takes_limits(name: str, factory: Any) -> bool:
-    """Say whether a factory takes what it is offered, rather than nothing at all."""
+_LIMITS = ("max_connections", "timeout", "stale_timeout")
+"""What a factory may take beside `connect`, by these names."""
+
+
+def _find_taken(name: str, factory: Any) -> frozenset[str]:
+    """Return what a factory takes of what it is offered: `connect` and limits, or nothing at all."""
     if not callable(factory):
         raise UsageError(f"--pool {name}: a {type(factory).__name__} cannot be called to make a pool")
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):
-        return True
-    for arguments, options in (((None,), {"max_connections": 1, "timeout": 1.0}), ((), {})):
+        return frozenset({"connect", "max_connections", "timeout"})
+    named = {parameter.name for parameter in signature.parameters.values() if parameter.kind in _BY_NAME}
+    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+    limits = [limit for limit in _LIMITS if limit in named or (takes_any and limit != "stale_timeout")]
+    for arguments, taken in (((None,), frozenset({"connect", *limits})), ((), frozenset[str]())):
         try:
-            signature.bind(*arguments, **options)
+            signature.bind(*arguments, **dict.fromkeys(taken - {"connect"}))
         except TypeError:
             continue
-        return bool(arguments)
-    raise UsageError(f"--pool {name}: it has to take (connect, *, max_connections, timeout), or nothing")
+        return taken
+    raise UsageError(
+        f"--pool {name}: it has to take (connect, *, max_connections, timeout), of which it may leave out either "
+        "limit, or nothing"
+    )
 
 
 class _OwnPool:
@@ -95,21 +110,17 @@ class _OwnPool:
 
     def __init__(self, pool: Any) -> None:
         self.connection = pool.connection
-        self._pool = pool
+        self._close = getattr(pool, "close", None)
+        self.closes = self._close is not None
 
     def close(self) -> None:
-        close = getattr(self._pool, "close", None)
-        if close is not None:
-            close()
+        if self._close is not None:
+            self._close()
 
 
-def _make_own(name: str, factory: Callable[..., Any], recipe: Recipe, *, takes_limits: bool) -> BenchPool:
+def _make_own(name: str, factory: Callable[..., Any], recipe: Recipe, taken: frozenset[str]) -> BenchPool:
+    limits = {limit: getattr(recipe.pool, limit) for limit in _LIMITS if limit in taken}
     try:
-        if takes_limits:
-            limits = recipe.pool
-            pool = factory(recipe.open, max_connections=limits.max_connections, timeout=limits.timeout)
-        else:
-            pool = factory()
-        return _OwnPool(pool)
+        return _OwnPool(factory(recipe.open, **limits) if "connect" in taken else factory())
     except (Exception, SystemExit) as error:
         raise UsageError(f"--pool {name} made no pool: {type(error).__name__}: {one_line(str(error))}") from error

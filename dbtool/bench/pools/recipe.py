@@ -32,6 +32,8 @@ class Recipe(Record):
     meter: ConnectMeter
     working_directory: Path
     """Where the user's own module is looked for."""
+    autocommit: bool = True
+    """How connections are handed to a pool that is not dbtool's."""
 
     @property
     def pool(self) -> PoolSettings:
@@ -41,7 +43,7 @@ class Recipe(Record):
     @property
     def open(self) -> Opener:
         """What opens one connection of the profile."""
-        return Opener(self.target, self.settings, self.meter)
+        return Opener(self.target, self.settings, self.meter, autocommit=self.autocommit)
 
 
 class Subject(Record):
@@ -63,4 +65,8 @@ class Subject(Record):
     idles: bool = False
     """It ends connections that were unused for longer than its setting says, whatever else it keeps them for."""
     takes_limits: bool = True
-    """Its limits can be set from outside."""
+    """How many connections it may have can be set from outside."""
+    opens_own: bool = False
+    """It opens its connections by itself, where the profile does not reach."""
+    is_foreign: bool = False
+    """Its users have their connections as PEP 249 opens them: autocommit off, and a block ends with a commit."""

@@ -229,7 +229,11 @@ class _PsycopgPool:
 
         self._pool = pool_module.ConnectionPool(
             "",
-            kwargs={**settings, "dbname": recipe.target.database or recipe.target.user, "autocommit": True},
+            kwargs={
+                **settings,
+                "dbname": recipe.target.database or recipe.target.user,
+                "autocommit": recipe.autocommit,
+            },
             connection_class=Metered,
             configure=lambda connection: _run_all(connection, recipe.target.on_connect),
             min_size=0,
@@ -251,6 +255,8 @@ class _PsycopgPool:
 def _run_all(connection: Any, statements: tuple[str, ...]) -> None:
     for statement in statements:
         connection.execute(statement)
+    if statements and not connection.autocommit:
+        connection.commit()
 
 
 _TABLE = (
@@ -263,15 +269,24 @@ _TABLE = (
     ),
     Subject(name="none", make=_PrivatePool, is_pool=False, has_timeout=False, ages=False),
     Subject(name="connect", make=_FreshPool, is_pool=False, has_timeout=False, ages=False),
-    Subject(name="sqlalchemy", make=_SqlalchemyPool, library="sqlalchemy", distribution="SQLAlchemy"),
+    Subject(name="sqlalchemy", make=_SqlalchemyPool, library="sqlalchemy", distribution="SQLAlchemy", is_foreign=True),
     Subject(
         name="psycopg",
         make=_PsycopgPool,
         library="psycopg_pool",
         distribution="psycopg-pool",
         serves=lambda probe: probe.psycopg_arguments is not None,
+        is_foreign=True,
     ),
-    Subject(name="dbutils", make=_DbutilsPool, library="dbutils", distribution="DBUtils", ages=False),
+    Subject(
+        name="dbutils",
+        make=_DbutilsPool,
+        library="dbutils",
+        distribution="DBUtils",
+        has_timeout=False,
+        ages=False,
+        is_foreign=True,
+    ),
 )
 SUBJECTS: Mapping[str, Subject] = MappingProxyType({subject.name: subject for subject in _TABLE})
 """The pools that are built in, by name."""

@@ -1,9 +1,10 @@
 """What has changed since an earlier run, and the conditions on which a run fails.
 
-`--fail-if 'acquire.p99 > 5ms'`, `--fail-if 'throughput < -10%'`.
+`--fail-if 'acquire.p99 > 5ms'`, `--fail-if 'throughput < -10%'`, `--fail-if 'chaos.blackhole.recovery > 1s'`,
+`--fail-if 'gates.fork == fail'`.
 
 A percentage is the change against the baseline, in percent of what the baseline has: -10% is a tenth
-less, and +20% and 20% are both a fifth more. A condition that cannot be judged fails the run, so that
+less, and +20% and 20% are both a fifth more. A condition that cannot be judged ends the run as well, so that
 none passes for want of a figure: where the measure was not taken in this run or in the baseline, where
 the baseline has zero (there is no percentage of it), and where the baseline has no such pool.
 """
@@ -13,11 +14,12 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
-from dbtool.bench.reports.report import Measures, Report
+from dbtool.bench.reports.report import FAIL, FAULTS, GATES, PASS, SKIPPED, WARNING, Measures, Report
 from dbtool.errors import UsageError
 from dbtool.text import format_duration, parse_duration
 
@@ -34,9 +36,10 @@ _SECONDS = frozenset(
     | {"fill", "single_connect", "delay"}  # of the storm
     | {"configured", "overrun_p99", "earliest"}  # of the timeout
     | {"cost"}  # of the harness
+    | {"recovery", "first_success", "worst", "longest_release"}  # of a fault
 )
 """The last parts of the names of measures that are durations."""
-_CONDITION = re.compile(r"([A-Za-z_][\w.]*)\s*([<>=!]=|[<>])\s*([^\s<>=!][^<>=!]*)", re.ASCII)
+_CONDITION = re.compile(r"([A-Za-z_][\w.-]*)\s*([<>=!]=|[<>])\s*([^\s<>=!][^<>=!]*)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _PERCENTAGE = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%", re.ASCII)
 
@@ -51,7 +54,17 @@ def _list_measures() -> Iterator[str]:
 
 
 MEASURES = tuple(_list_measures())
-"""The names that a condition may begin with: the numbers under `measures` in the JSON report."""
+"""The numbers under `measures` in the JSON report."""
+_FIGURES = ("failures", "recovery", "first_success", "p99", "worst", "stalled_releases", "longest_release")
+"""Of each fault."""
+_FAULT_FIGURES = tuple(f"chaos.{fault}.{figure}" for fault in FAULTS for figure in _FIGURES)
+_SIZES = tuple(f"recommendation.{figure}" for figure in ("max_connections", "low", "high"))
+WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {**{f"gates.{gate}": (PASS, FAIL, WARNING, SKIPPED) for gate in GATES}, "verdict": (PASS, FAIL)}
+)
+"""What has a word and no number, and which words."""
+NUMBERS = (*MEASURES, *_FAULT_FIGURES, *_SIZES)
+"""What has a number, by the names that a condition may begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +75,11 @@ class Condition:
     """As it was written."""
     measure: str
     operator: str
-    limit: float
+    limit: float = 0.0
     """In seconds for a duration; in percent where it is relative."""
-    relative: bool
+    relative: bool = False
+    word: str | None = None
+    """What it compares with that is no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +89,8 @@ class Judgement:
     condition: str
     failed: bool
     detail: str
+    judged: bool = True
+    """False where there was nothing to judge by: the detail says why."""
 
 
 def parse_condition(text: str) -> Condition:
@@ -84,7 +101,9 @@ def parse_condition(text: str) -> Condition:
         raise UsageError(f"--fail-if {text!r}: this is no condition: {form}, as in 'acquire.p99 > 5ms'")
     name, sign, written = found.groups()
     measure = re.sub(r"\.p99\.9$", ".p999", name)
-    if measure not in MEASURES:
+    if measure in WORDS:
+        return _parse_word(text, measure, sign, written.strip())
+    if measure not in NUMBERS:
         raise UsageError(f"--fail-if {text!r}: {_describe_unknown(measure)}")
     percentage = _PERCENTAGE.fullmatch(written)
     try:
@@ -96,15 +115,23 @@ def parse_condition(text: str) -> Condition:
     return Condition(text=text.strip(), measure=measure, operator=sign, limit=limit, relative=bool(percentage))
 
 
+def _parse_word(text: str, measure: str, sign: str, word: str) -> Condition:
+    if sign not in {"==", "!="} or word not in WORDS[measure]:
+        words = ", ".join(WORDS[measure])
+        raise UsageError(f"--fail-if {text!r}: {measure} is compared by == or != with one of {words}")
+    return Condition(text=text.strip(), measure=measure, operator=sign, word=word)
+
+
 def _describe_unknown(name: str) -> str:
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
-    group = [known for known in MEASURES if known.startswith(f"{name}.")]
+    every = (*NUMBERS, *WORDS)
+    group = [known for known in every if known.startswith(f"{name}.")]
     if group:
         return f"{name} is not one measure but several: say which of {', '.join(group)}"
-    near = difflib.get_close_matches(name, MEASURES, n=1)
+    near = difflib.get_close_matches(name, every, n=1)
     nearest = f", the nearest is {near[0]}" if near else ""
-    return f"there is no measure {name}{nearest}; all stand under `measures` in the report that --json writes"
+    return f"there is no measure {name}{nearest}; all stand in the report that --json writes"
 
 
 def _parse_limit(measure: str, written: str) -> float:
@@ -139,6 +166,17 @@ def find_baseline(report: Report, baselines: Sequence[Report]) -> Report | None:
     return next((baseline for baseline in baselines if baseline.pool == report.pool), None)
 
 
+def require_taken(conditions: Sequence[Condition], *, faults: Collection[str], sweeps: bool) -> None:
+    """Raise UsageError for a condition on what will not be measured: a fault that is not let loose, or a sweep."""
+    for condition in conditions:
+        group, _, rest = condition.measure.partition(".")
+        fault = rest.partition(".")[0]
+        if group == "chaos" and fault not in faults:
+            raise UsageError(f"--fail-if {condition.text!r}: nothing will tell: add --chaos {fault}")
+        if group == "recommendation" and not sweeps:
+            raise UsageError(f"--fail-if {condition.text!r}: nothing will tell: add --sweep")
+
+
 def judge_all(
     conditions: Sequence[Condition], reports: Sequence[Report], baselines: Sequence[Report]
 ) -> tuple[Judgement, ...]:
@@ -150,31 +188,62 @@ def judge_all(
     first = reports[0]
     baseline = find_baseline(first, baselines)
     pools = ", ".join(report.pool for report in baselines)
-    missing = f"cannot be judged: the baseline has no pool {first.pool}, only {pools}"
+    missing = f"the baseline has no pool {first.pool}, only {pools}"
     return tuple(
-        _fail(condition, missing) if condition.relative and baseline is None else judge(condition, first, baseline)
+        _give_up(condition, missing) if condition.relative and baseline is None else judge(condition, first, baseline)
         for condition in conditions
     )
 
 
 def judge(condition: Condition, report: Report, baseline: Report | None) -> Judgement:
-    """Say whether the condition holds, and so fails the run; what cannot be judged fails it as well.
+    """Say whether the condition holds, and so fails the run, or that it cannot be judged.
 
     Raises UsageError for a relative condition without a baseline.
     """
-    value = find_measure(report.measures, condition.measure)
+    if condition.word is not None:
+        return _judge_word(condition, condition.word, report)
+    value = find_number(report, condition.measure)
     if value is None:
-        return _fail(condition, f"cannot be judged: it was not measured with the pool {report.pool}")
+        return _give_up(condition, f"it was not measured with the pool {report.pool}")
     if not condition.relative:
         return _compare(condition, value)
     if baseline is None:
         raise _ask_for_baseline(condition)
-    before = find_measure(baseline.measures, condition.measure)
+    before = find_number(baseline, condition.measure)
     if before is None:
-        return _fail(condition, "cannot be judged: it was not measured in the baseline")
-    if before == 0:
-        return _fail(condition, "cannot be judged: the baseline has 0, and there is no percentage of that")
+        return _give_up(condition, "it was not measured in the baseline")
+    if before == 0 or math.isinf(before) or math.isinf(value):
+        has = "it never came to an end" if before else "the baseline has 0"
+        return _give_up(condition, f"{has}, and there is no percentage of that")
     return _compare_change(condition, value, before)
+
+
+def _judge_word(condition: Condition, word: str, report: Report) -> Judgement:
+    found = report.verdict
+    if condition.measure != "verdict":
+        name = condition.measure.partition(".")[2]
+        gate = next((gate for gate in report.gates if gate.name == name), None)
+        if gate is None:
+            return _give_up(condition, f"it was not checked with the pool {report.pool}")
+        found = gate.status
+    failed = (found == word) == (condition.operator == "==")
+    return Judgement(condition=condition.text, failed=failed, detail=f"{condition.measure} is {found}")
+
+
+def find_number(report: Report, name: str) -> float | None:
+    """Return a figure of a report, None if it was not taken; what never came to an end is infinite."""
+    group, _, rest = name.partition(".")
+    if group == "chaos":
+        fault, _, figure = rest.rpartition(".")
+        result = next((result for result in report.chaos if result.name == fault), None)
+        if result is None:
+            return None
+        value: float | None = getattr(result, figure)
+        return math.inf if value is None else value
+    if group == "recommendation":
+        size: float | None = getattr(report.recommendation, rest, None)
+        return size
+    return find_measure(report.measures, name)
 
 
 def find_measure(measures: Measures, name: str) -> float | None:
@@ -190,8 +259,9 @@ def find_measure(measures: Measures, name: str) -> float | None:
     return None if group is None or group == type(group)() else getattr(group, part)
 
 
-def _fail(condition: Condition, reason: str) -> Judgement:
-    return Judgement(condition=condition.text, failed=True, detail=f"{condition.measure} {reason}")
+def _give_up(condition: Condition, reason: str) -> Judgement:
+    detail = f"{condition.measure} cannot be judged: {reason}"
+    return Judgement(condition=condition.text, failed=False, judged=False, detail=detail)
 
 
 def _compare(condition: Condition, value: float) -> Judgement:
@@ -218,6 +288,8 @@ def _compare_change(condition: Condition, value: float, before: float) -> Judgem
 
 def show_measure(measure: str, value: float) -> str:
     """Write a measure as people would, a duration with its unit."""
+    if math.isinf(value):
+        return "for ever"
     if _is_duration(measure):
         return f"{'-' if value < 0 else ''}{format_duration(abs(value))}"
     return str(value) if isinstance(value, int) else f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from dbtool.bench.reports.merging_measures import list_unique, merge_histograms, merge_measures
-from dbtool.bench.reports.report import FAIL, PASS, PHASES, SKIPPED, Bleed, Gate, Instant, LoadFacts, Report
+from dbtool.bench.reports.report import FAIL, PASS, PHASES, SKIPPED, WARNING, Bleed, Gate, Instant, LoadFacts, Report
 from dbtool.errors import UsageError
 
-_SAME_LOAD = ("model", "arrivals", "hold", "think", "work")
+_SAME_LOAD = ("model", "arrivals", "hold", "think", "work", "autocommit")
 """What a merged report can only state if it was the same on all hosts."""
 _Sourced = Sequence[tuple[str, Report]]
 """The reports of one pool, each with the name of the file that it is from."""
@@ -57,7 +57,7 @@ def _merge_pool(sourced: _Sourced) -> Report:
     reports = [report for _, report in sourced]
     histograms = merge_histograms(reports)
     gates = _merge_gates(sourced)
-    failed = any(status == FAIL for status in [*(r.verdict for r in reports), *(gate.status for gate in gates)])
+    failed = any(report.verdict == FAIL for report in reports) or any(gate.fails for gate in gates)
     return Report(
         pool=reports[0].pool,
         profile=", ".join(list_unique(report.profile for report in reports)),
@@ -113,12 +113,13 @@ def _merge_gates(sourced: _Sourced) -> tuple[Gate, ...]:
 def _merge_gate(name: str, sourced: _Sourced) -> Gate:
     """Return a gate that fails if it failed anywhere, and then tells of those hosts alone."""
     found = [(source, gate) for source, report in sourced for gate in report.gates if gate.name == name]
-    status = next(s for s in (FAIL, PASS, SKIPPED) if any(gate.status == s for _, gate in found))
-    told = [(source, gate) for source, gate in found if gate.status == FAIL or status != FAIL]
+    status = next(s for s in (FAIL, WARNING, PASS, SKIPPED) if any(gate.status == s for _, gate in found))
+    told = [(source, gate) for source, gate in found if gate.status == status or status not in {FAIL, WARNING}]
     details = [
         (source, gate.detail if gate.status == status else f"{gate.status}: {gate.detail}") for source, gate in told
     ]
-    return Gate(name=name, status=status, detail="; ".join(_attribute(details, len(sourced))))
+    ignored = all(gate.ignored for _, gate in found if gate.status == status)
+    return Gate(name=name, status=status, detail="; ".join(_attribute(details, len(sourced))), ignored=ignored)
 
 
 def _attribute(texts: Iterable[tuple[str, str]], hosts: int) -> list[str]:

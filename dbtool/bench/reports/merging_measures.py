@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.reports.report import PHASES, Fairness, Harness, Latency, Measures, Report, Storm, TimeoutHonesty
@@ -34,11 +34,12 @@ def merge_histograms(reports: Sequence[Report]) -> dict[str, Histogram]:
 def merge_measures(reports: Sequence[Report], histograms: Mapping[str, Histogram]) -> Measures:
     """Return what one run on all hosts would have measured."""
     measures = [report.measures for report in reports]
-    latencies = {phase: Latency.of(histograms[phase]) for phase in PHASES if phase in histograms}
+    latencies: dict[str, Any] = {phase: Latency.of(histograms[phase]) for phase in PHASES if phase in histograms}
     return Measures(
         throughput=sum(m.throughput for m in measures),
         requests=sum(m.requests for m in measures),
         failures=sum(m.failures for m in measures),
+        refused=sum(m.refused for m in measures),
         first_failure=next((m.first_failure for m in measures if m.first_failure), None),
         reuse_ratio=_average([(m.reuse_ratio, m.requests) for m in measures]) or 0.0,
         round_trips=_average([(m.round_trips, m.requests) for m in measures if m.round_trips is not None]),

@@ -11,9 +11,27 @@ from typing import Any
 
 from dbtool.bench.load.histogram import Histogram
 
-SCHEMA = 1
-PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
+SCHEMA = 2
+PASS, FAIL, WARNING, SKIPPED = "pass", "fail", "warning", "skipped"
 """What a gate may say; a verdict is one of the first two."""
+GATES = (
+    "exclusivity",
+    "capacity",
+    "server-count",
+    "identity",
+    "failures",
+    "reuse",
+    "timeout",
+    "leaks",
+    "bleed",
+    "starvation",
+    "expiry",
+    "recovery",
+    "fork",
+)
+"""All gates, in the order in which they are shown."""
+FAULTS = ("kill-idle", "kill-busy", "restart", "blackhole", "latency")
+"""All that can be broken under load."""
 PHASES = ("acquire", "connect", "validate", "query", "release", "total")
 """What is timed apart."""
 
@@ -40,6 +58,8 @@ class LoadFacts:
     duration: float
     client_bound: bool
     """The generator was the limit, and not the pool or the server."""
+    autocommit: bool = True
+    """How the pool was given its connections; without it, each turn ended with a commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +69,18 @@ class Gate:
     name: str
     status: str
     detail: str
+    ignored: bool = False
+    """Its failing does not make the run fail: `--gates` does not name it, or `--ignore` does."""
+
+    @property
+    def fails(self) -> bool:
+        """Say whether it makes the run fail."""
+        return self.status == FAIL and not self.ignored
+
+    @property
+    def said(self) -> str:
+        """Its status in words."""
+        return f"{self.status} (ignored)" if self.ignored and self.status == FAIL else self.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +168,8 @@ class Measures:
     throughput: float = 0.0
     requests: int = 0
     failures: int = 0
+    refused: int = 0
+    """Of the failures, those that got no connection."""
     first_failure: str | None = None
     reuse_ratio: float = 0.0
     round_trips: float | None = None
@@ -201,17 +235,40 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosMoment:
+    """One tick of a load on which a fault was let loose."""
+
+    at: float
+    """When it ended, since the measuring began."""
+    throughput: float
+    p50: float
+    p99: float
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosResult:
     """What one fault did to the load."""
 
     name: str
     failures: int
+    """From when it struck until the end."""
     recovery: float | None
-    """Until the first request succeeded again; None if none did."""
-    settled: float | None
-    """Until p99 was back; None if it never was."""
-    stalled_releases: int
-    """Healthy returns that took longer than 0.1 s."""
+    """From its end until throughput and p99 were back where they had been; None if they never were."""
+    first_success: float | None = None
+    """From its end until a request succeeded again."""
+    p99: float = 0.0
+    """Of the requests from when it struck until recovery, each counted from when it was meant to begin."""
+    worst: float = 0.0
+    """The longest of them."""
+    stalled_releases: int = 0
+    """Returns that took longer than 0.1 s."""
+    longest_release: float = 0.0
+    struck: float = 0.0
+    """When it struck, since the measuring began."""
+    healed: float = 0.0
+    """When it was over."""
+    course: tuple[ChaosMoment, ...] = ()
     detail: str = ""
 
 

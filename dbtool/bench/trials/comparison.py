@@ -19,7 +19,7 @@ from dbtool.bench.measures.sweep import require_sizes
 from dbtool.bench.pools.opening import connect_beside
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.reports.report import Report
-from dbtool.bench.trials.scene import Scene, Stop
+from dbtool.bench.trials.scene import Counting, Scene, Stop
 from dbtool.bench.trials.trial import Extras, Trial
 from dbtool.engines import load_engine, load_probe
 from dbtool.engines.engine import Request, SessionSettings
@@ -49,6 +49,10 @@ class Order(Record):
     """The most that may be open at once, over all processes."""
     isolates_session: bool | None = None
     """None: as the profile's `reset` says."""
+    autocommit: bool = False
+    """Pools that are not dbtool's get their connections with autocommit on."""
+    counting: Counting = Counting()
+    """Which gates make the run fail."""
     read_only: bool = False
     extras: Extras = Extras()
     working_directory: Path
@@ -210,6 +214,9 @@ def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:
         load=load,
         isolates_session=pool.reset is Reset.SESSION if isolates is None else isolates,
         is_direct=setting.facts.is_direct,
+        autocommit=order.autocommit,
+        forks=order.processes > 1 or order.target.pool.forks,
+        counting=order.counting,
         stop=setting.stop,
         watch=lambda phase, status: setting.observer.watch(subject.name, phase, status),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.bench.load.control import Control
+from dbtool.bench.load.custody import Book
 from dbtool.bench.load.plan import Load, Sample, Status
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.pools.opening import ConnectMeter, connect_beside
@@ -66,11 +68,45 @@ class Stop:
                 self._controls.discard(control)
 
 
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Make a block in which pools log nothing: what is broken there on purpose is no news."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+class Counting(Record):
+    """Which gates decide whether a run fails."""
+
+    named: frozenset[str] | None = None
+    """Those that were named, and no other; None: all, some of them only as the load and the profile give reason."""
+    ignored: frozenset[str] = frozenset()
+
+    def includes(self, gate: str) -> bool:
+        """Say whether a gate that fails makes the run fail."""
+        return gate not in self.ignored and (self.named is None or gate in self.named)
+
+    def insists_on(self, gate: str) -> bool:
+        """Say whether a gate was named, and so is to fail where it would only warn."""
+        return self.named is not None and self.includes(gate)
+
+
 class Opened(Record):
     """A pool under test, and the meter of its connects."""
 
     pool: BenchPool
     meter: ConnectMeter
+    timeout: float | None
+    """Seconds that it is told to let a borrower wait; 0 or None: not at all."""
+
+    @property
+    def closes(self) -> bool:
+        """Say whether it can close its connections."""
+        return bool(getattr(self.pool, "closes", True))
 
 
 class Plan(Record):
@@ -85,6 +121,9 @@ class Plan(Record):
     load: Load
     isolates_session: bool
     is_direct: bool
+    autocommit: bool
+    forks: bool
+    counting: Counting
 
     def build(self, stop: Stop, watch: Callable[[str, Status], object]) -> Scene:
         """Return the scene; raises UsageError where the pool cannot be found here."""
@@ -97,6 +136,9 @@ class Plan(Record):
             load=self.load,
             isolates_session=self.isolates_session,
             is_direct=self.is_direct,
+            autocommit=self.autocommit,
+            forks=self.forks,
+            counting=self.counting,
             stop=stop,
             watch=watch,
         )
@@ -116,6 +158,11 @@ class Scene(Record):
     """What a borrower leaves in its session must not reach the next one, whatever it is."""
     is_direct: bool
     """No transaction pooler stands between, which would give a session to several clients."""
+    autocommit: bool = False
+    """Pools that are not dbtool's get their connections with autocommit on."""
+    forks: bool = False
+    """The program that the pool is for forks."""
+    counting: Counting = Counting()
     stop: Stop
     watch: Callable[[str, Status], object]
     """Is told the phase, and how it goes."""
@@ -130,7 +177,25 @@ class Scene(Record):
             load=self.load,
             isolates_session=self.isolates_session,
             is_direct=self.is_direct,
+            autocommit=self.autocommit,
+            forks=self.forks,
+            counting=self.counting,
         )
+
+    @property
+    def has_autocommit(self) -> bool:
+        """Say whether a statement is a transaction by itself; if not, a turn ends with the driver's commit."""
+        return self.autocommit or not self.subject.is_foreign
+
+    @property
+    def waits(self) -> bool:
+        """Say whether the pool was told to let borrowers wait: a refusal of another one is no failure."""
+        return self.subject.has_timeout and self.target.pool.timeout > 0
+
+    @property
+    def queues(self) -> bool:
+        """Say whether the load has more threads than there are connections, so that some wait."""
+        return self.threads > self.size
 
     @property
     def tag(self) -> str:
@@ -145,11 +210,21 @@ class Scene(Record):
     @property
     def threads(self) -> int:
         """The threads of the load; what limits nothing by itself gets no more than there may be connections."""
-        return self.load.threads if self.subject.is_pool else min(self.load.threads, self.size)
+        is_limited = self.subject.is_pool and (self.subject.takes_limits or self.subject.opens_own)
+        return self.load.threads if is_limited else min(self.load.threads, self.size)
 
     def check(self) -> None:
         """Raise what ends the bench, if anything does."""
         self.stop.check()
+
+    def adapt(self, load: Load) -> Load:
+        """Return a load whose turns end as they do with this pool's connections."""
+        return load.replaced(commits=not self.has_autocommit, limit=self.size if self.subject.takes_limits else None)
+
+    def end_turn(self, connection: Any) -> None:
+        """End what was done on a connection, as a turn of the load does."""
+        if not self.has_autocommit:
+            connection.commit()
 
     @contextmanager
     def open_pool(self, *, delay: float = 0.0, target: Target | None = None, **limits: Any) -> Iterator[Opened]:
@@ -161,10 +236,11 @@ class Scene(Record):
             settings=self.settings,
             meter=meter,
             working_directory=self.working_directory,
+            autocommit=self.has_autocommit,
         )
         pool = self.subject.make(recipe)
         try:
-            yield Opened(pool=pool, meter=meter)
+            yield Opened(pool=pool, meter=meter, timeout=recipe.pool.timeout)
         finally:
             with suppress(Exception):
                 pool.close()
@@ -183,9 +259,12 @@ class Scene(Record):
             with suppress(Exception):
                 connection.close()
 
-    def run_load(self, opened: Opened, load: Load, phase: str) -> Sample:
-        """Run a load to its end; raises what ends the bench."""
-        run = LoadRun(opened.pool, load)
+    def run_load(
+        self, opened: Opened, load: Load, phase: str, *, book: Book | None = None, commits: bool | None = None
+    ) -> Sample:
+        """Run a load to its end; raises what ends the bench. `commits` says what else than usual ends a turn."""
+        adapted = self.adapt(load)
+        run = LoadRun(opened.pool, adapted if commits is None else adapted.replaced(commits=commits), book=book)
         with self.stop.over(run.control):
             sample = run.run(lambda status: self.watch(phase, status))
         self.check()

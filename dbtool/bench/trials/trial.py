@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from dbtool.bench.faults.chaos import run_fault
-from dbtool.bench.gates import check_starvation, give_up_on, run_gates
+from dbtool.bench.faults.chaos import FaultPlan, judge_fault, run_fault
+from dbtool.bench.gates import Finding, Seen, give_up_on, run_gates, weigh
+from dbtool.bench.gates.verdict import merge_findings
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.measures.harness import is_client_bound, measure_harness
 from dbtool.bench.measures.nesting import try_nesting
 from dbtool.bench.measures.storm import measure_storm
@@ -18,6 +18,7 @@ from dbtool.bench.measures.sweep import SweepPlan, run_sweep
 from dbtool.bench.measures.warm import count_round_trips, time_validation
 from dbtool.bench.processes import run_load_in_processes
 from dbtool.bench.reports.report import FAIL, PASS, ChaosResult, Latency, Measures, Report
+from dbtool.bench.trials.evidence import Carried, carry_load
 from dbtool.bench.trials.scene import Scene
 from dbtool.records import Record
 
@@ -30,7 +31,7 @@ Announce = Callable[[str], object]
 class Extras(Record):
     """What a trial does beside its load and its gates."""
 
-    faults: tuple[str, ...] = ()
+    faults: tuple[FaultPlan, ...] = ()
     sweep: SweepPlan | None = None
 
 
@@ -40,7 +41,7 @@ class Trial:
     def __init__(self, scene: Scene, *, processes: int) -> None:
         self.scene = scene
         self._processes = processes
-        self._samples: list[Sample] = []
+        self._carried: list[Carried] = []
         self._is_client_bound = False
         self._harness = measure_harness(scene)
 
@@ -51,13 +52,11 @@ class Trial:
         load = scene.load.replaced(
             threads=scene.threads, duration=seconds, warm_up=warm_up, rate=None if rate is None else rate / number
         )
-        samples = run_load_in_processes(scene, load, number, "load") if number > 1 else [self._run_here(load)]
-        self._samples += samples
-        self._is_client_bound |= any(is_client_bound(scene, load, sample, self._harness) for sample in samples)
-
-    def _run_here(self, load: Load) -> Sample:
-        with self.scene.open_pool() as opened:
-            return self.scene.run_load(opened, load, "load").replaced(connects=opened.meter.times)
+        carried = (
+            run_load_in_processes(scene, load, number, "load") if number > 1 else [carry_load(scene, load, "load")]
+        )
+        self._carried += carried
+        self._is_client_bound |= any(is_client_bound(scene, load, each.sample, self._harness) for each in carried)
 
     def finish(self, extras: Extras, environment: Mapping[str, Any], announce: Announce) -> Report:
         """Check the gates, take the measures, strike the faults and sweep, and return the report."""
@@ -65,23 +64,25 @@ class Trial:
         run = Run(
             scene=scene,
             processes=self._processes,
-            samples=tuple(self._samples),
+            samples=tuple(each.sample for each in self._carried),
             harness=self._harness,
             is_client_bound=self._is_client_bound,
         )
         measures, histograms = measure(run), time_phases(run, Histogram())
         chaos: tuple[ChaosResult, ...] = ()
         sweep = None
+        findings: tuple[Finding, ...]
         if run.is_dead:
-            findings = [*give_up_on(scene)]
+            findings = give_up_on(scene)
         else:
-            findings = [*run_gates(scene, lambda name: announce(f"gates: {name}"))]
-            findings.append(check_starvation(scene, measures.fairness))
+            seen = Seen(carried=tuple(self._carried), fairness=measures.fairness)
+            findings = run_gates(scene, seen, lambda name: announce(f"gates: {name}"))
             announce("measures")
             histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
             measures = self._complete(measures, histograms)
-            chaos = tuple(self._strike(name, announce) for name in extras.faults)
+            chaos = tuple(self._strike(plan, announce) for plan in extras.faults)
             sweep = None if extras.sweep is None else run_sweep(scene, extras.sweep, self._harness)
+        findings = weigh(merge_findings([*findings, *(judge_fault(scene, result) for result in chaos)]), scene.counting)
         honesty = next((finding.timeout for finding in findings if finding.timeout is not None), None)
         gates = tuple(finding.gate for finding in findings)
         return Report(
@@ -89,7 +90,7 @@ class Trial:
             profile=scene.target.name,
             engine=scene.target.engine,
             # A pool that served nobody has shown nothing.
-            verdict=PASS if measures.requests and all(gate.status != FAIL for gate in gates) else FAIL,
+            verdict=PASS if measures.requests and not any(gate.fails for gate in gates) else FAIL,
             environment=environment,
             load=describe_load(run),
             gates=gates,
@@ -123,6 +124,6 @@ class Trial:
             self.scene.check()
             return None
 
-    def _strike(self, name: str, announce: Announce) -> ChaosResult:
-        announce(f"chaos: {name}")
-        return run_fault(self.scene, name)
+    def _strike(self, plan: FaultPlan, announce: Announce) -> ChaosResult:
+        announce(f"chaos: {plan.name}")
+        return run_fault(self.scene, plan)

@@ -32,6 +32,7 @@ class BenchOptions(Record):
 def run_bench(environment: Environment, asked: BenchOptions) -> None:
     """Run the test and write what it found; raises DbtoolError, an ExpectationError where a pool has failed."""
     judging = Judging(environment, asked.fail_if, asked.baseline)
+    judging.require_taken(chaos=asked.request.chaos, sweeps=asked.request.sweep is not None)
     console, worker = Console(environment, quiet=asked.output.quiet), Worker()
     watch = BenchProgress(environment)
     try:

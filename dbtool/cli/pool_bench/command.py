@@ -29,7 +29,7 @@ EPILOG = """Examples:
 
   dbtool pool-bench --chaos kill-idle,kill-busy,blackhole
 
-  dbtool pool-bench --pool myapp.db:make_pool
+  dbtool pool-bench --pool myapp.db:make_pool --ignore expiry
 
   dbtool pool-bench --json new.json --baseline main.json --fail-if 'acquire.p99 > 5ms' --fail-if 'throughput < -10%'
 
@@ -85,6 +85,16 @@ def pool_bench(
             "--isolation",
             metavar="transaction|session",
             help="What must not reach the next borrower; without it, as the profile's reset says.",
+            rich_help_panel=POOLS,
+        ),
+    ] = None,
+    autocommit: Annotated[
+        str | None,
+        typer.Option(
+            "--autocommit",
+            metavar="on|off",
+            help="How pools of other libraries, and your own, get their connections.",
+            show_default="off",
             rich_help_panel=POOLS,
         ),
     ] = None,
@@ -172,7 +182,7 @@ def pool_bench(
         typer.Option(
             "--chaos",
             metavar="kill-idle|kill-busy|restart|blackhole|latency",
-            help="Break something under load; several with commas between them.",
+            help="Break something under load, as in kill-idle,blackhole:2s@3s: for how long, and when.",
             rich_help_panel=MORE,
         ),
     ] = None,
@@ -192,8 +202,24 @@ def pool_bench(
         typer.Option(
             "--fail-if",
             metavar="EXPR",
-            help="Fail (5) if 'acquire.p99 > 5ms', or 'throughput < -10%' of the baseline; repeatable.",
+            help="Fail (5) if 'acquire.p99 > 5ms', 'gates.fork == fail', or 'throughput < -10%' of the baseline; "
+            "repeatable.",
             rich_help_panel=CHECKS,
+        ),
+    ] = None,
+    gates: Annotated[
+        str | None,
+        typer.Option(
+            "--gates",
+            metavar="all|NAME,...",
+            help="The gates that make the run fail; the others are only shown.",
+            rich_help_panel=CHECKS,
+        ),
+    ] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option(
+            "--ignore", metavar="NAME,...", help="Gates that do not make the run fail.", rich_help_panel=CHECKS
         ),
     ] = None,
     write: Annotated[
@@ -218,7 +244,7 @@ def pool_bench(
 ) -> None:
     """Test a connection pool under load: correct or not, fair or not, how fast, and how large it should be.
 
-    Ten gates check correctness; if one fails, so does the run (status 5).
+    Thirteen gates check correctness; if one that counts fails, so does the run (status 5).
 
     One row for each pool goes to stdout, the details to stderr.
     """
@@ -239,6 +265,9 @@ def pool_bench(
         compare=compare,
         connections=connections,
         isolation=isolation,
+        autocommit=autocommit,
+        gates=gates,
+        ignore=ignore,
         threads=threads,
         processes=processes,
         duration=duration,

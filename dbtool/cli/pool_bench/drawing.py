@@ -38,7 +38,7 @@ from dbtool.cli.terminal.console import stderr_columns, uses_color
 from dbtool.environment import Environment
 from dbtool.formats.controls import escape_onto_one_line
 
-_STYLES = {"good": "green", "bad": "bold red", "dull": "dim"}
+_STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "dull": "dim"}
 _BAR = 24
 """Columns of the longest bar."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"

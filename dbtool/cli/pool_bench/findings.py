@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.bench.reports.report import (
-    FAIL,
     PASS,
     Fairness,
     LoadFacts,
@@ -51,7 +50,7 @@ def describe_rate(number: float) -> str:
 def describe_verdict(report: Report) -> str:
     """Return the verdict and its reasons."""
     passed = {gate.name for gate in report.gates if gate.status == PASS}
-    failed = [gate for gate in report.gates if gate.status == FAIL]
+    failed = [gate for gate in report.gates if gate.fails]
     reasons = [f"{gate.name}: {gate.detail}" if gate.detail else gate.name for gate in failed]
     if report.verdict == PASS:
         virtues = [virtue for gate, virtue in _VIRTUES.items() if gate in passed]
@@ -71,7 +70,8 @@ def describe_load(load: LoadFacts) -> str:
     if load.rate is not None:
         loop = f"open loop, {describe_rate(load.rate)} {load.arrivals or ''}".rstrip()
     limit = f"at most {count(load.connections, 'connection')}"
-    return "; ".join([workers, limit, loop, describe_duration(load.duration), load.work, *pauses])
+    mode = "autocommit" if load.autocommit else "autocommit off, each turn committed"
+    return "; ".join([workers, limit, loop, describe_duration(load.duration), load.work, mode, *pauses])
 
 
 def describe_environment(report: Report) -> str:
@@ -82,7 +82,7 @@ def describe_environment(report: Report) -> str:
 
 def list_findings(report: Report) -> list[Observation]:
     """Return what is worth saying, warnings where a reader thinks of them."""
-    measures, failed = report.measures, {gate.name for gate in report.gates if gate.status == FAIL}
+    measures, failed = report.measures, {gate.name for gate in report.gates if gate.fails}
     findings = [_describe_requests(measures), _describe_loop(report.load), *_describe_harness(report)]
     if measures.acquire.count:
         findings += _describe_fairness(measures.fairness, has_failed="starvation" in failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtool.bench.reports.report import FAIL, Latency, Report
+from dbtool.bench.reports.report import Latency, Report
 from dbtool.environment import Environment
 from dbtool.result import Column, Kind, Row, Value
 
@@ -41,7 +41,7 @@ def _make_row(report: Report) -> Row:
         str(measures.failures),
         *(_milliseconds(measures.acquire, time) for time in _TIMES),
         _decimal(measures.fairness.jain if was_used else None, 3),
-        ", ".join(gate.name for gate in report.gates if gate.status == FAIL),
+        ", ".join(gate.name for gate in report.gates if gate.fails),
     )
 
 

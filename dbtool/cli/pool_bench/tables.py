@@ -35,13 +35,15 @@ class TextTable:
 TONES = {
     "pass": "good",
     "fail": "bad",
+    "warning": "warn",
+    "fail (ignored)": "dull",
     "skipped": "dull",
     "clean": "good",
     "leaked": "bad",
     "untried": "dull",
     "never": "bad",
 }
-"""How a word of a verdict is meant: good, bad or dull."""
+"""How a word of a verdict is meant: good, bad, a warning or dull."""
 
 _RowsOf = Callable[[Report], Iterable[tuple[str, ...]]]
 
@@ -50,7 +52,7 @@ def tabulate_gates(reports: Sequence[Report]) -> TextTable:
     """Return what each gate said."""
 
     def rows(report: Report) -> Iterable[tuple[str, ...]]:
-        return ((gate.name, gate.status, gate.detail) for gate in report.gates)
+        return ((gate.name, gate.said, gate.detail) for gate in report.gates)
 
     table = TextTable(title="Gates", header=("gate", "status", "detail"), rows=(), verdicts=frozenset({"status"}))
     return _fill(table, reports, rows)
@@ -132,12 +134,14 @@ def tabulate_chaos(reports: Sequence[Report]) -> TextTable:
 
     def rows(report: Report) -> Iterable[tuple[str, ...]]:
         for fault in report.chaos:
-            times = ("never" if time is None else describe_duration(time) for time in (fault.recovery, fault.settled))
-            yield (fault.name, f"{fault.failures:,}", *times, f"{fault.stalled_releases:,}", fault.detail)
+            times = (fault.first_success, fault.recovery)
+            said = ("never" if time is None else describe_duration(time) for time in times)
+            worst = describe_duration(fault.worst)
+            yield (fault.name, f"{fault.failures:,}", *said, worst, f"{fault.stalled_releases:,}", fault.detail)
 
-    times = ("first success", "p99 back")
-    header = ("fault", "failed", *times, "stalled returns", "detail")
-    numbers = frozenset({"failed", *times, "stalled returns"})
+    times = ("first success", "recovered")
+    header = ("fault", "failed", *times, "worst", "stalled returns", "detail")
+    numbers = frozenset(header[1:-1])
     table = TextTable(title="Chaos", header=header, rows=(), numbers=numbers, verdicts=frozenset(times))
     return _fill(table, reports, rows)
 

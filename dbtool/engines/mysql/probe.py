@@ -6,9 +6,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
+from pymysql.constants import SERVER_STATUS
+
 from dbtool.engines.connecting import find_way
 from dbtool.engines.probe import Canary, Probe, ask, ask_value, savepoint_canary, tell
 
+_BEGIN = "START TRANSACTION"
 _OTHER_DATABASE = "information_schema"
 """One that every server has, and every user may enter."""
 
@@ -47,7 +50,7 @@ PROBE = Probe(
     identify=_identify,
     identity="SELECT CONCAT_WS(' ', DATABASE(), CURRENT_USER(), @@hostname, @@port)",
     canaries=(
-        savepoint_canary("START TRANSACTION"),
+        savepoint_canary(_BEGIN),
         Canary(
             state="user variable",
             plant=("SET @dbtool_bench_canary = 1",),
@@ -72,6 +75,7 @@ PROBE = Probe(
             marker="SERIALIZABLE",
         ),
     ),
+    begin=_BEGIN,
     server_work="SELECT BENCHMARK(20000, MD5('dbtool'))",
     is_direct=_is_direct,
     list_sessions=_list_sessions,
@@ -80,4 +84,6 @@ PROBE = Probe(
     find_other=lambda target: target.replaced(database=_OTHER_DATABASE),
     kill=_kill,
     playhouse="PooledMySQLDatabase",
+    begin_by_itself=lambda raw: raw.autocommit(False),
+    is_in_transaction=lambda raw: bool(raw.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS),
 )

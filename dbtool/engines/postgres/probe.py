@@ -12,6 +12,8 @@ from dbtool.profiles.model import Target
 
 _LOCK = 7_164_011
 """Any number that nobody else is likely to lock."""
+_IDLE = 0
+"""libpq's status of a session without a transaction."""
 _HOLDS_LOCK = (
     "SELECT count(*) > 0 FROM pg_catalog.pg_locks "  # noqa: S608 - a number of our own
     f"WHERE locktype = 'advisory' AND objid = {_LOCK} AND pid = pg_catalog.pg_backend_pid()"
@@ -29,6 +31,10 @@ def _is_direct(raw: Any) -> bool:
 def _list_sessions(connection: Any, tag: str, known: Collection[object]) -> set[object]:
     rows = ask(connection, "SELECT pid, application_name FROM pg_catalog.pg_stat_activity")
     return {pid for pid, name in rows if name == tag or pid in known}
+
+
+def _begin_by_itself(raw: Any) -> None:
+    raw.autocommit = False
 
 
 def _count_free(connection: Any) -> int:
@@ -106,4 +112,6 @@ PROBE = Probe(
     kill=_kill,
     playhouse="PooledPostgresqlDatabase",
     psycopg_arguments=connect_arguments,
+    begin_by_itself=_begin_by_itself,
+    is_in_transaction=lambda raw: int(raw.info.transaction_status) != _IDLE,
 )

@@ -38,6 +38,10 @@ def _list_sessions(connection: Any, tag: str, known: Collection[object]) -> set[
     return set(sorted(descriptors)[1:])
 
 
+def _begin_by_itself(raw: Any) -> None:
+    raw.isolation_level = ""
+
+
 def _read_link(entry: Path) -> str | None:
     try:
         return str(entry.readlink())
@@ -81,4 +85,6 @@ PROBE = Probe(
     find_other=_find_other,
     is_remote=False,
     playhouse="PooledSqliteDatabase",
+    begin_by_itself=_begin_by_itself,
+    is_in_transaction=lambda raw: bool(raw.in_transaction),
 )

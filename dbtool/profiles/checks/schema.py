@@ -178,6 +178,7 @@ POOL_KEYS = _tabulate(
     _duration("stale_timeout", "The age at which a connection is recycled."),
     _duration("idle_timeout", "How long a connection may stay unused."),
     _choice("reset", "What is undone when a connection goes back.", tuple(reset.value for reset in Reset)),
+    _flag("forks", "The program forks while its pool is open: `pool-bench` then insists on the gate `fork`."),
 )
 
 SECRET_KEYS = _tabulate(

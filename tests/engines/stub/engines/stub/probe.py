@@ -14,4 +14,6 @@ PROBE = Probe(
     list_sessions=lambda _connection, _tag, _known: None,
     count_free=lambda _connection: None,
     find_other=lambda _target: None,
+    begin_by_itself=lambda _raw: None,
+    is_in_transaction=lambda _raw: False,
 )
