@@ -55,7 +55,7 @@ def run_psql(
 ) -> Native:
     """Run a script in psql, as `psql -f -` does; rows come unaligned, with tabs between their values."""
     address = f"postgresql://{server.user}@{server.host}:{server.port}/{database}"
-    form = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator=\t"]
+    form = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator=\t", "--pset=null=NULL"]
     command: list[str | Path] = [server.binaries["psql"], *form, *options, "--dbname", address, "-f", "-"]
     return _run(command, script, cwd, {"PGPASSWORD": server.password or ""})
 

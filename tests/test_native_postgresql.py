@@ -200,3 +200,40 @@ def test_a_variable_of_psqls_gets_a_word_on_parameters(
     done = run_inside("query", *profile_of(postgres_database), f"select 'é', {written}")
     assert done.status == 1
     assert f"psql's variables are parameters here: write {shown}, and give -v name=..." in done.err
+
+
+_RULES = b"""create table t (i int, b bytea);
+create rule two as on insert to t do also (select 'new' as what, new.i; select count(*) from t);
+create rule gone as on delete to t do instead (select 'kept' as kept; notify kept);
+create view v as select i from t;
+create rule into_v as on insert to v do instead (insert into t values (new.i, '\\x00ff'); select 'by view' as how);
+insert into t values (1), (2);
+insert into v values (3);
+delete from t;
+update t set i = i + 1;
+update t set i = i + 1 returning i, b;
+begin;
+insert into t values (9);
+rollback;
+select count(*) from t;
+"""
+
+
+def test_every_result_that_rules_make_is_shown_as_in_psql(
+    postgres: PostgresServer, databases: list[DatabaseAddress], tmp_path: Path
+) -> None:
+    ours, _other, theirs, _ = databases
+    native = run_psql(postgres, theirs.database, _RULES)
+    assert native.is_content, native.err
+    done = run_script(ours, _RULES, tmp_path)
+    assert done.status == 0, done.err
+    assert rows_of(done) == native.out.decode().splitlines()
+    again = run_script(ours, b"insert into t values (5);\nselect 1/0;", tmp_path, "--keep-going")
+    assert [line for line in again.text.splitlines() if "new" in line] == ['{"what":"new","i":5}']
+    broken = run_script(ours, "insert into t values (1 / (select 0 as \u00e9));".encode(), tmp_path)
+    assert broken.status == 1
+    assert "script.sql:1:1: division by zero [22012]" in broken.err
+    wrong = run_script(ours, b"begin;\n  insert into t valuess (1);", tmp_path)
+    assert 'script.sql:2:17: syntax error at or near "valuess" [42601]' in wrong.err
+    missing = run_script(ours, "select 'é'; insert into t values (missing);".encode(), tmp_path)
+    assert 'script.sql:1:35: column "missing" does not exist [42703]' in missing.err

@@ -42,7 +42,15 @@ from dbtool.engines.postgres.errors import (
     translate_connect_error,
 )
 from dbtool.engines.postgres.guard import check_before_commit, name_failed_proof, refuse_ways_out
-from dbtool.engines.postgres.rows import Query, copy_rows, fetch_rows, hold_rows, read_as_text, run_unread
+from dbtool.engines.postgres.rows import (
+    Query,
+    copy_rows,
+    fetch_rows,
+    hold_rows,
+    may_have_rules,
+    read_as_text,
+    run_unread,
+)
 from dbtool.engines.postgres.settling import look_at_psycopg
 from dbtool.engines.texts import InvalidTextError, ReadingSink, TextReader
 from dbtool.engines.tls import leaves_machine, plain_warning
@@ -61,6 +69,7 @@ _STATES = {
     driver.TRANSACTION_STATUS_INERROR: TransactionState.FAILED,
     driver.TRANSACTION_STATUS_UNKNOWN: TransactionState.NONE,
 }
+_RULED = frozenset({("INSERT",), ("UPDATE",), ("DELETE",)})
 _WORTH_COPYING = frozenset({("SELECT",), ("WITH",), ("VALUES",), ("TABLE",)})
 _MODES = frozenset({"TRANSACTION", "TRANSACTION_ISOLATION", "TRANSACTION_DEFERRABLE"})
 _COMMITS = frozenset({("COMMIT",), ("END",)})
@@ -90,6 +99,8 @@ class PostgresConnection:
         self._opening = local_settings(raw, settings)
         self._check = check_before_commit(raw, settings)
         self._listens = False
+        self._has_rules: bool | None = None
+        """Whether anything but a view has a rule, once it was asked."""
         self._has_opened = False
         """Whether the open transaction has had its opening; without one, every statement begins one."""
         read_as_text(raw)
@@ -131,6 +142,8 @@ class PostgresConnection:
         """Run one statement: by COPY where the server can, held by the driver where it cannot."""
         statement = request.statement
         _refuse_nul(statement)
+        if statement.words[:1] == ("CREATE",) and "RULE" in statement.words:
+            self._has_rules = None
         self._listens = self._listens or statement.words[:1] == ("LISTEN",)
         rendered = self._render(request)
         query = self._put_together(rendered.text, statement.words)
@@ -183,11 +196,25 @@ class PostgresConnection:
                 outcome = fetch_rows(self._raw, query, sink, limit=request.limit)
             if outcome is not None:
                 return outcome
+        if request.statement.words[:1] in _RULED and self._may_have_rules():
+            from dbtool.engines.postgres.several import hold_each  # few databases have rules, and it needs ctypes
+
+            outcome = hold_each(self._raw, query, sink)
+            if outcome is not None:
+                return outcome
         if self._cursor.closed:
             self._cursor = self._raw.cursor()
         if query.check and request.statement.words[:1] in _RETURNS_NOTHING:
             return run_unread(self._cursor, query)
         return hold_rows(self._cursor, query, sink)
+
+    def _may_have_rules(self) -> bool:
+        """Say whether a statement may have become several by a rule; asked once, and again when one is made."""
+        if self._has_rules is None:
+            if self._settings.read_only or self.transaction is TransactionState.FAILED:
+                return False
+            self._has_rules = may_have_rules(self._raw)
+        return self._has_rules
 
     def _may_be_streamed(self, request: Request) -> bool:
         """Say whether COPY, or a cursor, is worth trying; a failed transaction has no savepoint to try it behind."""

@@ -12,7 +12,8 @@ from psycopg2 import _psycopg
 from dbtool.result import Row
 
 
-def _load() -> Any:
+def load_libpq() -> Any:
+    """Return the library that the driver was linked with, None where it hides it."""
     libpq: Any = ctypes.CDLL(_psycopg.__file__)
     if not hasattr(libpq, "PQgetvalue"):  # a driver that hides the library it was linked with
         return None
@@ -29,7 +30,7 @@ class RawResult:
     """What a cursor holds, past the driver; for as long as the cursor runs nothing else."""
 
     def __init__(self, cursor: driver.cursor) -> None:
-        self._libpq = _load()
+        self._libpq = load_libpq()
         self._cursor = cursor
 
     @property

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dbtool.engines.postgres.raw import RawResult
 
-_KINDS = {
+KINDS = {
     16: Kind.BOOLEAN,
     17: Kind.BYTES,
     20: Kind.INTEGER,
@@ -232,6 +232,19 @@ def _fetch(cursor: driver.cursor, sink: Sink, limit: int, codec: str | None) -> 
         batch.adapt(rows)
 
 
+def may_have_rules(raw: driver.connection) -> bool:
+    """Ask whether anything but a view has a rule, by which a statement may have several results."""
+    with raw.cursor() as cursor:
+        try:
+            cursor.execute("SELECT FROM pg_catalog.pg_rewrite WHERE oid >= 16384 AND rulename <> '_RETURN' LIMIT 1")
+        except psycopg2.Error:
+            # Not every server that speaks the protocol has PostgreSQL's catalogue.
+            if raw.get_transaction_status() != driver.TRANSACTION_STATUS_IDLE:
+                raise
+            return False
+        return cursor.rowcount > 0
+
+
 def run_unread(cursor: driver.cursor, query: Query) -> Outcome:
     """Run a statement that returns nothing, with its check in the same message."""
     _execute(cursor, query.opening, query.text, query.ending)
@@ -290,5 +303,5 @@ def _columns(cursor: driver.cursor, codec: str | None) -> list[Column]:
     names = [column.name for column in description]
     if codec is not None:
         names = [name.decode(codec, "replace") for name in _read_raw(cursor).names or ()] or names
-    kinds = [_KINDS.get(column.type_code, Kind.TEXT) for column in description]
+    kinds = [KINDS.get(column.type_code, Kind.TEXT) for column in description]
     return [Column(name, kind) for name, kind in zip(names, kinds, strict=True)]
