@@ -26,6 +26,9 @@ from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
 
+# Short loads are judged.
+pytestmark = pytest.mark.timing
+
 _NUMBERS = count(1)
 
 
@@ -131,7 +134,6 @@ def test_the_profiles_own_command_restarts_the_server(
     assert result.recovery < 5
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -149,7 +151,6 @@ def test_a_restart_that_fails_ends_the_bench_with_its_reason(
     assert time.monotonic() - started < 20
 
 
-@pytest.mark.timing
 def test_the_end_of_the_bench_ends_a_fault(mariadb_database: DatabaseAddress) -> None:
     scene = _scene(mariadb_database)
     timer = threading.Timer(1.2, scene.stop.set, [InterruptedByUserError("stopped", signal_number=2)])
@@ -224,7 +225,6 @@ def test_the_reports_know_every_fault_by_its_name() -> None:
     assert set(chaos.FAULTS) == set(FAULTS)
 
 
-@pytest.mark.timing
 def test_an_open_loop_shows_a_second_in_which_the_server_stood_still(
     postgres: PostgresServer, postgres_database: DatabaseAddress
 ) -> None:

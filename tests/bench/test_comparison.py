@@ -36,6 +36,9 @@ from tests.servers.database import DatabaseAddress
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import PostgresServer
 
+# Short loads are judged.
+pytestmark = pytest.mark.timing
+
 _MIX = Work(sql="", write_share=0.3)
 
 
@@ -253,7 +256,6 @@ def test_sqlite_is_left_as_it_was(sqlite_database: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchall() == [(0,)]
 
 
-@pytest.mark.timing
 def test_a_run_says_whether_requests_wait_for_one_another_and_whether_the_generator_was_the_limit(
     sqlite_database: Path,
 ) -> None:

@@ -21,6 +21,9 @@ from dbtool.bench.reports.report import Instant
 from tests.bench.stubs import Bottleneck, NullWork, Stall, StubPool, load_of
 from tests.servers.processes import wait_until
 
+# Short loads are judged.
+pytestmark = pytest.mark.timing
+
 
 @contextmanager
 def running(pool: BenchPool, load: Load) -> Iterator[tuple[LoadRun, list[Sample]]]:
@@ -52,7 +55,6 @@ def test_thinking_is_no_part_of_a_turn() -> None:
     assert sample.whole.total.percentile(0.5) < 0.05
 
 
-@pytest.mark.timing
 def test_an_open_loop_shows_a_second_in_which_the_server_stood_still() -> None:
     load = load_of(rate=200.0, is_poisson=False, duration=1.6, hold=0.0)
     with ThreadPoolExecutor(2) as side_by_side:
@@ -67,7 +69,6 @@ def test_an_open_loop_shows_a_second_in_which_the_server_stood_still() -> None:
     assert closed_loop.whole.acquire.percentile(0.99) < 0.3
 
 
-@pytest.mark.timing
 def test_an_open_loop_that_is_too_fast_for_the_server_has_the_servers_throughput() -> None:
     load = load_of(rate=400.0, is_poisson=False, duration=0.5, hold=0.0)
     sample = LoadRun(StubPool(borrow=Bottleneck(0.01)), load).run()
@@ -76,7 +77,6 @@ def test_an_open_loop_that_is_too_fast_for_the_server_has_the_servers_throughput
     assert sample.elapsed >= 2.0
 
 
-@pytest.mark.timing
 def test_what_is_under_way_at_the_end_is_counted_with_its_time() -> None:
     sample = LoadRun(StubPool(), load_of(threads=3, hold=0.0, duration=0.05, work=NullWork(_sleep_long))).run()
     assert sample.whole.turns == 3
@@ -87,7 +87,6 @@ def _sleep_long(_connection: Any) -> None:
     time.sleep(0.3)
 
 
-@pytest.mark.timing
 def test_arrivals_after_the_end_are_not_waited_for() -> None:
     started = time.monotonic()
     sample = LoadRun(StubPool(), load_of(rate=0.1, is_poisson=False, duration=0.2)).run()
@@ -216,7 +215,6 @@ def test_a_thread_that_is_about_to_begin_is_seen_by_who_pauses_the_run() -> None
         thread.join()
 
 
-@pytest.mark.timing
 def test_a_run_is_ended_from_another_thread_also_while_it_is_paused() -> None:
     started = time.monotonic()
     with running(StubPool(), load_of(duration=60.0, hold=60.0)) as (run, samples):

@@ -52,11 +52,15 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "", below: str = "") -> Completed:
         """Run in the working directory, or in one below it."""
-        if "PYTHONPATH" not in self.variables:
-            # As TMPDIR would have it in a process of its own.
-            with patch("tempfile.tempdir", str(self.scratch)):
-                return run_inside(*arguments, stdin=stdin.encode(), environment=self.environment, cwd=self.work / below)
-        # What it imports is another module than here.
+        if "PYTHONPATH" in self.variables:
+            # What it imports is another module than here.
+            return self.run_apart(*arguments, stdin=stdin, below=below)
+        # As TMPDIR would have it in a process of its own.
+        with patch("tempfile.tempdir", str(self.scratch)):
+            return run_inside(*arguments, stdin=stdin.encode(), environment=self.environment, cwd=self.work / below)
+
+    def run_apart(self, *arguments: str, stdin: str = "", below: str = "") -> Completed:
+        """Run in a process of its own."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             input=stdin.encode(),

@@ -128,6 +128,7 @@ def test_a_signal_while_a_session_is_made_new(make: Make) -> None:
     assert interrupt_often(pool, LOADS["a transaction"], KeyboardInterrupt, scale.INTERRUPTS, seed=2)
 
 
+@pytest.mark.timing
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_time_limit_on_the_tasks_of_threads(make: Make) -> None:

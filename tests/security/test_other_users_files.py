@@ -151,9 +151,10 @@ def test_it_is_said_once_by_a_command_and_not_in_a_prompt(tmp_path: Path, comman
     for name in ("dbtool.toml", ".dbtool-profile"):
         (shell.work / name).write_text(PROJECT)
         os.chown(shell.work / name, OTHER, 0)
-    done = shell.run(*command)
+    # Notes go to the stream of the process.
+    done = shell.run_apart(*command)
     assert done.status == 0, done.err
     assert done.err.count("dbtool.toml is not read") == 1
     assert done.err.count(".dbtool-profile is not read") == 1
-    assert shell.run("current", "--prompt", "plain").err == ""
-    assert shell.run("__complete", "profiles").err == ""
+    assert shell.run_apart("current", "--prompt", "plain").err == ""
+    assert shell.run_apart("__complete", "profiles").err == ""
