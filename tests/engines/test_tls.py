@@ -26,8 +26,9 @@ def test_loopback_is_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["db.example.com", "[::1]", "10.0.0.1", "localhost.example.com", "128.0.0.1", "::2", "0.0.0.0"]
-)  # noqa: S104
+    "host",
+    ["db.example.com", "[::1]", "10.0.0.1", "localhost.example.com", "128.0.0.1", "::2", "0.0.0.0"],  # noqa: S104
+)
 def test_any_other_host_is_not(host: str) -> None:
     assert not is_loopback(host)
 
