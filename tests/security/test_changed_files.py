@@ -206,6 +206,16 @@ def test_a_revocation_list_is_taken_out_of_a_directory_of_them(world: World) -> 
     assert world.load().sources.project_changed
 
 
+@pytest.mark.parametrize(
+    "word", ["a" * 300, f"{'a' * 300}/b", f"./{'a' * 300}", "a/" * 3000, f"x={'a' * 5000}/b", f"/{'a' * 300}"]
+)
+def test_a_word_is_too_long_for_a_files_name(world: World, word: str) -> None:
+    world.write(world.project / "pw", f"{word}\n")
+    world.write_project(f'[profiles.x]\nengine = "mysql"\npassword = {{ command = ["sh", "pw", "{word}"] }}\n')
+    world.trust()
+    assert world.load().sources.project_trusted
+
+
 def test_a_directory_is_swapped_for_a_link(world: World, tmp_path: Path) -> None:
     world.write(world.project / "dir" / "a" / "f", "")
     world.write_project('[profiles.x]\nengine = "mysql"\npassword = { command = ["run-parts", "dir"] }\n')

@@ -17,6 +17,7 @@ from dbtool.errors import ProfileError
 from dbtool.profiles import current_name, list_names
 from dbtool.profiles.discover import read_sources
 from dbtool.profiles.files import ProjectReader, read_head
+from dbtool.profiles.trust.record import plan_trust
 from tests.profiles.world import World
 
 MEGABYTE = 1 << 20
@@ -213,6 +214,32 @@ def test_a_prompt_shows_a_profile_of_a_project_that_is_too_slow_to_read_as_prote
     request = CurrentRequest(prompt="bash")
     assert run_current(world.environment.replaced(stdout=out), request) == 0
     assert b"1;31" in out.getvalue()
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("size", [100_000, 200_000, MEGABYTE])
+def test_a_script_of_a_trusted_project_that_names_everything(world: World, size: int) -> None:
+    script = world.write(world.project / "w" / "pw.py", "")
+    script.write_text(
+        repeat(lambda n: f"import m{n} a.b{n}/c{n} /x{n}.y.z ../q{n} w/{n} w.{n} {'w' * (n % 9)}\n", size)
+    )
+    world.write_project('[profiles.a]\nengine = "mysql"\npassword = { command = ["python3", "w/pw.py"] }\n')
+    assert measure(world.trust) < 3
+    assert measure(lambda: current_name(world.environment)) < 1.5
+    assert world.load().sources.project_trusted
+    assert "what w/pw.py names" in dict(plan_trust(world.environment, world.load().sources).uncovered)
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("is_one", [True, False])
+def test_a_command_of_thousands_of_words(world: World, is_one: bool) -> None:
+    words = " ".join(f"w{number}/x" for number in range(20_000))
+    command = f'"sh", "-c", "{words}"' if is_one else ", ".join(f'"{word}"' for word in words.split())
+    world.write_project(f'[profiles.a]\nengine = "mysql"\npassword = {{ command = [{command}] }}\n')
+    assert measure(world.trust) < 3
+    assert measure(lambda: current_name(world.environment)) < 1.5
+    uncovered = dict(plan_trust(world.environment, world.load().sources).uncovered)
+    assert uncovered["what commands name"] == "they have more than 2000 words"
 
 
 @pytest.mark.timing

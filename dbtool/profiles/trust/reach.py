@@ -20,9 +20,13 @@ from dbtool.profiles.paths import anchor, is_inside
 _MOST_FILES = 500
 _MOST_IN_TREE = 200
 _MOST_ENTRIES = 10_000
-_MOST_PLACES = 20
+_MOST_PLACES = 8
 """Directories that a script names, in which its other words are looked up as well."""
-_LOOKED_THROUGH = 1 << 20
+_MOST_WORDS = 2000
+"""Words of commands."""
+_MOST_LOOKUPS = 3000
+"""How often a word of a file is looked up in a directory: a prompt waits for it."""
+_LOOKED_THROUGH = 1 << 18
 """Bytes of files, together, in which other files' names are looked for."""
 _WORD_ENDS = expression(r"[\s=:;,|&<>()'\"`]+")
 _WORD = expression(r"[\w.@+~/-]+")
@@ -110,7 +114,9 @@ class Reach:
         self._spared = tuple(map(str, spared))
         self._known: set[Path] = set()
         self._listings: dict[Path, dict[str, list[str]]] = {}
-        self._left = _LOOKED_THROUGH
+        self._words = _MOST_WORDS
+        self._bytes = _LOOKED_THROUGH
+        self._lookups = _MOST_LOOKUPS
 
     def add(self, path: Path) -> None:
         """Count a file in."""
@@ -125,7 +131,7 @@ class Reach:
 
     def add_place(self, path: Path) -> None:
         """Count in a file that a key names, or all that is in a directory of the project."""
-        if is_inside(path, self._project) and path.is_dir():
+        if is_inside(path, self._project) and _is_directory(path):
             self._add_whole(path)
         else:
             self.add(path)
@@ -133,6 +139,10 @@ class Reach:
     def follow_command(self, command: list[str]) -> None:
         """Count in what a command's words name: files, directories with all that is in them, modules."""
         for word in split_words(command):
+            self._words -= 1
+            if self._words < 0:
+                self.gaps["what commands name"] = f"they have more than {_MOST_WORDS} words"
+                return
             for base in self._bases:
                 path = anchor(word, directory=base, home=self._home)
                 if is_inside(path, self._project) and os.path.lexists(path):
@@ -150,29 +160,45 @@ class Reach:
         """Count in what a file's words name; only files, because a word says less there than in a command."""
         if b"\0" in content:
             return
-        self._left -= len(content)
-        if self._left < 0:
-            self.gaps["..."] = "what other files are named in files of more than 1 MB together"
-            return
-        text = _COMMENT.sub("", content.decode(errors="replace"))
-        words = sorted(set(_WORD.findall(text)))
+        self._bytes -= len(content)
+        if self._bytes >= 0:
+            text = _COMMENT.sub("", content.decode(errors="replace"))
+            self._look_up(path, sorted(set(_WORD.findall(text))))
+            if path.suffix == ".py" or _PYTHON.match(content):
+                self._look_at_imports(path, text)
+        if min(self._bytes, self._lookups) < 0:
+            self.gaps[f"what {self._name(path)} names"] = "the files hold more words than are looked through"
+
+    def _look_up(self, path: Path, words: list[str]) -> None:
         # A script may look beside what a link to it leads to, and in a directory that it names: `cd lib`.
         places = dict.fromkeys((path.parent, Path(os.path.realpath(path)).parent, *self._bases))
-        named = [found for word in words for base in places for found in self._find_directory(word, base)]
+        named = [
+            found
+            for base in places
+            for word in self._choose_words(words, base)
+            for found in self._find_directory(word, base)
+        ]
         for base in dict.fromkeys((*places, *named[:_MOST_PLACES])):
-            known = self._list(base).keys()
-            for word in words:
-                if _may_be_in(word, known):
-                    for found in self._find(word, base):
-                        self._add_first(found)
-        if path.suffix == ".py" or _PYTHON.match(content):
-            self._look_at_imports(path, text)
+            for word in self._choose_words(words, base):
+                for found in self._find(word, base):
+                    self._add_first(found)
+
+    def _choose_words(self, words: list[str], base: Path) -> Iterator[str]:
+        """Yield the words that are worth a look in a directory, as long as there may be another look."""
+        known = self._list(base).keys()
+        for word in words:
+            if _may_be_in(word, known):
+                self._lookups -= 1
+                if self._lookups < 0:
+                    return
+                yield word
 
     def _look_at_imports(self, path: Path, text: str) -> None:
         self._add_shadowing(path.parent)
         for match in _IMPORT.finditer(text):
             module = match[1] or match[2]
-            if module not in sys.stdlib_module_names and not any(self._find(module, base) for base in self._bases):
+            places = (path.parent, *self._bases)
+            if module not in sys.stdlib_module_names and not any(module in self._list(place) for place in places):
                 self.imports.setdefault(module, path)
         self._add_compiled(path)
 
@@ -197,7 +223,7 @@ class Reach:
         """Count in a file, of a directory those that a module begins with."""
         if not is_inside(path, self._project):
             return
-        if not path.is_dir():
+        if not _is_directory(path):
             self.add(path)
             return
         for name in _FIRST:
@@ -206,7 +232,7 @@ class Reach:
     def _add_whole(self, path: Path) -> None:
         """Count in a file, of a directory all that is in it."""
         path = Path(os.path.normpath(path))
-        if not path.is_dir():
+        if not _is_directory(path):
             self.add(path)
         elif path not in self._known:
             self._known.add(path)
@@ -237,11 +263,9 @@ class Reach:
 
     def _find_directory(self, word: str, base: Path) -> list[Path]:
         """Return the directory that a word names, unless the project's own lies in it or is it."""
-        if not _may_be_in(word, self._list(base).keys()):
-            return []
         path = Path(os.path.normpath(base / word.strip("/")))
         is_below = path != self._project and path.is_relative_to(self._project) and is_inside(path, self._project)
-        return [path] if is_below and path.is_dir() else []
+        return [path] if is_below and _is_directory(path) else []
 
     def _find(self, word: str, base: Path) -> list[Path]:
         """Return what a word names from a directory: a file, with or without its suffix, or a module."""
@@ -254,7 +278,7 @@ class Reach:
         found = []
         for each in dict.fromkeys(words):
             place, _, name = each.rpartition("/")
-            if not name or (place and not (base / place).is_dir()):
+            if not name or (place and not _is_directory(base / place)):
                 continue
             directory = Path(os.path.normpath(base / place))
             if directory == base or is_inside(directory, self._project):
@@ -287,6 +311,13 @@ class Reach:
 
 _BESIDE = ("-journal", "-wal", "-shm")
 """What SQLite appends to a database's name for the files beside it."""
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long for one
+        return False
 
 
 def _may_be_in(word: str, known: Collection[str]) -> bool:

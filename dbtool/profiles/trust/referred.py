@@ -28,6 +28,8 @@ _LEADING_KEYS = ("path", "socket")
 _MOST_INCLUDED = 100
 _MOST_BYTES = 1 << 24
 _SHELL_MARKS = expression(r"[$*?\\[]")
+_MOST_SHOWN = 500
+"""Words of a command that are looked at one by one; more is no command that somebody reads."""
 NOT_COVERED = "not covered: "
 """Begins what stands in a record in a digest's place; it is compared like one."""
 
@@ -134,13 +136,13 @@ def _list_programs(
     for argument in command[1:]:
         if has_reference(argument):
             yield argument, "a variable says what it is"
-    for word in dict.fromkeys(split_words(command[1:])):
+    for word in islice(dict.fromkeys(split_words(command[1:])), _MOST_SHOWN):
         path = anchor(word, directory=directory, home=environment.home)
         if has_reference(word):
             continue
         if _SHELL_MARKS.search(word):
             yield word, "a shell decides what it names"
-        elif ("/" in word or word.startswith(("~", ".."))) and path.exists() and not is_inside(path, project):
+        elif ("/" in word or word.startswith(("~", ".."))) and os.path.lexists(path) and not is_inside(path, project):
             yield word, "it is outside the project"
 
 
