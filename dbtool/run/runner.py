@@ -172,7 +172,11 @@ class Runner:
             raise UsageError(
                 f"{place}: the connection is not changed to {database} from here: choose it with --profile"
             )
-        self.connection = self._reconnect(database)
+        try:
+            self.connection = self._reconnect(database)
+        except DbtoolError as error:
+            error.args = (f"{place}: {error}",)
+            raise
 
     def _may_go_on(self) -> bool:
         """Say whether to run on after a failure; not where it took the one transaction along (a deadlock)."""

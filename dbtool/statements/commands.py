@@ -97,11 +97,15 @@ class WordCommands:
     """Recognise the commands that look like SQL: one word where a statement would start."""
 
     def __init__(self, lexical: Lexical) -> None:
-        commands = {*lexical.refused_commands, *lexical.ignored_commands, *lexical.including_commands}
+        commands = {*lexical.refused_commands, *lexical.including_commands}
+        alone = [command.encode() for command in lexical.ignored_commands if command.isalpha()]
         self._words = [command.encode() for command in commands if command.isalpha()]
         if lexical.delimiter_command:
             self._words.append(b"delimiter")
+        self._beginnings = [*self._words, *alone]
         self._has_lines = lexical.line_statements
+        # With anything behind them on their line they are no commands, but SQL that the server may refuse.
+        self._alone = re.compile(rb"(?:%b)[ \t]*+\r?(\n|\Z)" % b"|".join(alone), re.IGNORECASE).match if alone else None
         self._longest = max(map(len, self._words), default=0)
         self._match = re.compile(rb"(?:%b)[\s;]" % b"|".join(self._words), re.IGNORECASE).match
 
@@ -112,25 +116,34 @@ class WordCommands:
         """Say whether a command starts at a position; None if more bytes have to tell."""
         if self._match(buffer, position):
             return True
+        if self._alone is not None and (found := self._alone(buffer, position)):
+            return True if found[1] or ended else None
         if self._has_lines and buffer[position] in b"uU":
-            line = _LINE_STATEMENT.match(buffer, position)
-            if line and (ended or line.end() < len(buffer) or buffer.endswith(b"\n")):
-                return terminator not in line[1]
-            part = None if ended else _MAY_BE_LINE.match(buffer, position)
-            if part and terminator not in (part[1] or b""):
-                return None
+            return self._is_line(buffer, position, terminator, ended=ended)
+        return self._may_be_word(buffer, position, ended=ended)
+
+    def _is_line(self, buffer: Buffer, position: int, terminator: bytes, *, ended: bool) -> bool | None:
+        line = _LINE_STATEMENT.match(buffer, position)
+        if line and (ended or line.end() < len(buffer) or buffer.endswith(b"\n")):
+            return terminator not in line[1]
+        part = None if ended else _MAY_BE_LINE.match(buffer, position)
+        return None if part and terminator not in (part[1] or b"") else False
+
+    def _may_be_word(self, buffer: Buffer, position: int, *, ended: bool) -> bool | None:
         if len(buffer) - position > self._longest:
             return False
         rest = bytes(buffer[position:]).lower()
         if ended:
             return rest in self._words
-        return None if any(word.startswith(rest) for word in self._words) else False
+        return None if any(word.startswith(rest) for word in self._beginnings) else False
 
 
 def read_command(line: bytes, lexical: Lexical, place: Place, terminator: bytes = b";") -> Action:  # noqa: PLR0911
     """Return what a command line asks for; raises UsageError for one that dbtool has no use for."""
     name = _read_name(line)
     word, rest = name if name.startswith("\\") else name.lower(), line[len(name.encode()) :]
+    if lexical.connecting_commands and _LATER_COMMAND.match(rest):
+        raise UsageError(f"{place}: {name}: {_object(_BACKSLASH)}")
     if word in lexical.ignored_commands:
         return None
     if lexical.delimiter_command and word in {"delimiter", r"\d"}:
@@ -269,6 +282,11 @@ def _read_words(text: bytes, name: str, place: Place) -> list[_Argument]:
         while text[position : position + 1].isspace():
             position += 1
     return words
+
+
+_BACKSLASH = b"\\"
+_LATER_COMMAND = expression(rb"""(?:'(?:[^'\\]|''|\\.)*+'|"[^"]*+"|`[^`]*+`|[^'"`\\])*+\\""", re.DOTALL)
+"""A backslash outside quotes, with which psql ends a command: SQL, or another one, follows."""
 
 
 def _object(rest: bytes) -> str:

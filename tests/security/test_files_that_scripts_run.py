@@ -168,6 +168,17 @@ def test_a_databases_name_is_no_connection_string(two_databases: tuple[DatabaseA
     assert "a database's name holds no =" in done.err
 
 
+def test_a_database_that_is_not_there_ends_the_run_where_it_is_named(
+    postgres_database: DatabaseAddress, tmp_path: Path
+) -> None:
+    script = "select 1 as a;\n\\connect nowhere\nselect 2 as b;"
+    for option in ("--quiet", "--keep-going"):
+        done = run_inside("query", *profile_of(postgres_database), "-F", "ndjson", option, script, cwd=tmp_path)
+        assert (done.status, done.out) == (2, b'{"a":1}\n')
+        assert "argument:2:1: profile " in done.err
+        assert '"nowhere" does not exist' in done.err
+
+
 @pytest.mark.parametrize("option", ["--single-transaction", "--dry-run"])
 def test_one_transaction_is_left_for_no_other_database(
     two_databases: tuple[DatabaseAddress, str], option: str, tmp_path: Path
