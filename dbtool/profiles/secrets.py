@@ -106,15 +106,40 @@ def _read_variable(secret: EnvironmentSecret, context: Context) -> str:
 
 
 def _read_file(secret: FileSecret, context: Context) -> str:
-    path = anchor(context.expand(str(secret.path)), directory=context.directory, home=context.environment.home)
+    written = context.expand(str(secret.path))
+    path = anchor(written, directory=context.directory, home=context.environment.home)
+    file, mark, variable = str(path).rpartition("#")
+    is_variable = bool(mark) and not path.exists()
     try:
-        content = _wait_for(path.read_bytes, context.deadline, _describe(secret))
-        return _strip_break(content.decode())
+        content = _wait_for((Path(file) if is_variable else path).read_bytes, context.deadline, _describe(secret))
+        text = content.decode()
     except OSError as error:
         raise SecretError(f"{_describe(secret)} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         # Not chained: the decoder's error carries the whole content.
         raise SecretError(f"{_describe(secret)} is not UTF-8 text") from None
+    return _find_variable(text, variable, secret, context) if is_variable else _strip_break(text)
+
+
+def _find_variable(text: str, name: str, secret: FileSecret, context: Context) -> str:
+    """Return what a .env file assigns to a variable, the last time that it does; of a URL, its password."""
+    from dbtool.profiles.foreign.dotenv import read_assignments  # few secrets stand there
+    from dbtool.profiles.foreign.urls import parse_url
+
+    found = [assignment for assignment in read_assignments(text) if assignment.name == name]
+    if not found:
+        raise SecretError(f"{_describe(secret)}: it assigns nothing to {name}")
+    value, may_refer = found[-1].value, found[-1].may_refer
+    if "://" in value:
+        try:
+            # A framework's own words stand behind the ?, and mean nothing here.
+            before, _, query = value.partition("?")
+            said = parse_url(before if "@" not in query else value, references=may_refer)
+            said = said if "password" in said else parse_url(value, references=may_refer)
+            value = str(said.get("password", ""))
+        except ValueError as error:
+            raise SecretError(f"{_describe(secret)}: {name}: {error}") from None
+    return context.expand(value) if may_refer else value
 
 
 def _run_command(secret: CommandSecret, context: Context) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
+from tests.cli.profile_shell import Shell
 from tests.cli.running import run_inside
 from tests.native import run_mariadb, run_psql
 from tests.servers.database import DatabaseAddress
@@ -215,3 +216,35 @@ def test_gss_does_not_take_the_place_of_tls_that_was_demanded() -> None:
     done = run_inside("query", "-p", "postgresql://127.0.0.1:1/d?gssencmode=prefer&sslmode=verify-full", "select 1")
     assert done.status == 2
     assert "gssencmode: GSS would take the place of the TLS" in done.err
+
+
+@pytest.mark.parametrize("source", ["dotenv", "service", "pgpass", "pgpass elsewhere"])
+def test_an_imported_profile_works_at_once_and_its_password_stays_where_it_was(
+    source: str, postgres_new: PostgresServer, tmp_path: Path
+) -> None:
+    assert postgres_new.password is not None
+    shell = Shell(home=tmp_path)
+    host, port, user, password = postgres_new.host, postgres_new.port, postgres_new.user, postgres_new.password
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    url = f"postgres://{user}:{quote(password, safe='')}@{host}:{port}/postgres?pool_size=3"
+    written = {
+        "dotenv": (shell.work / ".env", f'# mine\nSHOP_DATABASE_URL="{url}"\n'),
+        "service": (
+            tmp_path / ".pg_service.conf",
+            f"[shop]\nhost={host}\nport={port}\nuser={user}\npassword={password}\n",
+        ),
+        "pgpass": (tmp_path / ".pgpass", f"{host}:{port}:postgres:{user}:{escaped}\n"),
+        "pgpass elsewhere": (shell.work / "pgpass.conf", f"{host}:{port}:postgres:{user}:{escaped}\n"),
+    }
+    file, text = written[source]
+    file.write_text(text)
+    file.chmod(0o600)
+    done = shell.run(
+        "profile", "import", "pgpass.conf" if "elsewhere" in source else source, "--name", "shop", "-F", "csv"
+    )
+    assert done.status == 0, done.err
+    assert "says it when a connection opens" in done.text
+    assert password not in shell.file.read_text()
+    assert quote(password, safe="") not in shell.file.read_text()
+    asked = shell.run("query", "-p", "shop", "select current_user", "-F", "value")
+    assert (asked.status, asked.text) == (0, f"{user}\n"), asked.err

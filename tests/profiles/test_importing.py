@@ -165,7 +165,7 @@ def test_every_database_url_of_a_dotenv_is_a_profile(world: World) -> None:
     assert (found["shop"].password, found["shop"].place) == ("p#w", f"{world.project / '.env'}:3")
     assert (found["replica"].password, found["replica"].values["password"]) == (None, "${PW}")
     assert found["raw"].password == "${PW}"
-    assert "password" not in found["raw"].values
+    assert found["raw"].values["password"] == {"file": f"{world.project}/.env#RAW_DATABASE_URL"}
 
 
 def test_harlequins_profiles_come_with_what_dbtool_can_use(world: World) -> None:

@@ -234,3 +234,32 @@ def test_a_target_masks_its_password(world: World) -> None:
 
 def test_every_failure_is_a_profiles_failure() -> None:
     assert issubclass(SecretError, ProfileError)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("DB_PASSWORD=hush # no", "hush"),
+        ("export DB_PASSWORD='h u${X}sh'", "h u${X}sh"),
+        ('DB_PASSWORD="h\\"ush"', 'h"ush'),
+        ("DB_PASSWORD=first\nDB_PASSWORD=last", "last"),
+        ("DB_PASSWORD=postgres://u:p%40ss@h/d?sslmode=require", "p@ss"),
+        ("DB_PASSWORD=mysql://u:${PART}x@h/d", "partx"),
+    ],
+)
+def test_a_variable_in_a_dotenv_file_is_a_secret_and_of_a_url_the_password_is(
+    world: World, line: str, expected: str
+) -> None:
+    world.write(world.root / ".env", f"OTHER=1\n{line}\n")
+    world.variables["PART"] = "part"
+    world.write_user(f'[profiles.x]\nengine = "mysql"\npassword = {{ file = "{world.root}/.env#DB_PASSWORD" }}\n')
+    assert world.resolve("x").password == expected
+
+
+def test_a_dotenv_file_without_the_variable_is_an_error_that_quotes_nothing_of_it(world: World) -> None:
+    world.write(world.root / ".env", "PASSWORD=hush\nURL=postgres://u:hush@h:hush/d\n")
+    for name, said in (("NONE", "assigns nothing to NONE"), ("URL", "URL: the URL's port is not a number")):
+        world.write_user(f'[profiles.x]\nengine = "mysql"\npassword = {{ file = "{world.root}/.env#{name}" }}\n')
+        with pytest.raises(SecretError, match=said) as caught:
+            world.resolve("x")
+        assert "hush" not in str(caught.value)

@@ -183,7 +183,7 @@ POOL_KEYS = _tabulate(
 
 SECRET_KEYS = _tabulate(
     _text("env", "The environment variable that holds it."),
-    _path("file", "The file that holds it."),
+    _path("file", "The file that holds it; .env#NAME is a variable in a .env file, or the password of its URL."),
     Key(name="command", kind=KeyKind.TEXTS, description="The command that prints it.", references=True),
     _text("keyring", "Its entry in the platform's keyring, as service/user."),
 )

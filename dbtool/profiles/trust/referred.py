@@ -176,12 +176,22 @@ def _list_references(source: SourceFile) -> Iterator[tuple[list[str], list[list[
         secrets = secret if isinstance(secret, dict) else {}
         passed = said.get("libpq")
         crls = [passed.get(name) for name in _PASSED_PATHS] if isinstance(passed, dict) else []
-        places = [*(said.get(key) for key in _PATH_KEYS), secrets.get("file"), *crls, *_list_options(source, said)]
+        places = [
+            *(said.get(key) for key in _PATH_KEYS),
+            *_list_secret_files(secrets.get("file")),
+            *crls,
+            *_list_options(source, said),
+        ]
         commands = [command for command in (said.get("restart"), secrets.get("command")) if isinstance(command, list)]
         yield (
             [place for place in places if isinstance(place, str)],
             [[word for word in command if isinstance(word, str)] for command in commands],
         )
+
+
+def _list_secret_files(written: Any) -> list[Any]:
+    """Return the file of a secret, and the one before a # that names a variable in it."""
+    return [written, written.rpartition("#")[0]] if isinstance(written, str) and "#" in written else [written]
 
 
 def _list_options(source: SourceFile, said: Mapping[str, Any]) -> list[str]:
