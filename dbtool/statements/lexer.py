@@ -23,7 +23,7 @@ _SANDBOX_MODE = rb"999999\-"
 """What follows the opener in the first line of a MariaDB dump: a command to its client, a comment to all others."""
 
 
-class Stop(Enum):
+class Halt(Enum):
     """Why the lexer came to a halt."""
 
     END_OF_BYTES = auto()
@@ -89,25 +89,25 @@ class Lexer:
                 self._escape_end = position
         return position, closed
 
-    def advance(self, buffer: Buffer, position: int, *, ended: bool) -> tuple[int, Stop]:
+    def advance(self, buffer: Buffer, position: int, *, ended: bool) -> tuple[int, Halt]:
         """Go on to the next terminator or command, or to where more bytes are needed."""
         while True:
             if self.token is not None:
                 command = self.token is tokens.COMMAND
                 position, closed = self.pass_token(buffer, position, ended=ended)
                 if not closed:
-                    return position, Stop.END_OF_BYTES
+                    return position, Halt.END_OF_BYTES
                 if command:
-                    return position, Stop.COMMAND
+                    return position, Halt.COMMAND
             match = self._match_tokens if self._escape_end < 0 else self.match_code
             position = match(buffer, position).end()
             if position == len(buffer):
-                return position, Stop.END_OF_BYTES
+                return position, Halt.END_OF_BYTES
             if not self.depth and self.measure_terminator(buffer, position):
-                return position, Stop.TERMINATOR
+                return position, Halt.TERMINATOR
             found = self.look(buffer, position, ended=ended)
             if found is None:
-                return position, Stop.END_OF_BYTES
+                return position, Halt.END_OF_BYTES
             position = found if isinstance(found, int) else self.open(found, position)
 
     def look(self, buffer: Buffer, position: int, *, ended: bool) -> Found:

@@ -20,7 +20,7 @@ from dbtool.statements.commands import (
     refuse_command,
 )
 from dbtool.statements.copy_data import CopyData, Stream
-from dbtool.statements.lexer import Found, Lexer, Stop, cut_into_pieces
+from dbtool.statements.lexer import Found, Halt, Lexer, cut_into_pieces
 from dbtool.statements.patterns import compile_match
 from dbtool.statements.statement import Statement, new_statement
 from dbtool.statements.tokens import Piece, Token
@@ -178,9 +178,9 @@ class Splitter:
         stream, lexer = self._stream, self._lexer
         while self._start >= 0 or self._find_start():
             stream.position, stop = lexer.advance(stream.buffer, stream.position, ended=stream.ended)
-            if stop is Stop.END_OF_BYTES:
+            if stop is Halt.END_OF_BYTES:
                 return self._finish() if stream.ended else None
-            if stop is Stop.COMMAND:
+            if stop is Halt.COMMAND:
                 raise refuse_command(*self._take_command())
             end = stream.position
             stream.position += lexer.measure_terminator(stream.buffer, end)

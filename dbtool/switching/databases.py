@@ -18,7 +18,7 @@ from dbtool.profiles.model import Profile
 from dbtool.switching.models import TrackedModel, settle
 from dbtool.switching.once import Once
 from dbtool.switching.origins import SwitchedDatabase
-from dbtool.switching.places import Entry, Stay, find_stay
+from dbtool.switching.places import Member, Stay, find_stay
 from dbtool.switching.proxies import CurrentProxy
 
 TYPE_CHECKING = False  # peewee is imported when a pool opens
@@ -40,8 +40,8 @@ class Databases:
         self._catalog: Once[None, Catalog] = Once()
         self._pools: Once[Profile, Any] = Once()
         self._closed = Event()
-        self._places: dict[str, Entry] = {}
-        self._default = Entry(self, lambda: self._find_profile(None), self._open)
+        self._places: dict[str, Member] = {}
+        self._default = Member(self, lambda: self._find_profile(None), self._open)
         self.current = CurrentProxy(self._find_place)
         """A peewee DatabaseProxy that follows the choice; for `database` in a model's `Meta`."""
 
@@ -99,13 +99,13 @@ class Databases:
     def __exit__(self, *_: object) -> None:
         self.shutdown(0.0)
 
-    def _find_place(self) -> Entry:
+    def _find_place(self) -> Member:
         return find_stay(self) or self._default
 
-    def _get_place(self, name: str) -> Entry:
+    def _get_place(self, name: str) -> Member:
         place = self._places.get(name)
         if place is None:
-            place = Entry(self, lambda: self._find_profile(name), self._open)
+            place = Member(self, lambda: self._find_profile(name), self._open)
             # What cannot be used is refused here, and not when the first query runs.
             place.profile  # noqa: B018
             place = self._places.setdefault(name, place)
@@ -135,5 +135,5 @@ class Databases:
     def _build(self, profile: Profile) -> Any:
         write = profile.name in self._write
         database = transform(open_profile(self._environment, profile, write=write), SwitchedDatabase)
-        database.place = Entry(self, lambda: profile, lambda _: database)
+        database.place = Member(self, lambda: profile, lambda _: database)
         return database

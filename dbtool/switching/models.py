@@ -16,7 +16,7 @@ from dbtool.errors import GuardError
 from dbtool.pool.bindings import Binding, Following, derive, transform
 from dbtool.switching.fields import follow_database
 from dbtool.switching.origins import TrackedQuery
-from dbtool.switching.places import Follower, Stay, find_entry, find_origin
+from dbtool.switching.places import Follower, Stay, find_member, find_origin
 
 
 class SwitchedMetadata(Following):
@@ -180,13 +180,13 @@ class GuardedLinks:
 def settle(*instances: Any) -> None:
     """Note that instances now belong to their model's current database."""
     for instance in instances:
-        place = find_entry(instance._meta.database)  # noqa: SLF001  # peewee's own name for it
+        place = find_member(instance._meta.database)  # noqa: SLF001  # peewee's own name for it
         instance._origin = None if place is None else place.name  # noqa: SLF001  # of this module
 
 
 def _stay(model: Any, *instances: Any) -> AbstractContextManager[None]:
     """Make a block in which the model's database stays what it is now; refuse instances from elsewhere."""
-    place = find_entry(model._meta.database)  # noqa: SLF001
+    place = find_member(model._meta.database)  # noqa: SLF001
     for instance in instances:
         origin = getattr(instance, "_origin", None)
         if origin is not None and (place is None or origin != place.name):

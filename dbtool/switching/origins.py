@@ -12,13 +12,13 @@ from typing import Any
 import peewee
 
 from dbtool.pool.bindings import transform
-from dbtool.switching.places import Entry, Reading, Stay, find_entry
+from dbtool.switching.places import Member, Reading, Stay, find_member
 
 
 class SwitchedDatabase:
     """A database of a `Databases`."""
 
-    place: Entry
+    place: Member
 
     def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
         """Run a query, and see to it that its rows know where they are from."""
@@ -43,12 +43,12 @@ class TrackedQuery:
     """A query whose rows know where they are from, and which passes its database on."""
 
     _database: Any
-    read_at: Entry | None = None
+    read_at: Member | None = None
     """Where the query is being run, until its rows know."""
 
     def prefetch(self, *subqueries: Any, **options: Any) -> Any:
         """Read this and related rows, all from this query's database."""
-        place = find_entry(self._database)
+        place = find_member(self._database)
         with nullcontext() if place is None else Stay(place):
             return super().prefetch(*subqueries, **options)  # type: ignore[misc]
 

@@ -22,7 +22,7 @@ _Made = TypeVar("_Made")
 _stays: ContextVar[tuple[Stay, ...]] = ContextVar("stays", default=())
 
 
-class Entry:
+class Member:
     """A profile of one `Databases`: found when its name is needed, opened when its database is."""
 
     def __init__(self, group: object, find: Callable[[], Profile], open_pool: Callable[[Profile], Any]) -> None:
@@ -60,7 +60,7 @@ class Entry:
 class Stay:
     """A block in which one place counts, in this thread or task alone; also a decorator of functions and coroutines."""
 
-    def __init__(self, place: Entry) -> None:
+    def __init__(self, place: Member) -> None:
         self.place = place
 
     def __call__(self, function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
@@ -91,7 +91,7 @@ class Stay:
 class Reading(Stay):
     """The time in which a row of a place becomes an instance."""
 
-    def __init__(self, place: Entry) -> None:
+    def __init__(self, place: Member) -> None:
         super().__init__(place)
         self.origin = place.name
 
@@ -115,7 +115,7 @@ class Follower:
         """Return what stands for the place of this moment for good."""
 
 
-def find_stay(group: object) -> Entry | None:
+def find_stay(group: object) -> Member | None:
     """Return the place that this thread or task has chosen in a group, None where it has chosen none."""
     for stay in reversed(_stays.get()):
         if stay.place.group is group:
@@ -130,7 +130,7 @@ def find_origin() -> str | None:
     return innermost.origin if isinstance(innermost, Reading) else None
 
 
-def find_entry(database: Any) -> Entry | None:
+def find_member(database: Any) -> Member | None:
     """Return the place of a database, None for one that belongs to no `Databases`."""
     place = getattr(database, "place", None)
-    return place if isinstance(place, Entry) else None
+    return place if isinstance(place, Member) else None

@@ -10,7 +10,7 @@ import peewee
 
 from dbtool.pool.bindings import derive
 from dbtool.switching.models import SwitchedMetadata
-from dbtool.switching.places import Entry, Follower, Stay
+from dbtool.switching.places import Follower, Member, Stay
 
 _entered: ContextVar[tuple[tuple[object, Block], ...]] = ContextVar("entered", default=())
 """The proxies that are open as blocks in this thread or task, each with what it stood for on entry."""
@@ -19,7 +19,7 @@ _entered: ContextVar[tuple[tuple[object, Block], ...]] = ContextVar("entered", d
 class Block(peewee._callable_context_manager):  # noqa: SLF001  # what peewee's own contexts derive from
     """One of peewee's blocks, on the database that is current on entry and stays so to the end."""
 
-    def __init__(self, find: Callable[[], Entry], make: Callable[[Any], Any]) -> None:
+    def __init__(self, find: Callable[[], Member], make: Callable[[Any], Any]) -> None:
         self._find = find
         self._make = make
 
@@ -127,7 +127,7 @@ class PlaceProxy(ProfileProxy):
 
     __slots__ = ("current", "place")
 
-    def __init__(self, place: Entry, current: CurrentProxy) -> None:
+    def __init__(self, place: Member, current: CurrentProxy) -> None:
         self.place = place
         self.current = current
 
@@ -140,8 +140,8 @@ class CurrentProxy(ProfileProxy, Follower):
 
     __slots__ = ("_find_place",)
 
-    def __init__(self, find_entry: Callable[[], Entry]) -> None:
-        self._find_place = find_entry
+    def __init__(self, find_member: Callable[[], Member]) -> None:
+        self._find_place = find_member
 
     @property
     def current(self) -> Any:

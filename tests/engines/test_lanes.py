@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbtool.engines.postgres.rows import Query, hold_rows
+from dbtool.engines.postgres.rows import SentQuery, hold_rows
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.run.results import Results
 from dbtool.run.session import Session
@@ -52,7 +52,7 @@ def render_held(session: Session, sql: str, format_name: str) -> bytes:
     output = Memory()
     results = Results(output, FORMATS[format_name], FormatOptions())
     results.expect(muted=False)
-    hold_rows(session.connection._raw.cursor(), Query(sql.encode(), b"", False), results)  # type: ignore[attr-defined]
+    hold_rows(session.connection._raw.cursor(), SentQuery(sql.encode(), b"", False), results)  # type: ignore[attr-defined]
     results.flush()
     results.finish()
     results.close()

@@ -24,7 +24,7 @@ IDLE, WAITING, HOLDING = range(3)
 """What a thread does just now."""
 
 
-class Client:
+class LoadThread:
     """One thread of the load."""
 
     def __init__(self, pool: BenchPool, load: Load, control: Control, number: int, *, book: Book | None = None) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dbtool.bench.load.client import HOLDING, IDLE, WAITING, Client
+from dbtool.bench.load.client import HOLDING, IDLE, WAITING, LoadThread
 from dbtool.bench.load.control import Control
 from dbtool.bench.load.custody import Book
 from dbtool.bench.load.histogram import Histogram
@@ -31,7 +31,7 @@ class LoadRun:
         self._pool = pool
         self._load = load
         self._book = book
-        self._clients = [Client(pool, load, self.control, number, book=book) for number in range(load.threads)]
+        self._clients = [LoadThread(pool, load, self.control, number, book=book) for number in range(load.threads)]
         for client in self._clients:
             client.count_busy = self._count_busy
         self._series: list[Instant] = []
@@ -112,7 +112,7 @@ class LoadRun:
             arrivals = Arrivals(load.rate, is_poisson=load.is_poisson, start=start, seed=load.seed)
             self._count_unserved = lambda: arrivals.count_before(end)
 
-        def work(client: Client) -> None:
+        def work(client: LoadThread) -> None:
             barrier.wait()
             if arrivals is None:
                 client.run_closed()
@@ -126,13 +126,13 @@ class LoadRun:
         return threads
 
     @classmethod
-    def _begin_measuring(cls, client: Client) -> int:
+    def _begin_measuring(cls, client: LoadThread) -> int:
         """Forget what the warm-up has counted; return how many turns it took."""
         cls._take_tally(client)
         return client.turns
 
     @staticmethod
-    def _take_tally(client: Client) -> Tally:
+    def _take_tally(client: LoadThread) -> Tally:
         """Give a client a new tally; a turn that is under way will count in that one."""
         taken, client.tally = client.tally, Tally()
         return taken

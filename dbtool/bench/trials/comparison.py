@@ -76,7 +76,7 @@ class Facts(Record):
     free: int | None
 
 
-class Setting(Record):
+class Shared(Record):
     """What all the pools of a comparison share."""
 
     order: Order
@@ -93,12 +93,12 @@ def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> tuple
     `stop` was given. Nothing stays open, and nothing stays behind on the server.
     """
     _require_room(order, facts)
-    setting = Setting(order=order, facts=facts, settings=_make_settings(order), observer=observer, stop=stop)
-    with _prepare_work(setting) as load:
-        trials = [_make_trial(setting, load, subject) for subject in order.subjects]
-        _try_work(setting, load)
+    shared = Shared(order=order, facts=facts, settings=_make_settings(order), observer=observer, stop=stop)
+    with _prepare_work(shared) as load:
+        trials = [_make_trial(shared, load, subject) for subject in order.subjects]
+        _try_work(shared, load)
         _run_load(trials, load, observer)
-        return tuple(_finish(setting, trial) for trial in trials)
+        return tuple(_finish(shared, trial) for trial in trials)
 
 
 def _make_settings(order: Order) -> SessionSettings:
@@ -146,9 +146,9 @@ def _require_room(order: Order, facts: Facts) -> None:
 
 
 @contextmanager
-def _prepare_work(setting: Setting) -> Iterator[Load]:
+def _prepare_work(shared: Shared) -> Iterator[Load]:
     """Make the scratch table for a mix of reads and writes, and drop it at the end."""
-    order, settings = setting.order, setting.settings
+    order, settings = shared.order, shared.settings
     work = order.load.work
     if not isinstance(work, Work) or work.write_share is None:
         yield order.load
@@ -163,19 +163,19 @@ def _prepare_work(setting: Setting) -> Iterator[Load]:
         yield order.load.replaced(work=work.replaced(table=table))
 
 
-def _try_work(setting: Setting, load: Load) -> None:
+def _try_work(shared: Shared, load: Load) -> None:
     """Try the load's SQL before it fails in every turn; how long it takes is no matter of the connect's limit."""
-    with closing(connect_beside(setting.order.target, setting.settings)) as connection:
-        if setting.order.read_only and isinstance(load.work, Work):
-            _try_guarded(setting, load.work.sql, connection)
+    with closing(connect_beside(shared.order.target, shared.settings)) as connection:
+        if shared.order.read_only and isinstance(load.work, Work):
+            _try_guarded(shared, load.work.sql, connection)
         try_work(load.work, connection)
 
 
-def _try_guarded(setting: Setting, sql: str, connection: Any) -> None:
+def _try_guarded(shared: Shared, sql: str, connection: Any) -> None:
     """Run a load's SQL as a query of a read-only session is run; raises GuardError for more than one that reads."""
-    target = setting.order.target
+    target = shared.order.target
     engine = load_engine(target.engine)
-    session = engine.adopt(connection, target, setting.settings)
+    session = engine.adopt(connection, target, shared.settings)
     statements = list(split(io.BytesIO(sql.encode()).read, engine.dialect, source="--query"))
     if len(statements) != 1:
         raise GuardError(f"--query: {count(len(statements), 'statement')}; a session that is read-only is sent one")
@@ -201,24 +201,24 @@ class _Unread:
         pass
 
 
-def _make_trial(setting: Setting, load: Load, subject: Subject) -> Trial:
-    order = setting.order
+def _make_trial(shared: Shared, load: Load, subject: Subject) -> Trial:
+    order = shared.order
     pool = order.target.pool.replaced(max_connections=order.connections // order.processes)
     isolates = order.isolates_session
     scene = Scene(
         subject=subject,
         target=order.target.replaced(pool=pool),
-        settings=setting.settings,
+        settings=shared.settings,
         working_directory=order.working_directory,
         probe=load_probe(order.target.engine),
         load=load,
         isolates_session=pool.reset is Reset.SESSION if isolates is None else isolates,
-        is_direct=setting.facts.is_direct,
+        is_direct=shared.facts.is_direct,
         autocommit=order.autocommit,
         forks=order.processes > 1 or order.target.pool.forks,
         counting=order.counting,
-        stop=setting.stop,
-        watch=lambda phase, status: setting.observer.watch(subject.name, phase, status),
+        stop=shared.stop,
+        watch=lambda phase, status: shared.observer.watch(subject.name, phase, status),
     )
     require_faults(scene, order.extras.faults)
     if order.extras.sweep is not None:
@@ -236,14 +236,14 @@ def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> None:
             trial.run_slice(load.duration / slices, warm_up)
 
 
-def _finish(setting: Setting, trial: Trial) -> Report:
-    subject, extras = trial.scene.subject, setting.order.extras
+def _finish(shared: Shared, trial: Trial) -> Report:
+    subject, extras = trial.scene.subject, shared.order.extras
     if extras.sweep is not None:
-        extras = extras.replaced(sweep=extras.sweep.replaced(limit=setting.facts.free))
+        extras = extras.replaced(sweep=extras.sweep.replaced(limit=shared.facts.free))
     return trial.finish(
         extras,
-        _describe_environment(setting.facts, subject),
-        lambda phase: setting.observer.announce(subject.name, phase),
+        _describe_environment(shared.facts, subject),
+        lambda phase: shared.observer.announce(subject.name, phase),
     )
 
 

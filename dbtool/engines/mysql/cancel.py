@@ -13,7 +13,7 @@ import pymysql
 from pymysql.constants import ER
 
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments, dial
+from dbtool.engines.mysql.connecting import RawConnection, connect_arguments, dial
 from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import ConnectionFailedError
 from dbtool.expressions import expression
@@ -56,7 +56,7 @@ def _connect_beside(raw: Any, target: Target, settings: SessionSettings, timeout
     arguments = connect_arguments(target, settings) | {"database": None, "connect_timeout": timeout}
     limits = {"read_timeout": timeout, "write_timeout": timeout}
     way = None if target.socket else raw._sock.getpeername()[:2]
-    return dial(MySQLConnection, target, way=way, **(arguments | limits), autocommit=True)
+    return dial(RawConnection, target, way=way, **(arguments | limits), autocommit=True)
 
 
 def _is_same_session(raw: Any, sent: bytes, host: str, running: str | None) -> bool:

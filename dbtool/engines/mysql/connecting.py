@@ -102,7 +102,7 @@ def _trusting_context() -> ssl.SSLContext:
     return context
 
 
-class MySQLConnection(LoginConnection):
+class RawConnection(LoginConnection):
     """A connection that takes TLS where the server has it: only then is a context made, and what that needs imported.
 
     `tls` makes it, None for a connection that stays plain; PyMySQL itself is told of none.
@@ -127,7 +127,7 @@ class MySQLConnection(LoginConnection):
         return self._make_context()
 
 
-class _ReadOnlyConnection(MySQLConnection):
+class _ReadOnlyConnection(RawConnection):
     """A connection whose session is made read-only along with its character set, by which no round trip is added."""
 
     state: SessionState | None = None
@@ -147,9 +147,9 @@ class _ReadOnlyConnection(MySQLConnection):
         self.encoding = charset_by_name(charset).encoding
 
 
-def open_connection(target: Target, settings: SessionSettings) -> MySQLConnection:
+def open_connection(target: Target, settings: SessionSettings) -> RawConnection:
     """Open a connection and set its session up; raises what PyMySQL raises, and ProfileError."""
-    raw: MySQLConnection = dial(
+    raw: RawConnection = dial(
         connection_class(settings), target, autocommit=True, **connect_arguments(target, settings)
     )
     try:
@@ -161,9 +161,9 @@ def open_connection(target: Target, settings: SessionSettings) -> MySQLConnectio
     return raw
 
 
-def connection_class(settings: SessionSettings) -> type[MySQLConnection]:
+def connection_class(settings: SessionSettings) -> type[RawConnection]:
     """Return the class of a session's connections."""
-    return _ReadOnlyConnection if settings.read_only else MySQLConnection
+    return _ReadOnlyConnection if settings.read_only else RawConnection
 
 
 def tls_version(raw: Any) -> str | None:
@@ -231,7 +231,7 @@ def _encrypt_with_rsa(*arguments: Any) -> Any:
     return _auth.sha2_rsa_encrypt(*arguments)
 
 
-def dial(kind: type[MySQLConnection], target: Target, *, way: tuple[str, int] | None = None, **arguments: Any) -> Any:
+def dial(kind: type[RawConnection], target: Target, *, way: tuple[str, int] | None = None, **arguments: Any) -> Any:
     """Open a connection to a target's server, by `way` where its own name and port do not lead there.
 
     The name stays the one that a certificate is checked for, and that says whether the password leaves this machine.

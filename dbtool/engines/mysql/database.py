@@ -9,7 +9,7 @@ import pymysql
 
 from dbtool.engines.connecting import pool_arguments
 from dbtool.engines.engine import SessionSettings
-from dbtool.engines.mysql.connecting import MySQLConnection, connect_arguments, connection_class, dial, set_up
+from dbtool.engines.mysql.connecting import RawConnection, connect_arguments, connection_class, dial, set_up
 from dbtool.engines.mysql.pooled import PooledMySQLDatabase
 from dbtool.pool import PoolEvents
 from dbtool.profiles.model import Target
@@ -18,7 +18,7 @@ from dbtool.profiles.model import Target
 class _Database(PooledMySQLDatabase):
     """A pool of connections that are opened as those of one session are."""
 
-    connection_class: type[MySQLConnection] = MySQLConnection
+    connection_class: type[RawConnection] = RawConnection
     target: Target
 
     def _dial(self) -> Any:

@@ -43,7 +43,7 @@ from dbtool.engines.postgres.errors import (
 )
 from dbtool.engines.postgres.guard import check_before_commit, name_failed_proof, refuse_ways_out
 from dbtool.engines.postgres.rows import (
-    Query,
+    SentQuery,
     copy_rows,
     fetch_rows,
     hold_rows,
@@ -188,7 +188,7 @@ class PostgresConnection:
         timeout = self._settings.statement_timeout
         return timeout is not None and time.monotonic() - started >= timeout
 
-    def _run_query(self, request: Request, query: Query, sink: Sink) -> Outcome:
+    def _run_query(self, request: Request, query: SentQuery, sink: Sink) -> Outcome:
         if self._may_be_streamed(request):
             if request.limit is None:
                 outcome = copy_rows(self._raw, query, sink, cut_short=may_be_cut_short(request.statement))
@@ -233,7 +233,7 @@ class PostgresConnection:
         is_checked = self._raw.get_parameter_status("client_encoding") == "UTF8"
         return None if is_checked else self._codec
 
-    def _copy_in(self, query: Query, data: Any) -> Outcome:
+    def _copy_in(self, query: SentQuery, data: Any) -> Outcome:
         feed = CopyFeed(data)
         with heard_to_the_end(self._raw), self._raw.cursor() as cursor:
             try:
@@ -269,14 +269,14 @@ class PostgresConnection:
         if self._settings.read_only:
             refuse_ways_out(self._raw, statement, self.lexical)
 
-    def _put_together(self, text: bytes, words: tuple[str, ...]) -> Query:
+    def _put_together(self, text: bytes, words: tuple[str, ...]) -> SentQuery:
         state = self.transaction
         opening = self._take_opening(words)
         if self._check and state is TransactionState.OPEN and words[:1] in _COMMITS:
             opening = self._check
         is_own = state is TransactionState.NONE and opening != b"" and words[:1] not in _CALLS_NOTHING
         check = self._check if is_own else b""
-        return Query(text, opening, state is not TransactionState.NONE, check, self._unsure_codec)
+        return SentQuery(text, opening, state is not TransactionState.NONE, check, self._unsure_codec)
 
     def _take_opening(self, words: tuple[str, ...]) -> bytes:
         """Return what has to be sent before a statement, in its message: the opening of its transaction.

@@ -71,7 +71,7 @@ def read_as_text(raw: driver.connection) -> None:
     driver.register_type(_AS_TEXT, raw)
 
 
-class Query(NamedTuple):
+class SentQuery(NamedTuple):
     """A statement's text as it is sent, and where."""
 
     text: bytes
@@ -89,7 +89,7 @@ class Query(NamedTuple):
         return b"\n; " + self.check if self.check else b""
 
 
-def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bool) -> Outcome | None:
+def copy_rows(raw: driver.connection, query: SentQuery, sink: Sink, *, cut_short: bool) -> Outcome | None:
     """Stream a query's rows through COPY; None when it cannot be copied, and nothing was done.
 
     Inside a transaction a savepoint keeps a refused attempt from dooming it, and so does it where the
@@ -129,7 +129,7 @@ def copy_rows(raw: driver.connection, query: Query, sink: Sink, *, cut_short: bo
     return Outcome(rows=rows, result_sets=1, tag="SELECT")
 
 
-def _receive(cursor: driver.cursor, opening: bytes, query: Query, receiver: CopyReceiver) -> None:
+def _receive(cursor: driver.cursor, opening: bytes, query: SentQuery, receiver: CopyReceiver) -> None:
     prefix = opening + _COPY
     buffered = io.BufferedWriter(receiver, _BLOCK)
     try:
@@ -171,7 +171,7 @@ def _leave(cursor: driver.cursor, *, in_transaction: bool) -> None:
         cursor.execute(_RELEASE)
 
 
-def _describe(cursor: driver.cursor, opening: bytes, query: Query) -> list[Column]:
+def _describe(cursor: driver.cursor, opening: bytes, query: SentQuery) -> list[Column]:
     """Return the columns of a query without running it; outside a transaction the cursor ends with the message."""
     _execute(cursor, opening + _DECLARE, query.text, (query.ending or b"\n; ") + b"FETCH 0 FROM dbtool_rows")
     columns = _columns(cursor, query.codec)
@@ -180,7 +180,7 @@ def _describe(cursor: driver.cursor, opening: bytes, query: Query) -> list[Colum
     return columns
 
 
-def fetch_rows(raw: driver.connection, query: Query, sink: Sink, *, limit: int) -> Outcome | None:
+def fetch_rows(raw: driver.connection, query: SentQuery, sink: Sink, *, limit: int) -> Outcome | None:
     """Read at most `limit` rows through a cursor; None when the query has none, and nothing was done."""
     text, opening, in_transaction = query.text, query.opening, query.in_transaction
     with raw.cursor() as cursor:
@@ -245,13 +245,13 @@ def may_have_rules(raw: driver.connection) -> bool:
         return cursor.rowcount > 0
 
 
-def run_unread(cursor: driver.cursor, query: Query) -> Outcome:
+def run_unread(cursor: driver.cursor, query: SentQuery) -> Outcome:
     """Run a statement that returns nothing, with its check in the same message."""
     _execute(cursor, query.opening, query.text, query.ending)
     return Outcome()
 
 
-def hold_rows(cursor: driver.cursor, query: Query, sink: Sink) -> Outcome:
+def hold_rows(cursor: driver.cursor, query: SentQuery, sink: Sink) -> Outcome:
     """Run a statement as it is; its rows, if any, are held by the driver until they are written.
 
     The cursor is closed with them; one that had none can be used again. The driver keeps the last result

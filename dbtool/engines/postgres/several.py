@@ -14,7 +14,7 @@ from dbtool.engines.engine import Outcome
 from dbtool.engines.postgres.bytes import spell_bytes_as_hex
 from dbtool.engines.postgres.errors import DisplacedError
 from dbtool.engines.postgres.raw import load_libpq
-from dbtool.engines.postgres.rows import KINDS, Query
+from dbtool.engines.postgres.rows import KINDS, SentQuery
 from dbtool.result import Column, Kind, Row, Sink
 
 _BATCH = 1000
@@ -37,7 +37,7 @@ class _ToldError(psycopg2.Error):
     diag: Any = None
 
 
-def hold_each(raw: driver.connection, query: Query, sink: Sink) -> Outcome | None:
+def hold_each(raw: driver.connection, query: SentQuery, sink: Sink) -> Outcome | None:
     """Run a statement and put each of its results into the sink; None where the driver hides its library."""
     libpq = load_libpq()
     if libpq is None:

@@ -8,7 +8,7 @@ from dbtool.profiles.locate import TOKEN, KeyPath, unquote
 from dbtool.records import Record
 
 
-class Part(Record):
+class KeyPart(Record):
     """One part of a key as it is written; offsets count characters."""
 
     name: str
@@ -16,12 +16,12 @@ class Part(Record):
     end: int
 
 
-class Statement(Record):
+class Passage(Record):
     """A table header, or a key with its value; whole lines from `start` to `end`."""
 
     table: KeyPath
     """The table that a key stands in; empty for a header."""
-    parts: tuple[Part, ...]
+    parts: tuple[KeyPart, ...]
     is_header: bool
     start: int
     end: int
@@ -33,13 +33,13 @@ class Statement(Record):
         """The whole key, from the top of the file."""
         return self.table + tuple(part.name for part in self.parts)
 
-    def find_part(self, depth: int) -> Part | None:
+    def find_part(self, depth: int) -> KeyPart | None:
         """Return the part that is the key's name at a depth, if it is written here."""
         number = depth - len(self.table)
         return self.parts[number] if 0 <= number < len(self.parts) else None
 
 
-def list_statements(text: str) -> list[Statement]:
+def list_statements(text: str) -> list[Passage]:
     """Return every statement of a file that parses, in order; blank lines and comments belong to none."""
     return list(_Scan(text).run())
 
@@ -50,13 +50,13 @@ class _Scan:
     def __init__(self, text: str) -> None:
         self.text = text
         self.table: KeyPath = ()
-        self.parts: list[Part] = []
+        self.parts: list[KeyPart] = []
         self.value = (0, 0)
         self.depth = 0
         self.in_value = False
         self.is_header = False
 
-    def run(self) -> Iterator[Statement]:
+    def run(self) -> Iterator[Passage]:
         for token in TOKEN.finditer(self.text):
             kind, written = token.lastgroup, token.group()
             if kind == "mark":
@@ -65,7 +65,7 @@ class _Scan:
                 else:
                     self._take_mark(written)
             elif kind in {"bare", "string"} and not self.in_value:
-                self.parts.append(Part(name=unquote(written), start=token.start(), end=token.end()))
+                self.parts.append(KeyPart(name=unquote(written), start=token.start(), end=token.end()))
             elif kind == "string" and self.depth == 0:
                 self.value = token.span()
         yield from self._end_statement(len(self.text))
@@ -78,11 +78,11 @@ class _Scan:
         elif mark == "=":
             self.in_value = True
 
-    def _end_statement(self, end: int) -> Iterator[Statement]:
+    def _end_statement(self, end: int) -> Iterator[Passage]:
         if self.parts:
             start = self.text.rfind("\n", 0, self.parts[0].start) + 1
             table = () if self.is_header else self.table
-            statement = Statement(
+            statement = Passage(
                 table=table,
                 parts=tuple(self.parts),
                 is_header=self.is_header,

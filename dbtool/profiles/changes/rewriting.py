@@ -13,7 +13,7 @@ import tomli
 
 from dbtool.errors import ProfileError
 from dbtool.expressions import expression
-from dbtool.profiles.changes.layout import Statement, list_statements
+from dbtool.profiles.changes.layout import Passage, list_statements
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 
 _BARE_KEY = expression(r"[A-Za-z0-9_-]+")
@@ -115,7 +115,7 @@ def _insert(text: str, name: str, values: Mapping[str, Any]) -> str:
     return _replace(text, [(max(places, default=len(text)), max(places, default=len(text)), lines)])
 
 
-def _holds_keys(statement: Statement) -> bool:
+def _holds_keys(statement: Passage) -> bool:
     """Say whether a key of a profile may follow a statement."""
     return len(statement.table) == 2 or (statement.is_header and len(statement.path) == 2)
 
@@ -161,11 +161,11 @@ def _extract(text: str, name: str, new: str, changes: Mapping[str, Any]) -> str 
     return tomlkit.dumps(document)
 
 
-def _of(statements: Iterable[Statement], name: str) -> Iterator[Statement]:
+def _of(statements: Iterable[Passage], name: str) -> Iterator[Passage]:
     return (statement for statement in statements if statement.path[:2] == ("profiles", name))
 
 
-def _refers(text: str, statement: Statement, name: str) -> bool:
+def _refers(text: str, statement: Passage, name: str) -> bool:
     """Say whether a statement is a `default` or an `extends` that names a profile."""
     path = statement.path
     if statement.value == (0, 0) or not (path == ("default",) or (len(path) == 3 and path[2] == "extends")):
@@ -198,7 +198,7 @@ def _find_spans(text: str, name: str) -> Iterator[tuple[int, int]]:
             yield first, end
 
 
-def _group(statements: list[Statement], text: str) -> list[tuple[int, int]]:
+def _group(statements: list[Passage], text: str) -> list[tuple[int, int]]:
     """Join statements with nothing but comments and blanks between them."""
     spans: list[tuple[int, int]] = []
     for statement in statements:
