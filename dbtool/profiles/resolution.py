@@ -15,8 +15,6 @@ from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.checks.values import check_host, convert
 from dbtool.profiles.files import object_to_owner
-from dbtool.profiles.foreign.optionfile import read_option_file
-from dbtool.profiles.foreign.service import read_service
 from dbtool.profiles.foreign.urls import parse_url
 from dbtool.profiles.model import Common, Profile, Target
 from dbtool.profiles.paths import MEMORY, NOWHERE, Scope, anchor
@@ -67,6 +65,8 @@ class _Resolution:
         if self.profile.url is not None:
             self._take_url(self.profile.url)
         if "service" in self.values:
+            from dbtool.profiles.foreign.service import read_service  # few profiles name one
+
             self._fill(read_service(self.values["service"], self.environment))
         if "option_file" in self.values:
             self._take_option_file(Path(self.values["option_file"]))
@@ -143,6 +143,8 @@ class _Resolution:
 
     def _take_option_file(self, path: Path) -> None:
         """Take what an option file says; what it has run on connecting comes before the profile's own."""
+        from dbtool.profiles.foreign.optionfile import read_option_file  # nor one of these
+
         said = read_option_file(path, self.profile.engine, self.values.get("option_suffix", ""))
         self._fill({key: value for key, value in said.values.items() if key != "on_connect"})
         self.values["on_connect"] = (*said.values.get("on_connect", ()), *self.values["on_connect"])

@@ -25,7 +25,6 @@ from dbtool.engines.engine import (
     TransactionState,
 )
 from dbtool.engines.local_files import NotAllowedError
-from dbtool.engines.mysql.cancel import kill_query
 from dbtool.engines.mysql.connecting import give_cryptography, open_connection, tls_version
 from dbtool.engines.mysql.errors import number_of, translate, translate_connect_error
 from dbtool.engines.mysql.guard import Guard
@@ -41,7 +40,6 @@ from dbtool.pool.lease import Health
 from dbtool.profiles.model import Target, TlsLevel
 from dbtool.result import Sink
 from dbtool.statements import Statement
-from dbtool.statements.mysql_loading import find_loaded_files
 from dbtool.statements.statement import may_be_cut_short
 
 _NOT_ROLLED_BACK = 1196
@@ -172,6 +170,8 @@ class MySQLConnection:
         allowed = self._settings.local_files
         if allowed is None or b"infile" not in text.lower():
             return frozenset()
+        from dbtool.statements.mysql_loading import find_loaded_files  # few statements load files
+
         names = find_loaded_files(text, self.lexical)
         for name in names:
             try:
@@ -374,6 +374,8 @@ class MySQLConnection:
 
     def cancel(self, timeout: float) -> None:
         """Send KILL QUERY on a connection of its own; the session survives."""
+        from dbtool.engines.mysql.cancel import kill_query  # few statements are cancelled
+
         # Before it is: the statement may end before this thread runs again.
         self._was_cancelled = True
         try:

@@ -17,8 +17,10 @@ from dbtool.engines.mysql.errors import number_of
 from dbtool.errors import GuardError, Place
 from dbtool.profiles.model import Target
 from dbtool.records import Record
-from dbtool.statements.mysql_reading import find_objection
-from dbtool.statements.mysql_tokens import Quoting
+
+TYPE_CHECKING = False  # few sessions are guarded
+if TYPE_CHECKING:
+    from dbtool.statements.mysql_tokens import Quoting
 
 _READ_ONLY_TRANSACTION = SERVER_STATUS.SERVER_STATUS_IN_TRANS | 0x2000
 """What the flags of an answer show inside such a transaction (SERVER_STATUS_IN_TRANS_READONLY)."""
@@ -61,6 +63,8 @@ def _ask(raw: Any, name: str) -> SessionState:
     with raw.cursor() as cursor:
         cursor.execute(f"SELECT @@session.{name}, @@session.sql_mode, @@session.character_set_client")
         answer = cursor.fetchone()
+    from dbtool.statements.mysql_tokens import Quoting  # as above
+
     read_only, modes, charset = answer or (0, "", "")
     words = {mode.upper() for mode in str(modes).split(",")}
     return SessionState(
@@ -104,6 +108,8 @@ class Guard:
 
     def require_harmless(self, text: bytes, place: Place) -> None:
         """Raise GuardError for a statement that is not known only to read; GuardError, MySQLError."""
+        from dbtool.statements.mysql_reading import find_objection  # as above
+
         state = self._state = self._renew(text)
         objection = find_objection(text, state.quoting)
         if objection is None and not state.is_like_ascii and not text.isascii():
