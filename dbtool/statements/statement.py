@@ -144,5 +144,8 @@ def is_query(statement: Statement) -> bool:
 def may_be_cut_short(statement: Statement) -> bool:
     """Say whether a statement is there for its rows alone; what writes is to run to its end, its rows unread."""
     first = statement.words[0] if statement.words else ""
+    if statement.is_delimited and b";" in statement.text:
+        # What stands behind the first of several statements is to run.
+        return False
     # EXPLAIN ANALYZE runs what it explains, whatever that is.
     return first in _QUERIES - {"EXPLAIN"} and not _WRITES.search(statement.text)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dbtool.statements import Statement
-from dbtool.statements.statement import is_housekeeping, is_query
+from dbtool.statements.statement import is_housekeeping, is_query, may_be_cut_short
 from tests.statements.feeding import split_all
 
 
@@ -80,3 +80,18 @@ def test_in_doubt_a_statement_is_not_taken_for_a_query(sql: str) -> None:
 
 def test_a_hint_and_comments_hide_no_query() -> None:
     assert is_query(only("/* c */ select /*+ hint */ 1 -- c", "mysql"))
+
+
+@pytest.mark.parametrize(
+    ("script", "may_be"),
+    [
+        ("select 1", True),
+        ("select ';', 1", True),
+        ("delimiter //\nselect 1//", True),
+        ("delimiter //\nselect 1; call p()//", False),
+        ("delimiter //\nselect 1; select write_one()//", False),
+        ("insert into t values (1)", False),
+    ],
+)
+def test_several_statements_in_one_are_not_cut_short_with_the_rows_of_the_first(script: str, may_be: bool) -> None:
+    assert may_be_cut_short(only(script, "mysql")) is may_be
