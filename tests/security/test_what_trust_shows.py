@@ -56,6 +56,7 @@ def test_every_command_variable_host_file_and_statement_is_shown_and_no_password
         ('password = { command = ["sh", "-c", "x*.sh"] }', '"x*.sh": "a shell decides what it names"'),
         ('password = { command = ["pw", "--file=/etc/hosts"] }', '"/etc/hosts": "it is outside the project"'),
         ('password = { command = ["python3", "f.py"] }', '"yaml": "a module that f.py imports from elsewhere"'),
+        ('password = { command = ["python3", "f.py"] }', '"__pycache__": "modules that Python has compiled and takes'),
         ('password = { command = ["ls", "many"] }', '"many/": "it holds more than 200 files or directories"'),
         ('password = { command = ["make", "-C", ".."] }', '"..": "it is outside the project"'),
         ('password = { file = "${DIR}/secret" }', '"${DIR}/secret": "a variable says where it is"'),
@@ -65,6 +66,7 @@ def test_every_command_variable_host_file_and_statement_is_shown_and_no_password
 def test_what_no_digest_can_stand_for_is_shown_as_not_covered(tmp_path: Path, line: str, said: str) -> None:
     world = World(root=tmp_path)
     world.write(world.project / "f.py", "import yaml, os\n")
+    world.write(world.project / "__pycache__" / "f.cpython-312.pyc", "\0" * 16)
     for number in range(201):
         world.write(world.project / "many" / f"{number}", "")
     world.write_project(f'[profiles.x]\nengine = "postgresql"\n{line}\n')

@@ -108,6 +108,8 @@ class Reach:
         """What may change unseen, relative to the project, and why."""
         self.imports: dict[str, Path] = {}
         """Modules that are imported and not found in the project, each with a script that does."""
+        self.caches: dict[str, None] = {}
+        """Where Python keeps compiled modules of the scripts; it writes them itself, so that no record holds them."""
         self._project = project
         self._bases = tuple(dict.fromkeys((*bases, project)))
         self._home = home
@@ -205,6 +207,8 @@ class Reach:
     def _add_compiled(self, path: Path) -> None:
         """Count in compiled modules that Python takes whatever time the source bears; it makes none by itself."""
         cache = path.parent / "__pycache__"
+        if self._list(cache):
+            self.caches[self._name(cache)] = None
         for name in self._list(cache).get(path.stem, ()):
             if name.endswith(".pyc") and _is_hash_based(cache / name):
                 self.add(cache / name)

@@ -116,6 +116,8 @@ def _list_unhashed(
                     yield place, "a variable says where it is"
             for command in commands:
                 yield from _list_programs(environment, project, source.path.parent, command)
+    for cache in reach.caches:
+        yield cache, "modules that Python has compiled and takes for those beside it, by their time"
     for module, script in reach.imports.items():
         yield module, f"a module that {os.path.relpath(script, project)} imports from elsewhere"
 
