@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,12 +13,15 @@ from dbtool.result import Row
 
 def load_libpq() -> Any:
     """Return the library that the driver was linked with, None where it hides it."""
+    import ctypes  # few sessions are not UTF-8
+
     libpq: Any = ctypes.CDLL(_psycopg.__file__)
     if not hasattr(libpq, "PQgetvalue"):  # a driver that hides the library it was linked with
         return None
     libpq.PQntuples.argtypes = libpq.PQnfields.argtypes = [ctypes.c_void_p]
     libpq.PQfname.argtypes = [ctypes.c_void_p, ctypes.c_int]
     libpq.PQfname.restype = ctypes.c_char_p
+    libpq.string_at = ctypes.string_at
     for function in (libpq.PQgetvalue, libpq.PQgetlength, libpq.PQgetisnull):
         function.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
     libpq.PQgetvalue.restype = ctypes.c_void_p
@@ -56,6 +58,6 @@ class RawResult:
         return tuple(
             None
             if libpq.PQgetisnull(result, number, place)
-            else ctypes.string_at(libpq.PQgetvalue(result, number, place), libpq.PQgetlength(result, number, place))
+            else libpq.string_at(libpq.PQgetvalue(result, number, place), libpq.PQgetlength(result, number, place))
             for place in range(libpq.PQnfields(result))
         )
