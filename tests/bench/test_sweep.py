@@ -31,7 +31,12 @@ def test_a_server_with_a_known_law_is_given_the_size_that_the_law_says(
     scene = make_scene(
         sqlite_database, _POOL, load={"hold": 0.0, "threads": 4}, watch=lambda phase, _status: phases.append(phase)
     )
-    sweep = run_sweep(scene, SweepPlan(sizes=_SIZES, seconds=0.6), Harness())
+    for seconds in (0.6, 2.4):
+        phases.clear()
+        sweep = run_sweep(scene, SweepPlan(sizes=_SIZES, seconds=seconds), Harness())
+        # Where a busy machine spoils the fit, the sweep says so and asks for more time.
+        if sweep.recommended.max_connections is not None:
+            break
     # The sizes of the sweep before it and after it are one step away.
     assert find_optimum(throughput) == 11
     assert sweep.recommended.max_connections is not None, sweep.recommended.reason
