@@ -30,7 +30,7 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool query -p demo "select * from orders limit 5" -F json)
 	$(call show,dbtool query -p demo "select * from orders where id = :id" -v id:=3 -F table)
 	@# Status 5 is a verdict on half a second of load, which a busy machine may spoil: the table is what the demo shows.
-	$(call show,dbtool pool-bench -p demo --threads 8 --connections 4 --hold 1ms --duration 500ms --warm-up 100ms) \
+	$(call show,dbtool pool-bench -q -p demo --threads 8 --connections 4 --hold 1ms --duration 1s) \
 	|| test $$? -eq 5
 
 # Each worker starts servers of its own; a third one works while two wait.
@@ -69,9 +69,10 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 	@$(BIN)/python -m tests.completions.generate
 	@$(BIN)/python -m tests.cli.generate_quick_table
 
-soak: servers ## all that the tests only sample: half an hour
+soak: servers ## all that the tests only sample: an hour
 	$(call run_tests,DBTOOL_TEST_SOAK=1,-o faulthandler_timeout=1800)
 	$(BIN)/python -m tests.pool.soak
+	$(BIN)/python -m tests.bench.matrix --rounds $(or $(ROUNDS),1)
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
 # Start-up alone, beside that of another commit, in two minutes: make bench AGAINST=d75d754

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg2
 
+from dbtool.bench.load.custody import Book
 from dbtool.bench.load.plan import Load
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.load.work import Work
@@ -19,6 +20,8 @@ from dbtool.bench.pools.opening import ConnectMeter
 from dbtool.bench.pools.recipe import Recipe
 from dbtool.bench.pools.subjects import SUBJECTS
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.postgres.probe import PROBE
+from dbtool.engines.probe import ask_value
 from dbtool.profiles.model import Origin, Scope, Target
 from tests.servers.postgres import PostgresServer
 
@@ -54,7 +57,9 @@ def run_pool_bench(server: PostgresServer, seconds: float) -> float:
     recipe = Recipe(target=target, settings=settings, meter=ConnectMeter(), working_directory=Path.cwd())
     with closing(SUBJECTS["none"].make(recipe)) as pool:
         load = Load(threads=1, work=Work(sql=_SQL), duration=seconds, warm_up=0.1)
-        return LoadRun(pool, load).run().throughput
+        with pool.connection() as connection:
+            identity = ask_value(connection, PROBE.identity)
+        return LoadRun(pool, load, book=Book(PROBE, identity)).run().throughput
 
 
 def run_pgbench(server: PostgresServer, seconds: float) -> float | None:

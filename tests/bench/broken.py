@@ -90,10 +90,7 @@ class SoundPool:
     def _reset(self, slot: list[Any]) -> None:
         """End what transaction is open; a connection that is dead is replaced."""
         try:
-            if isinstance(slot[0], sqlite3.Connection):
-                slot[0].rollback()
-            else:
-                slot[0].cursor().execute("ROLLBACK")
+            slot[0].rollback()
         except Exception:
             with suppress(Exception):
                 slot[0].close()

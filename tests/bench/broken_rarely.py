@@ -125,7 +125,7 @@ class GivesBackTwice(SoundPool):
 
 
 class HandsOverAndKeeps(SoundPool):
-    """Puts one of three hundred connections that it hands to a waiter on the shelf as well."""
+    """Puts one of fifty connections that it hands to a waiter on the shelf as well."""
 
     def _start(self) -> None:
         super()._start()
@@ -133,7 +133,7 @@ class HandsOverAndKeeps(SoundPool):
 
     def _choose_next(self) -> _Waiter:
         waiter = super()._choose_next()
-        if next(self._handed) % 300 == 0 and self._opened:
+        if next(self._handed) % 50 == 0 and self._opened:
             self._slots.append([self._opened[0]])
         return waiter
 

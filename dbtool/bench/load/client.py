@@ -115,12 +115,12 @@ class LoadThread:
             if book is not None:
                 key = book.take(connection, self)
                 self._until_sample -= 1
-                if not self._until_sample or book.is_new(key):
+                if self._until_sample <= 0 or book.is_new(key):
                     self._until_sample = SAMPLE_EVERY
                     session = book.sample(connection, key, self)
-                # What the book takes is no part of the turn's times.
-                spent = clock() - acquired
-                acquired, asked, started = acquired + spent, asked + spent, started + spent
+                    # What that takes is no part of the turn's times.
+                    spent = clock() - acquired
+                    acquired, asked, started = acquired + spent, asked + spent, started + spent
             self._use(connection)
             if self._load.commits:
                 connection.commit()
@@ -133,7 +133,9 @@ class LoadThread:
             return
         held = clock()
         if book is not None:
-            self._close_book(key, session)
+            book.give(key)
+            if session is not _NO_SESSION:
+                book.leave(session, self)
         try:
             block.__exit__(None, None, None)
         except (Exception, SystemExit) as error:
@@ -151,7 +153,7 @@ class LoadThread:
     def _close_book(self, key: int, session: object) -> None:
         """Note that the connection is about to go back."""
         if self._book is not None:
-            self._book.give(key, self)
+            self._book.give(key)
             if session is not _NO_SESSION:
                 self._book.leave(session, self)
 

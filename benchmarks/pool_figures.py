@@ -1,0 +1,115 @@
+"""Set figures of pool-bench beside what PostgreSQL itself counted, and beside an outage whose length is known.
+
+`python -m benchmarks.pool_figures` prints a table, and ends with status 1 where two differ that should not. The
+server's counters (`pg_stat_database`) share no code with the bench; nor does the clock that stops the server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbtool.bench.faults.chaos import parse_faults, run_fault
+from dbtool.bench.load.custody import Book
+from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.trials.scene import Scene
+from dbtool.engines.probe import ask_value
+from tests.bench.scenes import make_scene, own
+from tests.servers.database import DatabaseAddress
+from tests.servers.installations import POSTGRESQL, find_in_wheel, find_on_machine
+from tests.servers.postgres import PostgresServer
+
+_SECONDS = 3.0
+_OUTAGE = 2.0
+_SETTLES = 1.5
+"""Seconds after which a session that ended has left its counts with the server."""
+
+_CHURNING = own("ClosesEveryTenth")
+
+Row = tuple[str, float, float, float]
+"""What is compared, what pool-bench says, what the other says, and by what part they may differ."""
+
+
+def _count(server: PostgresServer, address: DatabaseAddress, column: str) -> int:
+    time.sleep(_SETTLES)
+    sql = f"SELECT {column} FROM pg_stat_database WHERE datname = '{address.database}'"
+    return int(server.execute(sql)[0][0])
+
+
+def compare_commits(server: PostgresServer, address: DatabaseAddress) -> Iterator[Row]:
+    """Count the commits of pools that get their connections with autocommit off, one for each request."""
+    for pool in ("sqlalchemy", "psycopg", own("ConditionPool"), _CHURNING):
+        scene = make_scene(address, pool, load={"duration": _SECONDS, "hold": 0.0})
+        with scene.look() as monitor:
+            identity = ask_value(monitor, scene.probe.identity)
+        commits, sessions = (_count(server, address, column) for column in ("xact_commit", "sessions"))
+        with scene.open_pool() as opened:
+            sample = scene.run_load(opened, scene.load, "load", book=Book(scene.probe, identity))
+            connects = opened.meter.times.count
+        made = _count(server, address, "xact_commit") - commits
+        opened_there = _count(server, address, "sessions") - sessions
+        if pool != _CHURNING:  # its new connections have commits of their own
+            yield f"{pool}: requests, and commits at the server", sample.whole.turns, made, 0.05
+        yield f"{pool}: connects, and sessions at the server", connects, opened_there, 0.05
+
+
+def compare_kills(server: PostgresServer, address: DatabaseAddress) -> Iterator[Row]:
+    """Count the sessions that a fault ended."""
+    for name in ("kill-idle", "kill-busy"):
+        before = _count(server, address, "sessions_killed")
+        result = run_fault(make_scene(address, "dbtool"), parse_faults(name)[0])
+        killed = _count(server, address, "sessions_killed") - before
+        yield f"{name}: sessions ended, and those that the server counted", int(result.detail.split()[0]), killed, 0.0
+
+
+def compare_outage(server: PostgresServer, address: DatabaseAddress) -> Iterator[Row]:
+    """Let a server stand still for a known time: the longest request, and p99 counted from when it was due."""
+    scene = make_scene(address, "dbtool", load={"duration": _SECONDS + _OUTAGE, "hold": 0.0})
+    with scene.open_pool() as opened:
+        timer = threading.Timer(1.5, _stop_for, (scene, server, _OUTAGE))
+        timer.start()
+        sample = scene.run_load(opened, scene.load, "load")
+        timer.join()
+    interval = scene.threads * sample.elapsed / max(sample.whole.turns, 1)
+    hit = Histogram.merged([sample.whole.total]).fill_in(interval)
+    yield "outage: the longest request, and how long the server stood still (s)", hit.longest, _OUTAGE, 0.1
+    # Requests due during the outage, spread evenly over it, are so large a part of all that were due.
+    share = _OUTAGE / (sample.elapsed)
+    expected = _OUTAGE * (1 - 0.01 / share)
+    yield "outage: p99 from when requests were due, and by arithmetic (s)", hit.percentile(0.99), expected, 0.15
+
+
+def _stop_for(scene: Scene, server: PostgresServer, seconds: float) -> None:
+    sql = f"SELECT pid FROM pg_stat_activity WHERE application_name = '{scene.tag}'"
+    pids = [pid for (pid,) in server.execute(sql)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+def main() -> None:
+    """Compare all."""
+    installation = find_on_machine(POSTGRESQL) or find_in_wheel()
+    if installation is None:
+        raise SystemExit("there is no PostgreSQL: make servers")
+    wrong = 0
+    with PostgresServer(installation) as server:
+        address = server.create_database()
+        for compare in (compare_commits, compare_kills, compare_outage):
+            for said, found, other, part in compare(server, address):
+                is_right = abs(found - other) <= max(part * max(abs(found), abs(other)), 0.0)
+                wrong += not is_right
+                print(f"{'' if is_right else 'WRONG  '}{said}: {found:,.3f}  {other:,.3f}", flush=True)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    main()
