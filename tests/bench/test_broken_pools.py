@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.bench.gates import weigh
 from dbtool.bench.gates.bleed import check_bleed
 from dbtool.bench.gates.forking import check_fork
 from dbtool.bench.gates.survival import check_survival
@@ -142,6 +143,9 @@ def test_what_forks_would_break_is_a_warning_where_nothing_forks_unless_the_gate
     (careless,) = check_fork(scene)
     (insisting,) = check_fork(scene.replaced(counting=Counting(named=frozenset({"fork"}))))
     assert [finding.gate.status for finding in (careless, insisting)] == [WARNING, FAIL]
+    ignoring = Counting(ignored=frozenset({"fork"}))
+    (ignored,) = weigh(check_fork(scene.replaced(counting=ignoring)), ignoring)
+    assert (ignored.gate.said, ignored.gate.fails) == ("fail (ignored)", False)
 
 
 @pytest.mark.slow

@@ -91,8 +91,8 @@ class Counting(Record):
         return gate not in self.ignored and (self.named is None or gate in self.named)
 
     def insists_on(self, gate: str) -> bool:
-        """Say whether a gate was named, and so is to fail where it would only warn."""
-        return self.named is not None and self.includes(gate)
+        """Say whether a gate was named, if only to be ignored, and so is to fail where it would only warn."""
+        return gate in self.ignored or (self.named is not None and gate in self.named)
 
 
 class Opened(Record):
