@@ -82,13 +82,14 @@ class Client:
         """Say something to whoever runs the script."""
 
 
-_USE = rb"""(use[ \t]+(?:`(?:[^`\r\n]|``)+`|[^\s;`'"\#/-](?:[^\s;`'"\#/-]|-(?!-))*+))"""
+# Nothing here is possessive: before Python 3.11.4, one repetition of that kind inside another matches too little.
+_USE = rb"""(use[ \t]+(?:`(?:[^`\r\n]|``)+`|[^\s;`'"\#/-](?:[^\s;`'"\#/-]|-(?!-))*))"""
 _LINE_STATEMENT = expression(
-    rb"""%b [ \t]*+ (?:(?:--|\#)[^\r\n]*+ | /\*(?![!M+])(?:(?!\*/)[^\r\n])*+\*/[ \t]*+)? \r?(?:\n|\Z)""" % _USE,
+    rb"""%b [ \t]* (?:(?:--|\#)[^\r\n]* | /\*(?![!M+])(?:(?!\*/)[^\r\n])*\*/[ \t]*)? \r?(?:\n|\Z)""" % _USE,
     re.IGNORECASE | re.VERBOSE,
 )
 _MAY_BE_LINE = expression(
-    rb"""(?:us? | use[ \t]*+ (?:`[^\r\n]*+)? | %b [ \t]*+ (?:-|(?:--|\#|/)[^\r\n]*+)? \r?)\Z""" % _USE,
+    rb"""(?:us? | use[ \t]* (?:`[^\r\n]*)? | %b [ \t]* (?:-|(?:--|\#|/)[^\r\n]*)? \r?)\Z""" % _USE,
     re.IGNORECASE | re.VERBOSE,
 )
 

@@ -66,9 +66,10 @@ class Console:
 
     def ask_name(self, name: str, purpose: str) -> str:
         """Ask for a protected profile's name on the terminal itself: standard input may be the script."""
-        self._stream.write(f"{ask_for_name(name, purpose)}: ")
-        self._stream.flush()
+        # Opened before anything is asked: Ctrl-C, as quick as it may come, then finds nothing but the reading.
         with _TERMINAL.open(encoding="utf-8", errors="replace") as terminal:
+            self._stream.write(f"{ask_for_name(name, purpose)}: ")
+            self._stream.flush()
             return terminal.readline().strip()
 
     def data(self, record: Mapping[str, Any]) -> None:

@@ -49,6 +49,13 @@ class MetadataConnection(Connection):
             self._asks = offers_metadata(packet.get_all_data())
         return packet
 
+    def _force_close(self) -> None:
+        # PyMySQL's results would read what is left of them when they are forgotten, from a socket that is gone.
+        result = getattr(self, "_result", None)
+        if result is not None:
+            result.unbuffered_active = False
+        super()._force_close()  # type: ignore[no-untyped-call]
+
     def write_packet(self, payload: bytes) -> None:
         """Send a packet; the answers to the greeting, plain or before TLS begins, ask for the metadata."""
         answers = self._asks and not self._is_connected and _answers_greeting(payload)
