@@ -112,7 +112,7 @@ class LoginConnection(MetadataConnection):
                 self._answer_request_for_file()
             return super()._read_query_result(unbuffered)  # type: ignore[misc]  # the stubs do not know it
         except OSError as error:
-            self._force_close()  # type: ignore[attr-defined]
+            self._force_close()
             raise pymysql.OperationalError(
                 CR.CR_SERVER_LOST, f"Lost connection to the server during the query ({error})"
             ) from error
@@ -140,14 +140,14 @@ class LoginConnection(MetadataConnection):
             ) from None
         except OSError as error:
             # An end would have the server keep what it has got.
-            self._force_close()  # type: ignore[attr-defined]
+            self._force_close()
             raise pymysql.OperationalError(
                 ER.ERROR_ON_READ, f"{os.fsdecode(name)}: the file could not be sent: {error.strerror}"
             ) from error
 
     def _refuse_file(self, what: str) -> UnaskedFileError:
         # The server waits for the file.
-        self._force_close()  # type: ignore[attr-defined]
+        self._force_close()
         return UnaskedFileError(
             CR.CR_UNKNOWN_ERROR, f"the server asks for a file of this machine, which it was not sent{what}"
         )

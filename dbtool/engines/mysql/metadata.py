@@ -54,7 +54,7 @@ class MetadataConnection(Connection):
         result = getattr(self, "_result", None)
         if result is not None:
             result.unbuffered_active = False
-        super()._force_close()  # type: ignore[no-untyped-call]
+        super()._force_close()  # type: ignore[misc] # its stubs do not know it
 
     def write_packet(self, payload: bytes) -> None:
         """Send a packet; the answers to the greeting, plain or before TLS begins, ask for the metadata."""
