@@ -342,3 +342,14 @@ def test_control_characters_in_names_reach_no_terminal(sqlite_database: Path) ->
     assert done.status == 0, done.err
     assert b"\x1b" not in done.out.splitlines()[0]
     assert b"\x1b" not in run_inside("schema", *profile, "-F", "json").out
+
+
+def test_a_view_of_a_table_that_is_gone_hides_nothing_else(sqlite_database: Path) -> None:
+    profile = profile_of(sqlite_database)
+    made = run_inside("query", *profile, "create table t (x)", "create view bad as select * from nowhere", *QUIET)
+    assert made.status == 0, made.err
+    tables = json.loads(run_inside("schema", *profile, "-F", "json").text)["tables"]
+    assert [(table["name"], len(table.get("columns", ()))) for table in tables] == [("bad", 0), ("t", 1)]
+    assert "CREATE VIEW bad" in run_inside("schema", *profile).text
+    assert "nowhere" in run_inside("describe", *profile, "bad").text
+    assert "bad" in run_inside("search", *profile, "nowhere").text

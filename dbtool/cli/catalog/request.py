@@ -25,6 +25,7 @@ from dbtool.records import Record
 from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.worker import Worker
 from dbtool.schema.json_form import to_json
+from dbtool.text import make_visible
 
 _WHOLE = frozenset({"json", "ndjson"})
 _FOR_PEOPLE = frozenset({"table", "markdown", "vertical"})
@@ -176,7 +177,9 @@ def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequen
             _write_json(output, to_json(schema), indent=2)
             return
         for statement in statements:
-            output.write(f"{statement}\n\n".encode())
+            # On a terminal no character of a name moves the cursor; a file and a pipe get what the server says.
+            shown = make_visible(statement, keep="\n\t") if request.goes_to_terminal(environment) else statement
+            output.write(f"{shown}\n\n".encode())
 
     _write(environment, request, write)
 

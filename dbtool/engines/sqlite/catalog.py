@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dbtool.engines.catalog import Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
 from dbtool.engines.engine import ParameterValue
+from dbtool.errors import QueryError
 from dbtool.expressions import expression
 from dbtool.schema.model import (
     Column,
@@ -103,7 +104,7 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
         "name": None if only is None else only.name,
     }
     relations = ask(_RELATIONS, wanted)
-    columns = _group(ask(_COLUMNS, wanted), lambda row: row)
+    columns = _group(_ask_columns(ask, relations, wanted), lambda row: row)
     keys = ask(_FOREIGN_KEYS, wanted)
     indexes = _group(ask(_INDEXES, wanted), lambda row: row)
     triggers = _group(ask(_TRIGGERS, wanted), _trigger)
@@ -125,6 +126,30 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
     return Schema(
         engine="sqlite", database="main", schemas=tuple(Namespace(name=name) for name in names), tables=tables
     )
+
+
+def _search(ask: Ask, term: str) -> Listing:
+    """Leave columns out where one broken view lets nobody ask for them all."""
+    listing = Listing(_SEARCH, {"term": term})
+    try:
+        ask(listing.sql, listing.parameters)
+    except QueryError:
+        objects, _, _ = _SEARCH.partition("union all\nselect o.schema, 'column'")
+        return Listing(f"{objects} order by 1, 2, 3", listing.parameters)
+    return listing
+
+
+def _ask_columns(ask: Ask, relations: list[Answer], wanted: dict[str, ParameterValue]) -> list[Answer]:
+    """Return the columns of all relations; a view of a table that is gone, or a module that is not here, has none."""
+    try:
+        return ask(_COLUMNS, wanted)
+    except QueryError:
+        if wanted["name"] is not None:
+            return []
+    found: list[Answer] = []
+    for schema, name, *_ in relations:
+        found += _ask_columns(ask, [], {"schema": schema, "name": name})
+    return found
 
 
 def _group(rows: list[Answer], make: Callable[[Answer], _T]) -> dict[str, list[_T]]:
@@ -345,7 +370,7 @@ select name, file from pragma_database_list order by seq"""
 
 CATALOG = Catalog(
     list_tables=_list_tables,
-    search=lambda _ask, term: Listing(_SEARCH, {"term": term}),
+    search=_search,
     databases=_DATABASES,
     list_relations=_list_relations,
     read=_read,
