@@ -1,6 +1,6 @@
 """Pools that are the sound one but for one fault that shows now and then: factories for `--pool`.
 
-The first five were once called sound by pool-bench; the others were written from the README's list of gates alone.
+The first five were once called sound by pool-bench; the others come from docs/pool-bench.md's list of gates alone.
 """
 
 from __future__ import annotations

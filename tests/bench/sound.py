@@ -203,7 +203,7 @@ class WaitingThreadedPool(ThreadedPool):
 
 
 class SqlalchemyPool:
-    """The README's own example."""
+    """The example of docs/pool-bench.md."""
 
     def __init__(self, connect: Connect, *, max_connections: int, timeout: float) -> None:
         self._pool = QueuePool(connect, pool_size=max_connections, max_overflow=0, timeout=timeout)

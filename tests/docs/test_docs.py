@@ -11,12 +11,11 @@ import pytest
 
 from dbtool.dialects import DIALECTS
 from tests.docs import reference, schema_form
+from tests.docs.pages import CHECKOUT, DOCS, PAGES, README, find_broken_links
 
-ROOT = Path(__file__).parents[2]
 
-
-def test_the_readme_lists_every_command_option_format_status_and_key_as_the_code_has_them() -> None:
-    assert reference.read_committed() == reference.render(), "run: python -m tests.docs.reference"
+def test_the_reference_lists_every_command_option_format_status_and_key_as_the_code_has_them() -> None:
+    assert reference.FILE.read_text() == reference.render(), "run: python -m tests.docs.reference"
 
 
 def test_the_form_of_a_schema_is_documented_as_the_code_has_it() -> None:
@@ -59,23 +58,35 @@ def test_a_letter_means_the_same_option_on_every_command() -> None:
 
 
 def test_the_readme_starts_with_the_two_commands_that_do_all_the_set_up() -> None:
-    readme = reference.README.read_text()
+    readme = README.read_text()
     first_page = readme[: readme.index("\n## Install")]
     assert first_page.index("make demo") < first_page.index("make test")
 
 
+def test_the_readme_is_a_front_page_that_leads_to_every_other() -> None:
+    readme = README.read_text()
+    assert readme.count("\n") <= 300
+    for page in DOCS.glob("*.md"):
+        assert f"](docs/{page.name})" in readme, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    assert list(find_broken_links(page)) == []
+
+
 def test_the_changelog_has_an_unreleased_section() -> None:
-    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+    assert "## Unreleased" in (CHECKOUT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["demo", "local-postgres", "local-mariadb", "example-prod"])
 def test_the_example_profiles_are_valid(name: str, tmp_path: Path) -> None:
     shown = subprocess.run(
-        [sys.executable, "-m", "dbtool", "profile", "show", name, "--config", str(ROOT / "profiles")],
+        [sys.executable, "-m", "dbtool", "profile", "show", name, "--config", str(CHECKOUT / "profiles")],
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )
     assert (shown.returncode, shown.stderr) == (0, "")

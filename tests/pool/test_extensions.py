@@ -19,7 +19,7 @@ import pytest
 import dbtool
 import dbtool.pool
 from dbtool.pool import PooledDatabase, PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
-from tests.docs.reference import README
+from tests.docs.pages import DOCS
 from tests.servers.database import DatabaseAddress
 
 _PRIVATE = ("_PooledMySQLDatabase", "_PooledPostgresqlDatabase", "_PooledSqliteDatabase")
@@ -70,13 +70,15 @@ def test_the_private_names_are_playhouse_s_too(name: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.mysql
-def test_the_readmes_own_lines_make_pools(
+def test_the_documentation_s_own_lines_make_pools(
     postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(playhouse.db_url, "schemes", dict(playhouse.db_url.schemes))
     if playhouse.mysql_ext.mysql_connector is None:
         monkeypatch.setattr(playhouse.mysql_ext, "mysql_connector", _ConnectorModule)
-    (lines,) = re.findall(r"```python\n((?:(?!```).)*register_database.*?)```", README.read_text(), re.DOTALL)
+    (lines,) = re.findall(
+        r"```python\n((?:(?!```).)*register_database.*?)```", (DOCS / "pool.md").read_text(), re.DOTALL
+    )
     names: dict[str, Any] = {}
     exec(lines, names)  # noqa: S102 - it is what a reader would run
 
@@ -92,7 +94,7 @@ def test_the_readmes_own_lines_make_pools(
 
 
 @pytest.mark.mysql
-def test_json_on_mariadb_needs_what_the_readme_says(mariadb_database: DatabaseAddress) -> None:
+def test_json_on_mariadb_needs_what_the_documentation_says(mariadb_database: DatabaseAddress) -> None:
     address = mariadb_database
     for mariadb in (True, False):
         pool = PooledMySQLDatabase(

@@ -159,7 +159,7 @@ _LISTED = {
     "KILL": "select kill_nothing()",
     "SET GLOBAL": "select set_globally()",
 }
-"""What the README says is still allowed, and an example of each."""
+"""What docs/safety.md says is still allowed, and an example of each."""
 
 
 def _as_mariadb(database: DatabaseAddress) -> DatabaseAddress:
@@ -437,13 +437,13 @@ def test_a_connection_that_another_run_has_had_is_asked_again(world: DatabaseAdd
 
 
 @pytest.mark.parametrize("entry", _LISTED)
-def test_what_the_readme_lists_is_still_allowed(world: DatabaseAddress, entry: str) -> None:
+def test_what_the_documentation_lists_is_still_allowed(world: DatabaseAddress, entry: str) -> None:
     with open_on(world, GUARDED) as session, open_on(world) as witness:
         _send(session, _LISTED[entry])
         _assert_still_guarded(session, witness)
 
 
-def test_the_readme_lists_what_is_still_allowed() -> None:
-    row = re.search(r"^\| MySQL, MariaDB \|.*\|(.*)\|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+def test_the_documentation_lists_what_is_still_allowed() -> None:
+    row = re.search(r"^\| MySQL, MariaDB \|.*\|(.*)\|$", (CHECKOUT / "docs" / "safety.md").read_text(), re.MULTILINE)
     assert row is not None
     assert sorted(re.findall(r"`([^`]+)`", row.group(1))) == sorted(_LISTED)
