@@ -14,7 +14,6 @@ from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.reports.report import (
     PHASES,
     Bleed,
-    ChaosMoment,
     ChaosResult,
     Fairness,
     Gate,
@@ -23,6 +22,7 @@ from dbtool.bench.reports.report import (
     Latency,
     LoadFacts,
     Measures,
+    Moment,
     Recommended,
     Report,
     Storm,
@@ -93,8 +93,12 @@ REPORT = Report(
     ),
     histograms=_HISTOGRAMS,
     series=(
-        Instant(at=0.5, throughput=480.0, in_use=9, waiting=4, idle=1, failures=0),
+        Instant(at=0.5, throughput=480.0, in_use=9, waiting=4, idle=1, failures=0, lent=9),
         Instant(at=1.0, throughput=510.0, in_use=10, waiting=6, idle=None, failures=3),
+    ),
+    course=(
+        Moment(at=0.5, throughput=480.0, p50=0.004, p99=0.04, failures=0),
+        Moment(at=1.0, throughput=510.0, p50=0.0041, p99=0.05, failures=3),
     ),
     sweep=(
         SweepResult(connections=1, throughput=120.0, wait_p99=0.1, client_bound=False, fitted=119.5),
@@ -112,7 +116,7 @@ REPORT = Report(
             longest_release=0.002,
             struck=1.0,
             healed=1.05,
-            course=(ChaosMoment(at=1.1, throughput=480.0, p50=0.004, p99=0.04, failures=0),),
+            course=(Moment(at=1.1, throughput=480.0, p50=0.004, p99=0.04, failures=0),),
             detail="4 killed",
         ),
     ),

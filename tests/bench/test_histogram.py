@@ -52,6 +52,18 @@ def test_the_longest_duration_is_exact_and_bounds_every_percentile() -> None:
     assert histogram.longest == histogram.percentile(1.0) == 0.12345678
 
 
+@given(st.lists(_durations, max_size=30), st.lists(_durations, max_size=30))
+def test_what_was_counted_since_is_what_came_later(earlier: list[float], later: list[float]) -> None:
+    before, after, alone = count(*earlier), count(*earlier), count(*later)
+    after.merge_quickly(alone)
+    since = after.since(before)
+    assert list(since.buckets()) == list(alone.buckets())
+    assert since.longest <= after.longest
+    assert (
+        alone.longest * 0.992 - _NANOSECOND <= since.longest <= alone.longest * 1.008 + _NANOSECOND or alone.count == 0
+    )
+
+
 def test_an_empty_histogram_has_zeros() -> None:
     empty = Histogram()
     assert (empty.mean, empty.percentile(0.99), list(empty.buckets())) == (0.0, 0.0, [])

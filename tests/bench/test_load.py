@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -283,13 +284,16 @@ def test_who_watches_is_told_how_it_goes() -> None:
     assert {instant.idle for instant in sample.series} == {None}
 
 
-def test_a_pool_that_tells_its_idle_connections_is_asked() -> None:
+def test_a_pool_that_tells_what_it_has_is_asked() -> None:
     class Telling(StubPool):
         def idle(self) -> int:
             return 3
 
+        def lent(self) -> int:
+            return 2
+
     sample = LoadRun(Telling(), load_of(duration=0.2, tick=0.05)).run()
-    assert {instant.idle for instant in sample.series} == {3}
+    assert {(instant.idle, instant.lent) for instant in sample.series} == {(3, 2)}
 
 
 def _instant(at: float, **changes: Any) -> Instant:
@@ -298,12 +302,12 @@ def _instant(at: float, **changes: Any) -> Instant:
 
 def test_a_thinned_series_keeps_every_failure_and_its_end() -> None:
     for length in (2, 7, 600, 601):
-        series = [_instant(float(number), in_use=number % 3) for number in range(1, length + 1)]
+        series = [_instant(float(n), in_use=n % 3, waiting=2 - n % 3) for n in range(1, length + 1)]
         thinned = thin(series)
         assert len(thinned) == (length + 1) // 2
         assert sum(instant.failures for instant in thinned) == length
         assert thinned[-1].at == length
-        assert max(instant.in_use for instant in thinned) == max(instant.in_use for instant in series)
+        assert {instant.in_use + instant.waiting for instant in thinned} == {2}
     assert thin([_instant(1.0), _instant(2.0)])[0].throughput == 1.5
 
 
@@ -312,6 +316,25 @@ def test_a_long_run_keeps_no_more_than_so_many_instants(monkeypatch: pytest.Monk
     sample = LoadRun(StubPool(), load_of(duration=0.5, tick=0.005)).run()
     assert 4 <= len(sample.series) <= 8
     assert sample.series[-1].at > 0.3
+
+
+def test_a_thinned_pair_is_what_was_counted_at_its_busier_moment() -> None:
+    quiet, busy = _instant(1.0, in_use=2, waiting=0, lent=3), _instant(2.0, in_use=1, waiting=2, lent=1)
+    for pair in ([quiet, busy], [replace(busy, at=1.0), replace(quiet, at=2.0)]):
+        (found,) = thin(pair)
+        assert (found.at, found.in_use, found.waiting, found.lent) == (2.0, 1, 2, 1)
+
+
+@pytest.mark.timing
+def test_the_course_of_a_run_has_every_turn_but_those_of_a_short_end() -> None:
+    sample = LoadRun(StubPool(), load_of(duration=0.9, tick=0.01, threads=2, keeps_course=True)).run()
+    course = sample.course
+    assert len(course) >= 3
+    assert [stretch.end for stretch in course] == sorted(stretch.end for stretch in course)
+    assert sum(stretch.seconds for stretch in course) == pytest.approx(course[-1].end)
+    assert course[-1].end >= 0.8
+    assert 0.8 * sample.whole.turns <= sum(stretch.turns for stretch in course) <= sample.whole.turns
+    assert max(stretch.total.longest for stretch in course) <= sample.whole.total.longest
 
 
 def test_a_run_whose_watcher_fails_leaves_no_thread_behind() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dbtool.bench.reports.merging import merge_reports
 from dbtool.bench.reports.reading import read_report
-from dbtool.bench.reports.report import Bleed, Gate, Instant, Report
+from dbtool.bench.reports.report import Bleed, Gate, Instant, Moment, Report
 from dbtool.errors import UsageError
 from tests.bench.reports import REPORT, change_load, write
 
@@ -144,6 +144,10 @@ def _instant(at: float, **changes: Any) -> Instant:
     return replace(Instant(at=at, throughput=10.0, in_use=1, waiting=2, idle=3, failures=4), **changes)
 
 
+def _moment(at: float, **changes: Any) -> Moment:
+    return replace(Moment(at=at, throughput=10.0, p50=0.1, p99=0.3, failures=4), **changes)
+
+
 def _series(*instants: Instant) -> Report:
     return replace(_PASSED, series=instants)
 
@@ -170,6 +174,17 @@ def test_a_finer_series_loses_no_failure() -> None:
     merged = _merge(fine, coarse).series
     assert [instant.at for instant in merged] == [1.0, 2.0, 3.0, 4.0, 5.0]
     assert sum(instant.failures for instant in merged) == 58
+
+
+def test_courses_are_added_by_time_and_each_percentile_is_the_slowest_hosts() -> None:
+    one = replace(_PASSED, course=(_moment(1.0, p99=0.5), _moment(2.0)))
+    other = replace(_PASSED, course=(_moment(1.1, p50=0.2), _moment(2.1), _moment(3.1)))
+    assert _merge(one, other).course == (
+        _moment(1.1, throughput=20.0, p50=0.2, p99=0.5, failures=8),
+        _moment(2.1, throughput=20.0, failures=8),
+        _moment(3.1),
+    )
+    assert _merge(one, replace(other, course=())).course == ()
 
 
 def test_a_series_that_one_report_lacks_is_left_out_and_noted() -> None:

@@ -22,7 +22,7 @@ from dbtool.bench.load.plan import Load, Sample, Window
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.load.tally import merge_tallies
 from dbtool.bench.pools.recipe import BenchPool
-from dbtool.bench.reports.report import ChaosMoment, ChaosResult
+from dbtool.bench.reports.report import ChaosResult, Moment
 from dbtool.bench.trials.scene import Scene, quiet_libraries
 from dbtool.errors import UsageError, one_line
 from dbtool.profiles.problems import suggest
@@ -398,9 +398,9 @@ def _find_interval(load: Load, windows: Sequence[Window], struck: float) -> floa
     return load.threads * sum(window.end - window.start for window in before) / turns if turns else 0.0
 
 
-def _describe(window: Window) -> ChaosMoment:
+def _describe(window: Window) -> Moment:
     tally, seconds = window.tally, window.end - window.start
-    return ChaosMoment(
+    return Moment(
         at=window.end,
         throughput=tally.turns / seconds if seconds else 0.0,
         p50=tally.total.percentile(0.5),

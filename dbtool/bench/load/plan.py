@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 
+from dbtool.bench.load.course import Stretch
 from dbtool.bench.load.custody import Custody
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.tally import Tally
@@ -34,6 +36,8 @@ class Load(Record):
     """How often the run is looked at."""
     keeps_windows: bool = False
     """Keep each tick's own latencies."""
+    keeps_course: bool = False
+    """Keep the latencies of stretches that are longer, at next to no cost."""
     turns: int | None = None
     """End after so many turns and failures of all threads together, if the duration is not over before."""
     refusals: int | None = None
@@ -81,6 +85,7 @@ class Sample(Record):
     """By how much the generator itself began open-loop requests too late."""
     series: tuple[Instant, ...] = ()
     windows: tuple[Window, ...] = ()
+    course: tuple[Stretch, ...] = ()
     connects: Histogram | None = None
     """Of the pool that a process apart had for itself."""
     stuck: int = 0
@@ -97,15 +102,16 @@ class Sample(Record):
 
 
 def thin(series: Sequence[Instant]) -> list[Instant]:
-    """Return the series at half its resolution; a pair becomes one instant, and so no failure is lost."""
+    """Return the series at half its resolution; a pair becomes one instant, and so no failure is lost.
+
+    What was counted at one moment stays together: of the pair, at the busier one.
+    """
     pairs = zip(series[::2], series[1::2], strict=False)
     thinned = [
-        Instant(
+        replace(
+            max(earlier, later, key=lambda instant: instant.in_use + instant.waiting),
             at=later.at,
             throughput=(earlier.throughput + later.throughput) / 2,
-            in_use=max(earlier.in_use, later.in_use),
-            waiting=max(earlier.waiting, later.waiting),
-            idle=later.idle,
             failures=earlier.failures + later.failures,
         )
         for earlier, later in pairs

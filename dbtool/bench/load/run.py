@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from dbtool.bench.load.client import HOLDING, IDLE, WAITING, LoadThread
 from dbtool.bench.load.control import Control
+from dbtool.bench.load.course import Course
 from dbtool.bench.load.custody import Book
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import LONGEST_SERIES, Arrivals, Load, Sample, Status, Window, thin
@@ -35,6 +36,7 @@ class LoadRun:
         for client in self._clients:
             client.count_busy = self._count_busy
         self._series: list[Instant] = []
+        self._course = Course(load.duration, load.threads) if load.keeps_course else None
         self._windows: list[Window] = []
         self._taken: tuple[float, float, list[Tally]] | None = None
         """The start, the end and the figures of the last tick, which a thread may be writing to just now."""
@@ -160,11 +162,12 @@ class LoadRun:
             )
             if is_measured:
                 self._keep(status, last - started, failures_now - failures)
+                self._look_at_course(status.at)
             watch(status)
             turns, failures, last = turns_now, failures_now, now
 
     def _keep(self, status: Status, start: float, failures: int) -> None:
-        ask_idle = getattr(self._pool, "idle", None)
+        ask_idle, ask_lent = getattr(self._pool, "idle", None), getattr(self._pool, "lent", None)
         self._series.append(
             Instant(
                 at=status.at,
@@ -173,6 +176,7 @@ class LoadRun:
                 waiting=status.waiting,
                 idle=None if ask_idle is None else ask_idle(),
                 failures=failures,
+                lent=None if ask_lent is None else ask_lent(),
             )
         )
         if len(self._series) > LONGEST_SERIES:
@@ -180,6 +184,10 @@ class LoadRun:
         if self._load.keeps_windows:
             self._close_window()
             self._taken = start, status.at, [self._take_tally(client) for client in self._clients]
+
+    def _look_at_course(self, at: float, *, is_last: bool = False) -> None:
+        if self._course is not None and (is_last or self._course.is_due(at)):
+            self._course.look(at, [client.tally for client in self._clients], is_last=is_last)
 
     def _close_window(self) -> None:
         """Merge what was taken at the last tick: since then the threads have other tallies."""
@@ -207,6 +215,7 @@ class LoadRun:
 
     def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
         self._close_window()
+        self._look_at_course(elapsed, is_last=True)
         whole = merge_tallies([*(client.tally for client in self._clients), *(w.tally for w in self._windows)])
         return Sample(
             whole=whole,
@@ -217,6 +226,7 @@ class LoadRun:
             late=Histogram.merged(client.late for client in self._clients),
             series=tuple(self._series),
             windows=tuple(self._windows),
+            course=() if self._course is None else self._course.stretches,
             stuck=stuck,
             custody=None if self._book is None else self._book.close(),
             unserved=self._count_unserved(),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dbtool.bench.load.course import Stretch
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import LONGEST_SERIES, Sample, thin
 from dbtool.bench.load.tally import Tally, judge_fairness, merge_tallies
 from dbtool.bench.load.work import Work
-from dbtool.bench.reports.report import Fairness, Harness, Instant, LoadFacts, Measures
+from dbtool.bench.reports.report import Fairness, Harness, Instant, LoadFacts, Measures, Moment
 from dbtool.bench.trials.scene import Scene
 from dbtool.records import Record
 
@@ -121,6 +122,7 @@ def join_series(run: Run) -> tuple[Instant, ...]:
 
 def _add_up(start: float, instants: Sequence[Instant]) -> Instant:
     idle = [instant.idle for instant in instants if instant.idle is not None]
+    lent = [instant.lent for instant in instants if instant.lent is not None]
     return Instant(
         at=start + instants[0].at,
         throughput=sum(instant.throughput for instant in instants),
@@ -128,6 +130,27 @@ def _add_up(start: float, instants: Sequence[Instant]) -> Instant:
         waiting=sum(instant.waiting for instant in instants),
         idle=sum(idle) if idle else None,
         failures=sum(instant.failures for instant in instants),
+        lent=sum(lent) if lent else None,
+    )
+
+
+def join_course(run: Run) -> tuple[Moment, ...]:
+    """Return the stretches of one slice after the other's; of several processes, what all saw in the same one."""
+    course: list[Moment] = []
+    for samples in run.slices:
+        start = course[-1].at if course else 0.0
+        course += [_add_up_stretches(start, side) for side in zip(*(s.course for s in samples), strict=False)]
+    return tuple(course)
+
+
+def _add_up_stretches(start: float, stretches: Sequence[Stretch]) -> Moment:
+    total = Histogram.merged(stretch.total for stretch in stretches)
+    return Moment(
+        at=start + stretches[0].end,
+        throughput=sum(stretch.turns / stretch.seconds for stretch in stretches if stretch.seconds),
+        p50=total.percentile(0.5),
+        p99=total.percentile(0.99),
+        failures=sum(stretch.failures for stretch in stretches),
     )
 
 

@@ -41,6 +41,9 @@ class _DbtoolPool:
     def idle(self) -> int:
         return int(self._database.stats().idle)
 
+    def lent(self) -> int:
+        return int(self._database.stats().in_use)
+
     def close(self) -> None:
         self._database.shutdown(0.0)
 
@@ -70,6 +73,9 @@ class _PeeweePool:
 
     def idle(self) -> int:
         return len(self._database._connections)  # noqa: SLF001 - playhouse has no other way to tell
+
+    def lent(self) -> int:
+        return len(self._database._in_use)  # noqa: SLF001
 
     def close(self) -> None:
         self._database.close_all()
@@ -180,6 +186,9 @@ class _SqlalchemyPool:
     def idle(self) -> int:
         return int(self._pool.checkedin())
 
+    def lent(self) -> int:
+        return int(self._pool.checkedout())
+
     def close(self) -> None:
         self._pool.dispose()
 
@@ -247,6 +256,10 @@ class _PsycopgPool:
 
     def idle(self) -> int:
         return int(self._pool.get_stats().get("pool_available", 0))
+
+    def lent(self) -> int:
+        stats = self._pool.get_stats()
+        return int(stats.get("pool_size", 0) - stats.get("pool_available", 0))
 
     def close(self) -> None:
         self._pool.close()

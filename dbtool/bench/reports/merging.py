@@ -8,14 +8,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dbtool.bench.reports.merging_measures import list_unique, merge_histograms, merge_measures
-from dbtool.bench.reports.report import FAIL, PASS, PHASES, SKIPPED, WARNING, Bleed, Gate, Instant, LoadFacts, Report
+from dbtool.bench.reports.report import (
+    FAIL,
+    PASS,
+    PHASES,
+    SKIPPED,
+    WARNING,
+    Bleed,
+    Gate,
+    Instant,
+    LoadFacts,
+    Moment,
+    Report,
+)
 from dbtool.errors import UsageError
 
 _SAME_LOAD = ("model", "arrivals", "hold", "think", "work", "autocommit")
 """What a merged report can only state if it was the same on all hosts."""
+_Timed = TypeVar("_Timed", Instant, Moment)
 _Sourced = Sequence[tuple[str, Report]]
 """The reports of one pool, each with the name of the file that it is from."""
 
@@ -70,6 +83,7 @@ def _merge_pool(sourced: _Sourced) -> Report:
         bleed=_merge_bleed(sourced),
         histograms=histograms,
         series=_merge_series([report.series for report in reports]),
+        course=_merge_courses([report.course for report in reports]),
         notes=_merge_notes(sourced),
     )
 
@@ -174,7 +188,26 @@ def _merge_series(series: Sequence[tuple[Instant, ...]]) -> tuple[Instant, ...]:
     )
 
 
-def _share_failures(grid: Sequence[Instant], series: Sequence[Sequence[Instant]]) -> list[int]:
+def _merge_courses(courses: Sequence[tuple[Moment, ...]]) -> tuple[Moment, ...]:
+    """Return the courses as one, in which each percentile is that of the slowest host."""
+    if not all(courses):
+        return ()
+    grid = max(courses, key=lambda course: course[-1].at)
+    failures = _share_failures(grid, courses)
+    sides = [[found for course in courses if (found := _find_near(course, moment.at))] for moment in grid]
+    return tuple(
+        Moment(
+            at=moment.at,
+            throughput=sum(found.throughput for found in side),
+            p50=max(found.p50 for found in side),
+            p99=max(found.p99 for found in side),
+            failures=failed,
+        )
+        for moment, side, failed in zip(grid, sides, failures, strict=True)
+    )
+
+
+def _share_failures(grid: Sequence[_Timed], series: Sequence[Sequence[_Timed]]) -> list[int]:
     """Count every failure at the nearest moment of the grid: none is lost where one series is finer than another."""
     failures = [0] * len(grid)
     for instants in series:
@@ -183,13 +216,13 @@ def _share_failures(grid: Sequence[Instant], series: Sequence[Sequence[Instant]]
     return failures
 
 
-def _find_nearest(series: Sequence[Instant], at: float) -> int:
+def _find_nearest(series: Sequence[Instant] | Sequence[Moment], at: float) -> int:
     index = bisect_left(series, at, key=_get_time)
     candidates = range(max(index - 1, 0), min(index + 1, len(series)))
     return min(candidates, key=lambda candidate: abs(series[candidate].at - at))
 
 
-def _find_near(series: Sequence[Instant], at: float) -> Instant | None:
+def _find_near(series: Sequence[_Timed], at: float) -> _Timed | None:
     """Return the instant nearest in time; None where the host had not begun, or had ended."""
     step = (series[-1].at - series[0].at) / (len(series) - 1) if len(series) > 1 else series[0].at
     if not series[0].at - step / 2 <= at <= series[-1].at + step / 2:
@@ -197,12 +230,13 @@ def _find_near(series: Sequence[Instant], at: float) -> Instant | None:
     return series[_find_nearest(series, at)]
 
 
-def _get_time(instant: Instant) -> float:
+def _get_time(instant: Instant | Moment) -> float:
     return instant.at
 
 
 def _sum_instants(at: float, instants: Sequence[Instant], failures: int) -> Instant:
     idle = [instant.idle for instant in instants]
+    lent = [instant.lent for instant in instants]
     return Instant(
         at=at,
         throughput=sum(instant.throughput for instant in instants),
@@ -210,6 +244,7 @@ def _sum_instants(at: float, instants: Sequence[Instant], failures: int) -> Inst
         waiting=sum(instant.waiting for instant in instants),
         idle=None if None in idle else sum(count for count in idle if count is not None),
         failures=failures,
+        lent=None if None in lent else sum(count for count in lent if count is not None),
     )
 
 

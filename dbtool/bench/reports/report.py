@@ -210,6 +210,21 @@ class Instant:
     idle: int | None
     """Connections that nobody has, where the pool tells."""
     failures: int
+    lent: int | None = None
+    """Connections that the pool counts as taken, where it tells: those in use, and those on the way there or back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What a stretch of a load saw."""
+
+    at: float
+    """When it ended, since the measuring began."""
+    throughput: float
+    p50: float
+    """Of the whole request, failed ones included; 0 where none came to its end."""
+    p99: float
+    failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,18 +250,6 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChaosMoment:
-    """One tick of a load on which a fault was let loose."""
-
-    at: float
-    """When it ended, since the measuring began."""
-    throughput: float
-    p50: float
-    p99: float
-    failures: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChaosResult:
     """What one fault did to the load."""
 
@@ -268,7 +271,7 @@ class ChaosResult:
     """When it struck, since the measuring began."""
     healed: float = 0.0
     """When it was over."""
-    course: tuple[ChaosMoment, ...] = ()
+    course: tuple[Moment, ...] = ()
     detail: str = ""
 
 
@@ -288,6 +291,8 @@ class Report:
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     """Of each of `PHASES` that was timed."""
     series: tuple[Instant, ...] = ()
+    course: tuple[Moment, ...] = ()
+    """The load's latency over time; under `chaos`, each fault has its own."""
     sweep: tuple[SweepResult, ...] = ()
     recommendation: Recommended | None = None
     chaos: tuple[ChaosResult, ...] = ()

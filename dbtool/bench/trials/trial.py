@@ -13,7 +13,7 @@ from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.measures.harness import is_client_bound, measure_harness
 from dbtool.bench.measures.nesting import try_nesting
 from dbtool.bench.measures.storm import measure_storm
-from dbtool.bench.measures.summary import Run, describe_load, join_series, list_notes, measure, time_phases
+from dbtool.bench.measures.summary import Run, describe_load, join_course, join_series, list_notes, measure, time_phases
 from dbtool.bench.measures.sweep import SweepPlan, run_sweep
 from dbtool.bench.measures.warm import count_round_trips, time_validation
 from dbtool.bench.processes import run_load_in_processes
@@ -50,7 +50,11 @@ class Trial:
         scene, number = self.scene, self._processes
         rate = scene.load.rate
         load = scene.load.replaced(
-            threads=scene.threads, duration=seconds, warm_up=warm_up, rate=None if rate is None else rate / number
+            threads=scene.threads,
+            duration=seconds,
+            warm_up=warm_up,
+            rate=None if rate is None else rate / number,
+            keeps_course=True,
         )
         carried = (
             run_load_in_processes(scene, load, number, "load") if number > 1 else [carry_load(scene, load, "load")]
@@ -98,6 +102,7 @@ class Trial:
             bleed=tuple(bleed for finding in findings for bleed in finding.bleed),
             histograms={name: histogram for name, histogram in histograms.items() if histogram.count},
             series=join_series(run),
+            course=join_course(run),
             sweep=() if sweep is None else sweep.results,
             recommendation=None if sweep is None else sweep.recommended,
             chaos=chaos,
