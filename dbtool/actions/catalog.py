@@ -103,35 +103,41 @@ def list_activity(query: Query, access: Access, wanted: ActivityWanted) -> Answe
         ask = _ask_on(session)
         listing = make_listing(ask, wanted)
         answers = _collect(session.connection, session.engine.dialect, listing.sql, listing.parameters)
-        return Answers(answers.columns, _order_by_waits(answers)) if wanted.blocked else answers
+        return Answers(answers.columns, order_by_waits(answers)) if wanted.blocked else answers
 
     return _use_session(query, access, look)
 
 
-def _order_by_waits(answers: Answers) -> list[Row]:
-    """Put each session behind the one that it waits for, its number set in by how many it stands behind."""
+def order_by_waits(answers: Answers) -> list[Row]:
+    """Put each session behind the one that holds it up, its number set in by how many it stands behind.
+
+    Who waits for several stands behind the first of them that waits for nobody.
+    """
     names = [column.name for column in answers.columns]
     key, waits = names.index("id"), names.index("blocked_by")
     by_id = {str(row[key]): row for row in answers.rows}
+    blockers = {
+        name: [blocker for blocker in str(row[waits] or "").split(",") if blocker in by_id]
+        for name, row in by_id.items()
+    }
     behind: dict[str, list[str]] = {}
-    for name, row in by_id.items():
-        for blocker in str(row[waits] or "").split(","):
-            behind.setdefault(blocker if blocker in by_id else "", []).append(name)
+    for name, ahead in blockers.items():
+        for blocker in ([one for one in ahead if not blockers[one]] or ahead)[:1]:
+            behind.setdefault(blocker, []).append(name)
     ordered: list[Row] = []
     seen = set[str]()
-
-    def follow(name: str, depth: int) -> None:
-        if name in seen:
-            return
-        seen.add(name)
-        row = list(by_id[name])
-        row[key] = "  " * depth + name
-        ordered.append(tuple(row))
-        for other in behind.get(name, ()):
-            follow(other, depth + 1)
-
-    for name in [*behind.get("", ()), *by_id]:  # a circle has no first one
-        follow(name, 0)
+    free = [name for name, ahead in blockers.items() if not ahead]
+    for first in [*free, *by_id]:  # a circle has no first one
+        to_come = [(first, 0)]
+        while to_come:
+            name, depth = to_come.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            row = list(by_id[name])
+            row[key] = "  " * depth + name
+            ordered.append(tuple(row))
+            to_come += [(other, depth + 1) for other in reversed(behind.get(name, ()))]
     return ordered
 
 
