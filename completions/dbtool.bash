@@ -1,12 +1,13 @@
 # bash completion for dbtool; generated, do not edit: dbtool completions bash
 
-_dbtool_profiles() {
-    DBTOOL_CONFIG=${1:-${DBTOOL_CONFIG-}} dbtool __complete profiles 2>/dev/null
+_dbtool_names() {
+    DBTOOL_CONFIG=${2:-${DBTOOL_CONFIG-}} dbtool __complete "$1" 2>/dev/null
 }
 
 _dbtool_is_command() {
     case "$1" in
         ' query') return 0 ;;
+        ' run') return 0 ;;
         ' tables') return 0 ;;
         ' describe') return 0 ;;
         ' search') return 0 ;;
@@ -39,6 +40,7 @@ _dbtool_options() {
     case "$1" in
         '') echo '--version -h --help' ;;
         ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
+        ' run') echo '-v --param -1 --single-transaction --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' tables') echo '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' describe') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' search') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
@@ -68,7 +70,7 @@ _dbtool_options() {
 
 _dbtool_kind() {
     case "$1 $2" in
-        ' ') echo 'words query tables describe search schema activity kill switch current profile pool-bench completions' ;;
+        ' ') echo 'words query run tables describe search schema activity kill switch current profile pool-bench completions' ;;
         ' query -f'|' query --file') echo 'files' ;;
         ' query -v'|' query --param') echo 'anything' ;;
         ' query --encoding') echo 'anything' ;;
@@ -89,6 +91,22 @@ _dbtool_kind() {
         ' query --expect-rows') echo 'anything' ;;
         ' query --expect-value') echo 'anything' ;;
         ' query ') echo 'anything' ;;
+        ' run -v'|' run --param') echo 'anything' ;;
+        ' run --confirm') echo 'profiles' ;;
+        ' run -p'|' run --profile') echo 'profiles' ;;
+        ' run --config') echo 'files' ;;
+        ' run --wait') echo 'anything' ;;
+        ' run --timeout') echo 'anything' ;;
+        ' run --statement-timeout') echo 'anything' ;;
+        ' run -F'|' run --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
+        ' run -o'|' run --output') echo 'files' ;;
+        ' run -n'|' run --limit') echo 'anything' ;;
+        ' run --result') echo 'words all last none' ;;
+        ' run --null') echo 'anything' ;;
+        ' run --json-numbers') echo 'words digits string' ;;
+        ' run --expect-rows') echo 'anything' ;;
+        ' run --expect-value') echo 'anything' ;;
+        ' run ') echo 'queries' ;;
         ' tables -p'|' tables --profile') echo 'profiles' ;;
         ' tables --config') echo 'files' ;;
         ' tables --wait') echo 'anything' ;;
@@ -261,7 +279,7 @@ _dbtool() {
     fi
     case $kind in
         files) return ;;
-        profiles) word=$(_dbtool_profiles "$config") ;;
+        profiles | queries) word=$(_dbtool_names "$kind" "$config") ;;
         'words '*) word=${kind#words } ;;
         *) word='' ;;
     esac

@@ -4,7 +4,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
     $commands = @{
         '' = @{
-            Own = 'words query tables describe search schema activity kill switch current profile pool-bench completions'
+            Own = 'words query run tables describe search schema activity kill switch current profile pool-bench completions'
             Options = '--version -h --help'
             Values = @()
         }
@@ -12,6 +12,11 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Own = 'anything'
             Options = '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help'
             Values = @('-f files', '--file files', '-v anything', '--param anything', '--encoding anything', '--local-infile files', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--invalid-text words error replace escape', '--expect-rows anything', '--expect-value anything')
+        }
+        'run' = @{
+            Own = 'queries'
+            Options = '-v --param -1 --single-transaction --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help'
+            Values = @('-v anything', '--param anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--expect-rows anything', '--expect-value anything')
         }
         'tables' = @{
             Own = 'anything'
@@ -150,6 +155,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     # Nothing returned leaves it to PowerShell, which completes files.
     $candidates = @(switch -Wildcard -CaseSensitive ($kind) {
         'profiles' { dbtool __complete profiles 2>$null }
+        'queries' { dbtool __complete queries 2>$null }
         'words *' { $kind.Substring(6).Split(' ') }
     })
     $candidates | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {

@@ -16,6 +16,7 @@ from dbtool.environment import Environment
 
 _COMMANDS: Mapping[str, Builder] = {
     "query": partial(build_from, "dbtool.cli.query.command"),
+    "run": partial(build_from, "dbtool.cli.query.run_command"),
     **{
         name: partial(build_from, "dbtool.cli.catalog.command", f"{name}_app")
         for name in ("tables", "describe", "search", "schema", "activity", "kill")

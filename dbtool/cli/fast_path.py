@@ -55,10 +55,11 @@ def _run(arguments: Sequence[str], environment: Environment | None) -> int:
 
 def find_action(arguments: Sequence[str]) -> Callable[[Environment], int] | None:
     """Return what an ordinary command line asks for, None where Typer has to read it."""
-    if list(arguments) == [COMPLETE, "profiles"]:
+    if list(arguments) in [[COMPLETE, "profiles"], [COMPLETE, "queries"]]:
         from dbtool.cli.switch.current import list_names
 
-        return list_names
+        kind = arguments[1]
+        return lambda environment: list_names(environment, kind)
     name = arguments[0] if arguments else ""
     if name not in _COMMANDS:
         return None
@@ -154,6 +155,15 @@ def _query(environment: Environment, values: Values) -> int:
     return 0
 
 
+def _run_saved(environment: Environment, values: Values) -> int:
+    from dbtool.cli.query.request import QueryOptions
+    from dbtool.cli.query.saved import run_saved
+
+    name = values.pop("name")
+    run_saved(environment, QueryOptions(**values), name=name)
+    return 0
+
+
 def _current(environment: Environment, values: Values) -> int:
     from dbtool.cli.switch.current import CurrentRequest, run_current
 
@@ -177,6 +187,7 @@ def _tables(environment: Environment, values: Values) -> int:
 
 _COMMANDS: Mapping[str, Callable[[Environment, Values], int]] = {
     "query": _query,
+    "run": _run_saved,
     "tables": _tables,
     "current": _current,
     "switch": _switch,

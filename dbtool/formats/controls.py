@@ -31,6 +31,11 @@ def escape_onto_one_line(text: str) -> str:
     return make_visible(text)
 
 
+def escape_onto_table_line(text: str) -> str:
+    r"""Write line breaks as `↵`, which takes one column, and the rest as `escape_onto_one_line` does."""
+    return escape_onto_one_line(text.replace("\n", "\u21b5"))
+
+
 class CopySafeOutput:
     r"""An output that writes what cannot be seen in COPY text as COPY's own `\xNN`, byte by byte."""
 

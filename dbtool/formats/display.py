@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtool.formats.controls import escape_onto_one_line
+from dbtool.formats.controls import escape_onto_table_line
 from dbtool.formats.spelling import Spelling
 from dbtool.text import is_visible
 
@@ -41,9 +41,9 @@ def cut_to_width(text: str, width: int) -> str:
 
 
 def one_line_spelling(null: str) -> Spelling:
-    """Return the spelling of cells on one line; a text that reads like NULL is quoted."""
+    """Return the spelling of cells on one line, `↵` for a line break; a text that reads like NULL is quoted."""
 
     def spell(text: str) -> str:
-        return f'"{text}"' if text == null else escape_onto_one_line(text)
+        return f'"{text}"' if text == null else escape_onto_table_line(text)
 
     return Spelling(null=null, spell=spell, is_plain=is_visible)

@@ -119,6 +119,12 @@ def list_names(environment: Environment, *, config: str | None = None) -> tuple[
     return tuple(dict.fromkeys(name for source in files for name in source.profiles))
 
 
+def list_query_names(environment: Environment, *, config: str | None = None) -> tuple[str, ...]:
+    """Return every saved query's name, as `list_names` does."""
+    files = read_sources(environment, config=config, brief=True).files
+    return tuple(dict.fromkeys(name for source in files for name in source.queries))
+
+
 def find_pin(environment: Environment, *, config: str | None = None) -> Pin | None:
     """Return the `.dbtool-profile` of the nearest directory that has one which may be read."""
     named = _find_named(environment, config)

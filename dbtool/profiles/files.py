@@ -51,6 +51,12 @@ class SourceFile(Record):
         return table if isinstance(table, dict) else {}
 
     @property
+    def queries(self) -> Mapping[str, Any]:
+        """Return the `queries` table, empty where there is none."""
+        table = (self.table or {}).get("queries")
+        return table if isinstance(table, dict) else {}
+
+    @property
     def is_meant_for_dbtool(self) -> bool:
         """Say whether the file has a top-level `profiles` table, or would have if it parsed."""
         if self.table is None:

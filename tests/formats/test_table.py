@@ -70,7 +70,7 @@ def test_null_is_dim_and_the_header_bold_in_colour() -> None:
 
 
 def test_a_row_stays_one_line_whatever_it_holds() -> None:
-    assert _table(text_columns("a"), [("x\ny\tz\r\x1b\x9b",)])[2] == "x\\ny\\tz\\r\\x1b\\x9b"
+    assert _table(text_columns("a"), [("x\ny\tz\r\x1b\x9b",)])[2] == "x↵y\\tz\\r\\x1b\\x9b"
 
 
 def test_a_later_row_that_is_wider_pushes_out() -> None:

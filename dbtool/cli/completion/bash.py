@@ -9,8 +9,8 @@ from dbtool.cli.completion.tree import Choices, Command, Option, Value
 _HEAD = """\
 # bash completion for dbtool; generated, do not edit: dbtool completions bash
 
-_dbtool_profiles() {
-    DBTOOL_CONFIG=${1:-${DBTOOL_CONFIG-}} dbtool __complete profiles 2>/dev/null
+_dbtool_names() {
+    DBTOOL_CONFIG=${2:-${DBTOOL_CONFIG-}} dbtool __complete "$1" 2>/dev/null
 }
 """
 _MAIN = """\
@@ -41,7 +41,7 @@ _dbtool() {
     fi
     case $kind in
         files) return ;;
-        profiles) word=$(_dbtool_profiles "$config") ;;
+        profiles | queries) word=$(_dbtool_names "$kind" "$config") ;;
         'words '*) word=${kind#words } ;;
         *) word='' ;;
     esac

@@ -9,13 +9,13 @@ from dbtool.cli.completion.tree import Choices, Command, Option, Value
 _HEAD = """\
 # fish completion for dbtool; generated, do not edit: dbtool completions fish
 
-function __dbtool_profiles
+function __dbtool_names -d 'The names of profiles, or of queries'
     set -l words (commandline -opc)
     set -l config $DBTOOL_CONFIG
     if set -l place (contains -i -- --config $words)
         set config $words[(math $place + 1)]
     end
-    DBTOOL_CONFIG="$config" command dbtool __complete profiles 2>/dev/null
+    DBTOOL_CONFIG="$config" command dbtool __complete $argv 2>/dev/null
 end
 
 function __dbtool_words
@@ -67,8 +67,8 @@ def _render_requirement(value: Value) -> str:
 
 
 def _render_action(value: Value) -> str:
-    if value.kind is Choices.PROFILES:
-        return "-a '(__dbtool_profiles)'"
+    if value.kind in {Choices.PROFILES, Choices.QUERIES}:
+        return f"-a '(__dbtool_names {value.kind.value})'"
     if value.kind is Choices.FILES:
         return "-F"
     return f"-a {_quote(' '.join(value.words))}" if value.kind is Choices.WORDS else ""

@@ -30,6 +30,7 @@ _TAIL = """\
     # Nothing returned leaves it to PowerShell, which completes files.
     $candidates = @(switch -Wildcard -CaseSensitive ($kind) {
         'profiles' { dbtool __complete profiles 2>$null }
+        'queries' { dbtool __complete queries 2>$null }
         'words *' { $kind.Substring(6).Split(' ') }
     })
     $candidates | Where-Object { $_ -and $_.StartsWith($wordToComplete) } | ForEach-Object {

@@ -17,6 +17,7 @@ class Choices(Enum):
     """What a value is chosen from."""
 
     PROFILES = "profiles"
+    QUERIES = "queries"
     FILES = "files"
     WORDS = "words"
     ANYTHING = "anything"
@@ -68,6 +69,7 @@ _JUNIT = Value(kind=Choices.WORDS, words=(*FORMATS, "junit"))
 _WORD = re.compile(r"[a-z][a-z-]+")
 _FILE = re.compile(r"\b(?:FILE|PATH)\b")
 _NAME = re.compile(r"\bNAME\b")
+_QUERY = re.compile(r"\bQUERY\b")
 
 
 def read_tree(group: TyperCommand | TyperGroup, path: tuple[str, ...] = ()) -> Command:
@@ -114,6 +116,8 @@ def _read_argument(metavar: str) -> Value:
     found = _read_metavar(metavar)
     if found:
         return found
+    if _QUERY.search(metavar):
+        return Value(kind=Choices.QUERIES)
     return Value(kind=Choices.PROFILES if _NAME.search(metavar) else Choices.ANYTHING)
 
 

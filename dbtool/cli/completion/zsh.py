@@ -11,13 +11,21 @@ _HEAD = """\
 #compdef dbtool
 # zsh completion for dbtool; generated, do not edit: dbtool completions zsh
 
-_dbtool_profiles() {
+_dbtool_names() {
     local -a names
     local config=${DBTOOL_CONFIG-}
     local place=${words[(i)--config]}
     if (( place < CURRENT - 1 )); then config=${(Q)words[place + 1]}; fi
-    names=(${(f)"$(DBTOOL_CONFIG=$config command dbtool __complete profiles 2>/dev/null)"})
+    names=(${(f)"$(DBTOOL_CONFIG=$config command dbtool __complete $1 2>/dev/null)"})
     compadd -a names
+}
+
+_dbtool_profiles() {
+    _dbtool_names profiles
+}
+
+_dbtool_queries() {
+    _dbtool_names queries
 }
 """
 _TAIL = """\
@@ -103,8 +111,8 @@ def _render_value(option: Option) -> str:
 
 
 def _render_action(value: Value) -> str:
-    if value.kind is Choices.PROFILES:
-        return "_dbtool_profiles"
+    if value.kind in {Choices.PROFILES, Choices.QUERIES}:
+        return f"_dbtool_{value.kind.value}"
     if value.kind is Choices.FILES:
         return "_files"
     return f"({' '.join(value.words)})"

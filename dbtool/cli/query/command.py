@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dbtool.cli import options
-from dbtool.cli.options import CHECKS, OUTPUT, SAFETY, SQL, TIME
+from dbtool.cli.options import OUTPUT, SAFETY, SQL
+from dbtool.cli.query import options as given
 
 EPILOG = """Examples:
 
@@ -32,16 +32,7 @@ def query(
         list[str] | None,
         typer.Option("--file", "-f", metavar="PATH", help="Run this file (repeatable).", rich_help_panel=SQL),
     ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param",
-            "-v",
-            metavar="NAME=TEXT",
-            help="Bind :NAME to a text; NAME:=JSON to a number, true, false or null; NAME@=FILE to a file's content.",
-            rich_help_panel=SQL,
-        ),
-    ] = None,
+    param: given.Param = None,
     encoding: Annotated[
         str | None,
         typer.Option(
@@ -51,10 +42,7 @@ def query(
             rich_help_panel=SQL,
         ),
     ] = None,
-    single_transaction: Annotated[
-        bool,
-        typer.Option("--single-transaction", "-1", help="Run everything in one transaction.", rich_help_panel=SQL),
-    ] = False,
+    single_transaction: given.SingleTransaction = False,
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="Run on after an error; the exit status still tells.", rich_help_panel=SQL),
@@ -68,61 +56,21 @@ def query(
             rich_help_panel=SAFETY,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Run in one transaction, and roll it back.", rich_help_panel=SAFETY)
-    ] = False,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="Allow writes on a protected profile; a script has to name it (--profile, DBTOOL_PROFILE).",
-            rich_help_panel=SAFETY,
-        ),
-    ] = False,
+    dry_run: given.DryRun = False,
+    write: given.Write = False,
     confirm: options.Confirm = None,
     profile: options.Profile = None,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
-    statement_timeout: Annotated[
-        float | None,
-        options.seconds("--statement-timeout", "The server's limit for each statement; 0 is none.", panel=TIME),
-    ] = None,
+    statement_timeout: given.StatementTimeout = None,
     format_name: options.FormatName = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write rows to a file, whole or not at all.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", "-n", metavar="N", min=0, help="At most N rows a result.", rich_help_panel=OUTPUT),
-    ] = None,
-    result: Annotated[
-        str,
-        typer.Option(
-            "--result",
-            metavar="all|last|none|N",
-            help="Which of several result sets to print.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "all",
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="Leave the column names out.", rich_help_panel=OUTPUT)
-    ] = False,
-    null: Annotated[
-        str | None, typer.Option("--null", metavar="TEXT", help="Write NULL as TEXT.", rich_help_panel=OUTPUT)
-    ] = None,
-    json_numbers: Annotated[
-        str,
-        typer.Option(
-            "--json-numbers",
-            metavar="digits|string",
-            help="Write numbers that a float cannot hold as digits or as strings.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "digits",
+    output: given.Output = None,
+    limit: given.Limit = None,
+    result: given.Result = "all",
+    no_header: given.NoHeader = False,
+    null: given.Null = None,
+    json_numbers: given.JsonNumbers = "digits",
     invalid_text: Annotated[
         str,
         typer.Option(
@@ -132,25 +80,10 @@ def query(
             rich_help_panel=OUTPUT,
         ),
     ] = "error",
-    expect_rows: Annotated[
-        str | None,
-        typer.Option(
-            "--expect-rows", metavar="N|'>=1'", help="Fail (5) on another number of rows.", rich_help_panel=CHECKS
-        ),
-    ] = None,
-    expect_value: Annotated[
-        str | None,
-        typer.Option(
-            "--expect-value", metavar="TEXT", help="Fail (5) unless one row starts with TEXT.", rich_help_panel=CHECKS
-        ),
-    ] = None,
-    stats: Annotated[
-        bool, typer.Option("--stats", help="Write counts and times to stderr as JSON.", rich_help_panel=CHECKS)
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.", rich_help_panel=options.COMMON),
-    ] = False,
+    expect_rows: given.ExpectRows = None,
+    expect_value: given.ExpectValue = None,
+    stats: given.Stats = False,
+    quiet: given.Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
     """Run SQL on a profile's database.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from dbtool.actions.access import WriteRequest
@@ -22,20 +23,20 @@ from dbtool.records import Record
 from dbtool.run.binding import parse_parameters
 from dbtool.run.checking import RunOptions, parse_rows_expectation
 from dbtool.run.results import Wanted, parse_selection
-from dbtool.run.sources import choose_sources
+from dbtool.run.sources import Source, choose_sources
 from dbtool.run.worker import Worker
 
 
 class QueryOptions(Record):
     """The options and arguments of one command line, each as it was written or as its default; times are seconds."""
 
-    sql: list[str] | None
-    file: list[str] | None
+    sql: list[str] | None = None
+    file: list[str] | None = None
     param: list[str] | None
-    local_infile: list[str] | None
-    encoding: str | None
+    local_infile: list[str] | None = None
+    encoding: str | None = None
     single_transaction: bool
-    keep_going: bool
+    keep_going: bool = False
     dry_run: bool
     write: bool
     confirm: str | None
@@ -51,7 +52,7 @@ class QueryOptions(Record):
     no_header: bool
     null: str | None
     json_numbers: str
-    invalid_text: str
+    invalid_text: str = "error"
     expect_rows: str | None
     expect_value: str | None
     stats: bool
@@ -60,9 +61,16 @@ class QueryOptions(Record):
 
 def run_query(environment: Environment, asked: QueryOptions) -> None:
     """Run `dbtool query`; raises DbtoolError."""
-    limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=time.monotonic())
+    started = time.monotonic()
+    sources = choose_sources(environment, asked.sql or [], asked.file or [])
+    run_request(environment, asked, build_request(environment, asked, sources), started)
+
+
+def run_request(environment: Environment, asked: QueryOptions, request: QueryRequest, started: float) -> None:
+    """Run what was asked for since `started`, or hold a conversation where that is no SQL; raises DbtoolError."""
+    limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=started)
     console = Console(environment, quiet=asked.quiet)
-    request, asked_rows = build_request(environment, asked), describe_rows(asked)
+    asked_rows = describe_rows(asked)
     rows, worker = Rows(environment, asked_rows), Worker()
     query = Query(environment, request, limits, face=console, rows=rows, worker=worker)
     try:
@@ -104,12 +112,12 @@ def refuse_what_a_prompt_cannot_keep(asked: QueryOptions) -> None:
             )
 
 
-def build_request(environment: Environment, asked: QueryOptions) -> QueryRequest:
+def build_request(environment: Environment, asked: QueryOptions, sources: Sequence[Source]) -> QueryRequest:
     """Read what the options say; raises UsageError."""
     return QueryRequest(
         profile=asked.profile,
         config=asked.config,
-        sources=choose_sources(environment, asked.sql or [], asked.file or []),
+        sources=sources,
         run=RunOptions(
             parameters=parse_parameters(asked.param or [], environment.working_directory),
             single_transaction=asked.single_transaction,

@@ -72,12 +72,13 @@ def _print_segment(environment: Environment, shell: str, *, flag: str | None, co
     return 0
 
 
-def list_names(environment: Environment) -> int:
-    """Print the names that completion offers; whatever is wrong, nothing is said into a line being typed."""
-    from dbtool.profiles.discover import PROFILE_NAME, list_names
+def list_names(environment: Environment, kind: str) -> int:
+    """Print the names that completion offers, of profiles or of queries; whatever is wrong, nothing is said of it."""
+    from dbtool.profiles.discover import PROFILE_NAME, list_names, list_query_names
 
+    list_them = list_names if kind == "profiles" else list_query_names
     try:
-        names = [name for name in list_names(environment.replaced(warn=say_nothing)) if PROFILE_NAME.fullmatch(name)]
+        names = [name for name in list_them(environment.replaced(warn=say_nothing)) if PROFILE_NAME.fullmatch(name)]
         write_text(environment, "".join(f"{name}\n" for name in names))
     except DbtoolError:
         return _USAGE

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from dbtool.dialects import DIALECTS
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, SECRET_KEYS, TOP_KEYS, Key, KeyKind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, QUERY_KEYS, SECRET_KEYS, TOP_KEYS, Key, KeyKind
 from dbtool.profiles.model import PoolSettings, Profile
 from dbtool.text import format_duration
 
@@ -39,9 +39,15 @@ def make_schema() -> _Schema:
                 "propertyNames": {"pattern": _NAME},
                 "additionalProperties": {"$ref": "#/$defs/profile"},
             },
+            "queries": {
+                "description": TOP_KEYS["queries"].description,
+                "type": "object",
+                "propertyNames": {"pattern": _NAME},
+                "additionalProperties": {"$ref": "#/$defs/query"},
+            },
         },
         "additionalProperties": False,
-        "$defs": {"profile": _make_profile(), "pool": _make_pool(), "secret": _make_secret()},
+        "$defs": {"profile": _make_profile(), "pool": _make_pool(), "secret": _make_secret(), "query": _make_query()},
     }
 
 
@@ -76,6 +82,11 @@ def _make_pool() -> _Schema:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
+def _make_query() -> _Schema:
+    properties = {key.name: _describe(key) for key in QUERY_KEYS.values()}
+    return {"type": "object", "properties": properties, "required": ["sql"], "additionalProperties": False}
+
+
 def _make_secret() -> _Schema:
     places = {key.name: _describe(key) for key in SECRET_KEYS.values()}
     places["command"]["minItems"] = 1
@@ -107,6 +118,10 @@ def _spell_default(key: Key, default: Any) -> Any:
 
 def _text(key: Key) -> _Schema:
     return {"type": "string", "minLength": 1, "pattern": _REFERENCE if key.references else _LITERAL}
+
+
+def _sql(_key: Key) -> _Schema:
+    return {"type": "string", "pattern": r"\S"}
 
 
 def _settings(key: Key) -> _Schema:
@@ -158,6 +173,7 @@ _KINDS: Mapping[KeyKind, Callable[[Key], _Schema]] = {
     KeyKind.TEXT: _text,
     KeyKind.HOST: _host,
     KeyKind.PATH: _text,
+    KeyKind.SQL: _sql,
     KeyKind.SETTINGS: _settings,
     KeyKind.ENCODING: _text,
     KeyKind.NAME: _name,

@@ -29,6 +29,7 @@ class KeyKind(Enum):
     TEXTS = "a list of strings"
     SETTINGS = "a table of names and strings"
     ENCODING = "an encoding's name"
+    SQL = "SQL, in a string"
     SECRET = "a string or one of { env, file, command, keyring }"  # noqa: S105 - says what it looks like
     TABLE = "a table"
 
@@ -93,6 +94,7 @@ SESSION_ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "p
 TOP_KEYS = _tabulate(
     Key(name="default", kind=KeyKind.NAME, description="The profile that is active unless something says otherwise."),
     Key(name="profiles", kind=KeyKind.TABLE, description="The profiles, each a table under its name."),
+    Key(name="queries", kind=KeyKind.TABLE, description="Saved queries for `dbtool run`, each a table under its name."),
 )
 
 PROFILE_KEYS = _tabulate(
@@ -186,4 +188,9 @@ SECRET_KEYS = _tabulate(
     _path("file", "The file that holds it; .env#NAME is a variable in a .env file, or the password of its URL."),
     Key(name="command", kind=KeyKind.TEXTS, description="The command that prints it.", references=True),
     _text("keyring", "Its entry in the platform's keyring, as service/user."),
+)
+
+QUERY_KEYS = _tabulate(
+    Key(name="sql", kind=KeyKind.SQL, description="The statements; :NAME is a parameter, given with -v."),
+    Key(name="description", kind=KeyKind.TEXT, description="What it shows, for the list of queries."),
 )

@@ -62,8 +62,8 @@ def _check_top(source: SourceFile, lines: Mapping[tuple[str, ...], int]) -> list
         message = None
         if name not in TOP_KEYS:
             message = f"is not a key at the top of a file{suggest(name, TOP_KEYS)}"
-        elif name == "profiles" and not isinstance(value, dict):
-            message = "must be a table: write [profiles.NAME]"
+        elif name in {"profiles", "queries"} and not isinstance(value, dict):
+            message = f"must be a table: write [{name}.NAME]"
         if message:
             line = lines.get((name,), 1)
             found.append(Problem(file=source.path, line=line, profile=None, key=name, message=message))

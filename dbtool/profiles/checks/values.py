@@ -94,6 +94,16 @@ def _check_characters(key: Key, value: str) -> str:
     return value
 
 
+def _convert_sql(key: Key, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse_type(key, value)
+    if not value.strip():
+        raise ValueError("is empty: write the statements that it stands for")
+    if "\0" in value:
+        raise ValueError("holds a NUL character")
+    return value
+
+
 def _convert_host(key: Key, value: Any) -> str:
     return check_host(_convert_text(key, value))
 
@@ -272,5 +282,6 @@ _CONVERTERS: Mapping[KeyKind, Callable[[Key, Any], Any]] = {
     KeyKind.BOOLEAN: _convert_boolean,
     KeyKind.DURATION: _convert_duration,
     KeyKind.TEXTS: _convert_texts,
+    KeyKind.SQL: _convert_sql,
     KeyKind.SECRET: _convert_secret,
 }
