@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.state import State
 from dbtool.records import Record
 from dbtool.scrubbing import scrub
+
+TYPE_CHECKING = False  # `dbtool current` reads profiles too
+if TYPE_CHECKING:
+    from dbtool.profiles.queries import SavedQuery
 
 
 class ProfileFile(Record):
@@ -65,6 +70,7 @@ class Catalog:
         """Everything that is wrong anywhere, by file and line."""
         found = [problem for source in self.sources.files for problem in self._list_file_problems(source)]
         found += [problem for merged in self._merged.values() for problem in self._list_problems(merged)]
+        found += [query.problem for query in self.queries.values() if query.problem]
         order = [source.path for source in self.sources.files]
         return tuple(sorted(dict.fromkeys(found), key=lambda problem: (order.index(problem.file), problem.line)))
 
@@ -90,6 +96,25 @@ class Catalog:
         """Return everything that keeps one profile from being used, empty for a valid one."""
         merged = self._merged[name]
         return merged.problems + _report_missing(merged)
+
+    @cached_property
+    def queries(self) -> Mapping[str, SavedQuery]:
+        """The saved query that each name stands for, valid or not."""
+        from dbtool.profiles.queries import list_queries  # few commands ask for them
+
+        return {query.name: query for query in list_queries(self.sources)}
+
+    def get_query(self, name: str) -> SavedQuery:
+        """Return a query that may be run. Raises ProfileError for one that is unknown, has problems or needs trust."""
+        self.require_readable()
+        query = self.queries.get(name)
+        if query is None:
+            ways = suggest(name, self.queries) or ("; dbtool run lists them" if self.queries else "; there is none yet")
+            file = f" (dbtool query -f {scrub(name)} runs a file)" if name.endswith(".sql") else ""
+            raise ProfileError(f"no saved query is named {scrub(name)!r}{ways}{file}")
+        if query.problem is not None:
+            raise ProfileError(str(query.problem))
+        return query
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every profile for a listing."""

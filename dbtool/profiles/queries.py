@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dbtool.errors import ProfileError
-from dbtool.profiles.catalog import Catalog
 from dbtool.profiles.checks.schema import QUERY_KEYS
 from dbtool.profiles.checks.values import convert
 from dbtool.profiles.discover import PROFILE_NAME, Sources
@@ -17,7 +15,6 @@ from dbtool.profiles.model import Origin
 from dbtool.profiles.problems import Problem, suggest
 from dbtool.profiles.trust.untrusted import TrustCheck
 from dbtool.records import Record
-from dbtool.scrubbing import scrub
 
 
 class SavedQuery(Record):
@@ -30,30 +27,16 @@ class SavedQuery(Record):
     problem: Problem | None = None
 
 
-def list_queries(catalog: Catalog) -> tuple[SavedQuery, ...]:
+def list_queries(sources: Sources) -> tuple[SavedQuery, ...]:
     """Return the query that each name stands for: a project's before the user's own."""
     found: dict[str, SavedQuery] = {}
-    for source in catalog.sources.files:
-        for query in _read(source, catalog.sources):
+    for source in sources.files:
+        for query in _read(source, sources):
             first = found.setdefault(query.name, query)
             if first is not query and first.origin.scope is query.origin.scope:
                 problem = _report(first, None, f"is written twice: {query.origin} has one too")
                 found[query.name] = first.replaced(problem=first.problem or problem)
     return tuple(found.values())
-
-
-def get_query(catalog: Catalog, name: str) -> SavedQuery:
-    """Return a query that may be run. Raises ProfileError for one that is unknown, has problems or needs trust."""
-    catalog.require_readable()
-    queries = {query.name: query for query in list_queries(catalog)}
-    query = queries.get(name)
-    if query is None:
-        ways = suggest(name, queries) or ("; dbtool run lists them" if queries else "; a profile file has none yet")
-        file = f" (dbtool query {scrub(name)} runs a file)" if name.endswith(".sql") else ""
-        raise ProfileError(f"no saved query is named {scrub(name)!r}{ways}{file}")
-    if query.problem is not None:
-        raise ProfileError(str(query.problem))
-    return query
 
 
 def _read(source: SourceFile, sources: Sources) -> Iterator[SavedQuery]:

@@ -214,7 +214,7 @@ def test_every_option_of_the_served_commands_is_in_the_table_but_those_that_need
         if name in fast_path.SERVED
     }
     left = {name: set(options) - set(quick_table.OPTIONS[name]) for name, options in missing.items()}
-    assert left == {"query": set(), "tables": set(), "current": set(), "switch": {"--shell"}}
+    assert left == {"query": set(), "run": set(), "tables": set(), "current": set(), "switch": {"--shell"}}
 
 
 def test_a_command_that_fails_has_run_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from dbtool.cli.app import build
 from dbtool.cli.exits import ExitStatus
 from dbtool.dialects import DIALECTS
 from dbtool.formats import FORMATS
-from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, Key, KeyKind
+from dbtool.profiles.checks.schema import POOL_KEYS, PROFILE_KEYS, QUERY_KEYS, Key, KeyKind
 from dbtool.profiles.model import PoolSettings, Profile
 from dbtool.text import format_duration
 
@@ -85,6 +85,8 @@ def _profile_keys() -> Iterator[str]:
         ("Key", "Value", "Default", "Meaning"),
         [_describe_key(key, pool_defaults.get(key.name)) for key in POOL_KEYS.values()],
     )
+    yield "#### In `[queries.NAME]`\n"
+    yield from _table(("Key", "Value", "Default", "Meaning"), [_describe_key(key, None) for key in QUERY_KEYS.values()])
 
 
 def _describe_key(key: Key, default: object) -> tuple[str, str, str, str]:

@@ -51,12 +51,17 @@ def _describe_file(source: SourceFile) -> Iterator[str]:
     if source.error:
         yield f"  {_quote(source.error)}"
     for name, value in (source.table or {}).items():
-        if name != "profiles":
+        if name not in {"profiles", "queries"} or not isinstance(value, dict):
             yield f"  {_quote(name)} = {_quote(value)}"
     for name, table in source.profiles.items():
         yield f"  profile {_quote(name)}"
         for key, value in table.items() if isinstance(table, dict) else ():
             yield f"    {_quote(key)} = {_quote(_mask(key, value))}"
+    for name, table in source.queries.items():
+        yield f"  query {_quote(name)}"
+        for key, value in table.items() if isinstance(table, dict) else (("", table),):
+            # A statement's lines, one below the other, as they would be run.
+            yield from (f"    {_quote(key)} = {_quote(line)}" for line in str(value).split("\n"))
 
 
 def _mask(key: str, value: Any) -> Any:

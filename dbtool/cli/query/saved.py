@@ -10,7 +10,7 @@ from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles import load_catalog
-from dbtool.profiles.queries import SavedQuery, get_query, list_queries
+from dbtool.profiles.queries import SavedQuery
 from dbtool.result import Row
 from dbtool.run.sources import Source
 
@@ -24,12 +24,12 @@ def run_saved(environment: Environment, asked: QueryOptions, *, name: str | None
     if name is None:
         if asked.param or asked.output:
             raise UsageError("-v and -o go with a query's name: dbtool run alone lists the names")
-        rows = [describe_query(query) for query in list_queries(catalog)]
+        rows = [describe_query(query) for query in catalog.queries.values()]
         print_listing(
             environment, text_columns("query description source problem"), rows, format_name=asked.format_name
         )
         return
-    request = build_request(environment, asked, [make_source(get_query(catalog, name))])
+    request = build_request(environment, asked, [make_source(catalog.get_query(name))])
     # Also without -v: what looks like a parameter in a saved query is one.
     run = request.run.replaced(parameters=request.run.parameters or {})
     run_request(environment, asked, request.replaced(run=run), started)

@@ -77,7 +77,7 @@ def is_loaded(world: World, document: dict[str, Any]) -> bool:
     return not world.load().problems
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind is not KeyKind.TABLE])
+@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind not in {KeyKind.TABLE, KeyKind.SQL}])
 def test_the_schema_and_the_validation_agree_on_every_key(world: World, kind: KeyKind) -> None:
     keys = [(name, key) for name, key in KEYS if key.kind is kind and name not in {"engine", "url", "path"}]
     assert keys
@@ -89,6 +89,24 @@ def test_the_schema_and_the_validation_agree_on_every_key(world: World, kind: Ke
                 document = {"profiles": {"base": base, "it": make_profile(name, engine, value)}}
                 answers = (VALIDATOR.is_valid(document), is_loaded(world, document))
                 assert answers == (is_valid, is_valid), (name, value)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_valid"),
+    [
+        ({"sql": "select :a", "description": "A"}, True),
+        ({"sql": "select '${A}'"}, True),
+        ({"sql": " \n"}, False),
+        ({"sql": 1}, False),
+        ({"sql": "x", "description": 1}, False),
+        ({"sql": "x", "name": "y"}, False),
+        ({}, False),
+        ("select 1", False),
+    ],
+)
+def test_the_schema_and_the_validation_agree_on_a_saved_query(world: World, query: object, is_valid: bool) -> None:
+    document = {"queries": {"it": query}}
+    assert (VALIDATOR.is_valid(document), is_loaded(world, document)) == (is_valid, is_valid)
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_all_mistakes_of_a_file_come_together_in_order(world: World) -> None:
         e = 3
     """)
     assert world.list_problems() == [
-        "1: colour: is not a key at the top of a file; known: default, profiles",
+        "1: colour: is not a key at the top of a file; known: default, profiles, queries",
         '2: profile \'a\': says no path: add path = "FILE" or path = ":memory:"',
         "4: profile 'a': host: sqlite has no such key",
         "7: profile 'b': port: is 0, and must be at least 1",
