@@ -70,7 +70,15 @@ _MEASURES = Measures(
     storm=Storm(fill=0.21, single_connect=0.2, serialisation=1.05, peak_connects=10, delay=0.2),
     timeout=TimeoutHonesty(configured=5.0, overrun_p99=0.004, earliest=0.001),
     nested="PoolTimeoutError",
-    harness=Harness(cost=0.000012, rate=80000.0, cpu_share=0.41),
+    harness=Harness(
+        cost=0.000012,
+        rate=80000.0,
+        cpu_share=0.41,
+        load_average=1.25,
+        steal=0.02,
+        voluntary_switches=2100.0,
+        involuntary_switches=35.5,
+    ),
 )
 REPORT = Report(
     pool="dbtool",
@@ -93,7 +101,7 @@ REPORT = Report(
     ),
     histograms=_HISTOGRAMS,
     series=(
-        Instant(at=0.5, throughput=480.0, in_use=9, waiting=4, idle=1, failures=0, lent=9),
+        Instant(at=0.5, throughput=480.0, in_use=9, waiting=4, idle=1, failures=0, lent=9, queued=7),
         Instant(at=1.0, throughput=510.0, in_use=10, waiting=6, idle=None, failures=3),
     ),
     course=(
@@ -101,7 +109,7 @@ REPORT = Report(
         Moment(at=1.0, throughput=510.0, p50=0.0041, p99=0.05, failures=3),
     ),
     sweep=(
-        SweepResult(connections=1, throughput=120.0, wait_p99=0.1, client_bound=False, fitted=119.5),
+        SweepResult(connections=1, throughput=120.0, wait_p99=0.1, client_bound=False, fitted=119.5, kept=False),
         SweepResult(connections=2, throughput=230.0, wait_p99=0.05, client_bound=True),
     ),
     recommendation=Recommended(max_connections=None, low=None, high=None, reason="the run was client-bound"),
@@ -121,6 +129,8 @@ REPORT = Report(
         ),
     ),
     notes=("latency counts from the intended start",),
+    doubts=("2% of this machine's time was stolen",),
+    partial="stopped by SIGINT, in the sweep",
 )
 
 

@@ -61,7 +61,7 @@ def test_profiles_of_two_names_are_both_named() -> None:
         (change_load(arrivals="constant"), r"its load\.arrivals is constant"),
         (change_load(work="select 2"), r"its load\.work is select 2"),
         (replace(REPORT, pool="none"), "it has no pool dbtool, as A.json has"),
-        (replace(REPORT, histograms={}), "it has no histogram of acquire for the pool dbtool"),
+        (replace(REPORT, histograms={}), "it has no histogram of queued for the pool dbtool"),
     ],
 )
 def test_reports_of_two_different_loads_are_refused(other: Report, reason: str) -> None:

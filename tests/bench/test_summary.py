@@ -12,10 +12,12 @@ import pytest
 
 from dbtool.bench.load import run as load_run
 from dbtool.bench.load.control import Control
+from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import Sample
 from dbtool.bench.load.run import LoadRun
-from dbtool.bench.measures.harness import measure_harness
-from dbtool.bench.measures.summary import Run, list_notes, measure
+from dbtool.bench.measures.harness import find_bound, measure_harness
+from dbtool.bench.measures.summary import Run, describe_load, list_notes, measure, time_phases
+from dbtool.bench.reports.report import Harness, Latency, is_behind
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import NullWork, StubPool, load_of
 
@@ -27,7 +29,7 @@ def _run(pool: StubPool, **load: Any) -> Run:
 def _sum_up(sample: Sample) -> Run:
     scene = make_scene(Path(":memory:"), load={"threads": 2, "duration": 0.05})
     harness = measure_harness(scene)
-    return Run(scene=scene, processes=1, samples=(sample,), harness=harness, is_client_bound=False)
+    return Run(scene=scene, processes=1, samples=(sample,), harness=harness, bound_by=None)
 
 
 @pytest.mark.timing
@@ -82,9 +84,39 @@ def test_turns_that_the_end_cuts_short_are_not_counted() -> None:
 def test_a_backlog_of_a_second_is_no_pool_that_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_run, "_GRACE", 1.5)
     run = _run(StubPool(), rate=1000.0, is_poisson=False, threads=1, work=NullWork(lambda _: time.sleep(0.01)))
-    assert run.whole.acquire.percentile(0.99) > 1.0
+    assert run.whole.queued.percentile(0.99) > 1.0
+    assert run.whole.acquire.percentile(0.99) < 0.1
     assert measure(run).fairness.one_second_waits == 0
 
 
 def test_a_good_load_has_nothing_to_note() -> None:
     assert list_notes(_run(StubPool())) == ()
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(4, "requests waited for a thread while connections were free: give it more --threads than 2"), (2, None)],
+)
+def test_an_open_loop_that_is_behind_is_the_generators_fault_only_where_connections_were_free(
+    size: int, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_run, "_GRACE", 0.1)
+    load = load_of(threads=2, rate=400.0, duration=0.4, hold=0.0, work=NullWork(lambda _: time.sleep(0.02)))
+    sample = LoadRun(StubPool(), load).run()
+    scene = make_scene(Path(":memory:"), pool={"max_connections": size})
+    # Threads that wake up too late are another matter, and one of this machine.
+    harness = Harness(rate=1e6)
+    assert find_bound(scene, load, sample.replaced(late=Histogram()), harness) == said
+    run = Run(scene=scene, processes=1, samples=(sample,), harness=harness, bound_by=said)
+    assert describe_load(run).bound_by == said
+    assert is_behind(Latency.of(time_phases(run, Histogram())["queued"]))
+    assert max(instant.queued for instant in sample.series) > 5
+
+
+def test_what_a_pool_does_is_no_wait_for_a_thread() -> None:
+    sample = LoadRun(StubPool(borrow=lambda: time.sleep(0.02)), load_of(rate=50.0, is_poisson=False)).run()
+    assert sample.whole.acquire.percentile(0.0) >= 0.0199
+    assert sample.whole.queued.count == sample.whole.turns
+    assert sample.whole.queued.percentile(0.0) < 0.01
+    assert LoadRun(StubPool(), load_of()).run().whole.queued.count == 0

@@ -16,7 +16,7 @@ from tests.bench.scenes import make_scene
 
 
 def _succeed(tally: Tally, *, acquire: float = 0.001, release: float = 0.001) -> Tally:
-    tally.succeed(acquire, 0.002, release, acquire + 0.002 + release, acquire)
+    tally.succeed(acquire, 0.002, release, acquire + 0.002 + release)
     return tally
 
 

@@ -101,7 +101,10 @@ class LoadThread:
         # The harness's own cost lies here: no call that is not needed.
         clock, book = time.perf_counter, self._book
         asked = clock()
-        started = asked if intended is None else intended
+        started = asked
+        if intended is not None:
+            started = intended
+            self.tally.queued.record(asked - intended)
         try:
             block = self._borrow()
             connection = block.__enter__()
@@ -148,7 +151,9 @@ class LoadThread:
             return
         self.turns += 1
         self.last_success = done
-        self.tally.succeed(acquired - started, used - acquired, done - held, done - started, acquired - asked)
+        self.tally.succeed(acquired - asked, used - acquired, done - held, done - started)
+        if intended is not None:
+            self.tally.wait.record(acquired - started)
 
     def _close_book(self, key: int, session: object) -> None:
         """Note that the connection is about to go back."""

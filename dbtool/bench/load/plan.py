@@ -11,6 +11,7 @@ from threading import Lock
 from dbtool.bench.load.course import Stretch
 from dbtool.bench.load.custody import Custody
 from dbtool.bench.load.histogram import Histogram
+from dbtool.bench.load.strain import Strain
 from dbtool.bench.load.tally import Tally
 from dbtool.bench.load.work import Workload
 from dbtool.bench.reports.report import Instant
@@ -46,6 +47,8 @@ class Load(Record):
     """A turn ends with the driver's commit: its connection begins transactions by itself."""
     limit: int | None = None
     """How many connections the pool may lend, by which a refusal is judged."""
+    grace: float | None = None
+    """How long what had arrived in time is still served after the end of an open loop; None: as long as is usual."""
     seed: int = 1
 
 
@@ -79,10 +82,10 @@ class Sample(Record):
     warm_turns: int = 0
     """Turns of the warm-up, which opened most of the connections."""
     elapsed: float
-    cpu_share: float
-    """How much of one core this process kept busy."""
     late: Histogram
-    """By how much the generator itself began open-loop requests too late."""
+    """By how much threads that were free began open-loop requests too late."""
+    strain: Strain = Strain()
+    """How the machine stood it."""
     series: tuple[Instant, ...] = ()
     windows: tuple[Window, ...] = ()
     course: tuple[Stretch, ...] = ()
@@ -113,6 +116,7 @@ def thin(series: Sequence[Instant]) -> list[Instant]:
             at=later.at,
             throughput=(earlier.throughput + later.throughput) / 2,
             failures=earlier.failures + later.failures,
+            queued=max(earlier.queued, later.queued),
         )
         for earlier, later in pairs
     ]

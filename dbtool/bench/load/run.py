@@ -12,6 +12,7 @@ from dbtool.bench.load.course import Course
 from dbtool.bench.load.custody import Book
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import LONGEST_SERIES, Arrivals, Load, Sample, Status, Window, thin
+from dbtool.bench.load.strain import Strain, StrainMeter
 from dbtool.bench.load.tally import Tally, merge_tallies
 from dbtool.bench.pools.recipe import BenchPool
 from dbtool.bench.reports.report import Instant
@@ -32,6 +33,7 @@ class LoadRun:
         self._pool = pool
         self._load = load
         self._book = book
+        self._strain = Strain()
         self._clients = [LoadThread(pool, load, self.control, number, book=book) for number in range(load.threads)]
         for client in self._clients:
             client.count_busy = self._count_busy
@@ -40,7 +42,9 @@ class LoadRun:
         self._windows: list[Window] = []
         self._taken: tuple[float, float, list[Tally]] | None = None
         """The start, the end and the figures of the last tick, which a thread may be writing to just now."""
-        self._count_unserved: Callable[[], int] = lambda: 0
+        self._count_due: Callable[[float], int] = lambda _moment: 0
+        """Says how many requests were due before a moment that no thread has begun."""
+        self._end = 0.0
         self.started_at = 0.0
         """When the measuring began, on `time.perf_counter`."""
 
@@ -51,7 +55,7 @@ class LoadRun:
         threads = self._start_threads(barrier)
         barrier.wait()
         try:
-            before, elapsed, cpu_share = self._observe_all(watch)
+            before, elapsed = self._observe_all(watch)
         except BaseException:
             # Whoever watches has failed: the threads must not go on for nobody.
             self.control.finish()
@@ -61,17 +65,17 @@ class LoadRun:
         # What was under way at the end, or had arrived in time, is counted, and so is the time that it took.
         elapsed = max(elapsed, max(client.last_success for client in self._clients) - self.started_at)
         turns = tuple(client.turns - warm for client, warm in zip(self._clients, before, strict=True))
-        return self._sum_up(turns, sum(before), elapsed, cpu_share, stuck)
+        return self._sum_up(turns, sum(before), elapsed, stuck)
 
-    def _observe_all(self, watch: Callable[[Status], object]) -> tuple[list[int], float, float]:
-        """Return the turns of each thread's warm-up, the seconds of the rest, and the share of a core it took."""
+    def _observe_all(self, watch: Callable[[Status], object]) -> tuple[list[int], float]:
+        """Return the turns of each thread's warm-up, and the seconds of the rest."""
         self._observe(self._load.warm_up, watch, is_measured=False)
         self.started_at = time.perf_counter()
         before = [self._begin_measuring(client) for client in self._clients]
-        cpu = time.process_time()
+        meter = StrainMeter()
         self._observe(self._load.duration, watch, is_measured=True)
-        elapsed, cpu = time.perf_counter() - self.started_at, time.process_time() - cpu
-        return before, elapsed, cpu / elapsed if elapsed else 0.0
+        self._strain = meter.read()
+        return before, time.perf_counter() - self.started_at
 
     def first_success_after(self, moment: float) -> float | None:
         """Return when some thread's latest turn ended well after a moment; None if none did yet."""
@@ -112,7 +116,7 @@ class LoadRun:
         arrivals = None
         if load.rate is not None:
             arrivals = Arrivals(load.rate, is_poisson=load.is_poisson, start=start, seed=load.seed)
-            self._count_unserved = lambda: arrivals.count_before(end)
+            self._count_due, self._end = arrivals.count_before, end
 
         def work(client: LoadThread) -> None:
             barrier.wait()
@@ -177,6 +181,7 @@ class LoadRun:
                 idle=None if ask_idle is None else ask_idle(),
                 failures=failures,
                 lent=None if ask_lent is None else ask_lent(),
+                queued=self._count_due(time.perf_counter()),
             )
         )
         if len(self._series) > LONGEST_SERIES:
@@ -198,7 +203,8 @@ class LoadRun:
 
     def _join(self, threads: Sequence[threading.Thread]) -> int:
         """End the run; in an open loop those who arrived in time are still served. Return who did not come back."""
-        give_up = time.perf_counter() + (_STOPPED_GRACE if self.control.is_finished else _GRACE)
+        grace = _GRACE if self._load.grace is None else self._load.grace
+        give_up = time.perf_counter() + (_STOPPED_GRACE if self.control.is_finished else grace)
         if self._load.rate is None:
             self.control.finish()
         self._wait_for(threads, give_up)
@@ -213,7 +219,7 @@ class LoadRun:
         for thread in threads:
             thread.join(max(0.0, give_up - time.perf_counter()))
 
-    def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, cpu_share: float, stuck: int) -> Sample:
+    def _sum_up(self, turns: tuple[int, ...], warm_turns: int, elapsed: float, stuck: int) -> Sample:
         self._close_window()
         self._look_at_course(elapsed, is_last=True)
         whole = merge_tallies([*(client.tally for client in self._clients), *(w.tally for w in self._windows)])
@@ -222,12 +228,12 @@ class LoadRun:
             turns=turns,
             warm_turns=warm_turns,
             elapsed=elapsed,
-            cpu_share=cpu_share,
             late=Histogram.merged(client.late for client in self._clients),
             series=tuple(self._series),
             windows=tuple(self._windows),
             course=() if self._course is None else self._course.stretches,
             stuck=stuck,
+            strain=self._strain,
             custody=None if self._book is None else self._book.close(),
-            unserved=self._count_unserved(),
+            unserved=self._count_due(self._end),
         )

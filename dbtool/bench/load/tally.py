@@ -29,15 +29,21 @@ class Tally:
         "first_failure",
         "one_second_waits",
         "query",
+        "queued",
         "refused",
         "release",
         "stalled_releases",
         "total",
         "turns",
         "unfounded",
+        "wait",
     )
 
     def __init__(self) -> None:
+        self.queued = Histogram()
+        """From when a request was due until a thread began it: the generator's time, of an open loop alone."""
+        self.wait = Histogram()
+        """From when a request was due until it had its connection, in an open loop."""
         self.acquire = Histogram()
         self.query = Histogram()
         self.release = Histogram()
@@ -52,14 +58,14 @@ class Tally:
         self.one_second_waits = 0
         self.stalled_releases = 0
 
-    def succeed(self, acquire: float, query: float, release: float, total: float, waited: float) -> None:
-        """Count a turn; times in seconds. Of `acquire`, the pool was asked for a connection for `waited`."""
+    def succeed(self, acquire: float, query: float, release: float, total: float) -> None:
+        """Count a turn; times in seconds."""
         self.turns += 1
         self.acquire.record(acquire)
         self.query.record(query)
         self.release.record(release)
         self.total.record(total)
-        if _ONE_SECOND[0] < waited < _ONE_SECOND[1]:
+        if _ONE_SECOND[0] < acquire < _ONE_SECOND[1]:
             self.one_second_waits += 1
         if release > _STALLED:
             self.stalled_releases += 1
@@ -79,7 +85,7 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Count what another one has counted."""
-        for name in ("acquire", "query", "release", "total"):
+        for name in ("queued", "wait", "acquire", "query", "release", "total"):
             getattr(self, name).merge(getattr(other, name))
         self.turns += other.turns
         self.failures += other.failures

@@ -7,8 +7,9 @@ from typing import Any
 from dbtool.bench.load.custody import Book
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.run import LoadRun
+from dbtool.bench.load.strain import read_load_average
 from dbtool.bench.load.work import Work
-from dbtool.bench.reports.report import Harness
+from dbtool.bench.reports.report import Harness, Latency, is_behind
 from dbtool.bench.trials.scene import Scene
 
 _SECONDS = 0.1
@@ -17,7 +18,7 @@ _SATURATED = 0.9
 _NEAR_ITS_OWN_LIMIT = 0.5
 """A run this near to one without pool and driver has measured the generator."""
 _LATE = 0.01
-"""Seconds by which the generator may begin a request too late, at the 99th percentile."""
+"""Seconds by which a thread that is free may begin a request too late, at the 99th percentile."""
 
 
 class _NullCursor:
@@ -62,11 +63,16 @@ class _NullPool:
 
 
 def measure_harness(scene: Scene) -> Harness:
-    """Run the load's own code without a pool and a driver."""
+    """Run the load's own code without a pool and a driver; how busy the machine was is asked before it."""
+    load_average = read_load_average()
     load = scene.adapt(Load(threads=1, work=Work(sql="SELECT 1"), duration=_SECONDS))
     alone = LoadRun(_NullPool(), load, book=_make_book(scene)).run()
     together = LoadRun(_NullPool(), load.replaced(threads=scene.threads), book=_make_book(scene)).run()
-    return Harness(cost=1 / alone.throughput if alone.throughput else 0.0, rate=together.throughput)
+    return Harness(
+        cost=1 / alone.throughput if alone.throughput else 0.0,
+        rate=together.throughput,
+        load_average=load_average,
+    )
 
 
 def _make_book(scene: Scene) -> Book:
@@ -74,13 +80,19 @@ def _make_book(scene: Scene) -> Book:
     return Book(scene.probe, None, asks=False)
 
 
-def is_client_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> bool:
-    """Say whether the generator was the limit, rather than the pool or the server.
+def find_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> str | None:
+    """Say by what the generator was the limit, rather than the pool or the server; None where it was not.
 
     Where the database runs in this process (SQLite), a busy process says nothing about the generator.
     """
-    if load.rate is not None and sample.late.percentile(0.99) > _LATE:
-        return True
-    if scene.probe.is_remote and sample.cpu_share > _SATURATED:
-        return True
-    return bool(harness.rate) and sample.throughput > harness.rate * _NEAR_ITS_OWN_LIMIT
+    if scene.probe.is_remote and sample.strain.cpu_share > _SATURATED:
+        return "its process had no processor time left: give it more --processes"
+    if harness.rate and sample.throughput > harness.rate * _NEAR_ITS_OWN_LIMIT:
+        return f"it does {harness.rate:,.0f} requests a second without a pool and a driver: give it more --processes"
+    if load.rate is None:
+        return None
+    if is_behind(Latency.of(sample.whole.queued)) and load.threads < scene.size:
+        return f"requests waited for a thread while connections were free: give it more --threads than {load.threads}"
+    if sample.late.percentile(0.99) > _LATE:
+        return "its threads woke up too late for their requests: run it on a machine that does nothing else"
+    return None

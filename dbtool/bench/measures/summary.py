@@ -22,7 +22,8 @@ class Run(Record):
     processes: int
     samples: tuple[Sample, ...]
     harness: Harness
-    is_client_bound: bool
+    bound_by: str | None
+    """By what the generator was the limit."""
 
     @property
     def whole(self) -> Tally:
@@ -54,6 +55,7 @@ def time_phases(run: Run, validate: Histogram) -> Mapping[str, Histogram]:
     """Return the durations of each phase."""
     whole = run.whole
     return {
+        "queued": whole.queued,
         "acquire": whole.acquire,
         "connect": run.connects,
         "validate": validate,
@@ -75,7 +77,23 @@ def measure(run: Run) -> Measures:
         first_failure=whole.first_failure,
         reuse_ratio=max(0.0, 1 - run.connects.count / served) if served else 0.0,
         fairness=_find_least_fair(run),
-        harness=replace(run.harness, cpu_share=max((sample.cpu_share for sample in run.samples), default=0.0)),
+        harness=_add_strain(run),
+    )
+
+
+def _add_strain(run: Run) -> Harness:
+    """Add what the load did to the machine: the worst of any slice and process."""
+    strains = [sample.strain for sample in run.samples]
+
+    def find_worst(name: str) -> float | None:
+        return max((value for strain in strains if (value := getattr(strain, name)) is not None), default=None)
+
+    return replace(
+        run.harness,
+        cpu_share=find_worst("cpu_share") or 0.0,
+        steal=find_worst("steal"),
+        voluntary_switches=find_worst("voluntary"),
+        involuntary_switches=find_worst("involuntary"),
     )
 
 
@@ -103,7 +121,8 @@ def describe_load(run: Run) -> LoadFacts:
         arrivals=("poisson" if load.is_poisson else "constant") if is_open else None,
         work=load.work.describe() if isinstance(load.work, Work) else "",
         duration=run.elapsed,
-        client_bound=run.is_client_bound,
+        client_bound=run.bound_by is not None,
+        bound_by=run.bound_by,
         autocommit=scene.has_autocommit,
     )
 
@@ -131,6 +150,7 @@ def _add_up(start: float, instants: Sequence[Instant]) -> Instant:
         idle=sum(idle) if idle else None,
         failures=sum(instant.failures for instant in instants),
         lent=sum(lent) if lent else None,
+        queued=sum(instant.queued for instant in instants),
     )
 
 

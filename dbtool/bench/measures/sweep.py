@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.tally import merge_tallies
-from dbtool.bench.measures.harness import is_client_bound
+from dbtool.bench.measures.harness import find_bound
 from dbtool.bench.measures.sizing import Recommendation, SweepPoint, recommend
 from dbtool.bench.reports.report import Harness, Recommended, SweepResult
 from dbtool.bench.trials.scene import Scene
@@ -92,7 +92,7 @@ def _sum_up(scene: Scene, size: int, samples: Sequence[Sample], harness: Harness
         throughput=whole.turns / elapsed if elapsed else 0.0,
         windows=tuple(instant.throughput for sample in samples for instant in sample.series),
         wait_p99=whole.acquire.percentile(0.99),
-        client_bound=any(is_client_bound(scene, scene.load, sample, harness) for sample in samples),
+        client_bound=any(find_bound(scene, scene.load, sample, harness) for sample in samples),
     )
 
 

@@ -116,6 +116,7 @@ def _merge_loads(loads: Sequence[LoadFacts]) -> LoadFacts:
         rate=sum(rates) if rates else None,
         duration=max(load.duration for load in loads),
         client_bound=any(load.client_bound for load in loads),
+        bound_by=next((load.bound_by for load in loads if load.bound_by), None),
     )
 
 
@@ -245,6 +246,7 @@ def _sum_instants(at: float, instants: Sequence[Instant], failures: int) -> Inst
         idle=None if None in idle else sum(count for count in idle if count is not None),
         failures=failures,
         lent=None if None in lent else sum(count for count in lent if count is not None),
+        queued=sum(instant.queued for instant in instants),
     )
 
 

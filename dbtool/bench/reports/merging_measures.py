@@ -91,6 +91,10 @@ def _find_worst(items: Iterable[_T | None], rate: Callable[[_T], float]) -> _T |
     return max((item for item in items if item is not None), key=rate, default=None)
 
 
+def _find_most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
 def _rate_storm(storm: Storm) -> float:
     return storm.serialisation
 
@@ -110,4 +114,8 @@ def _merge_harnesses(harnesses: Sequence[Harness]) -> Harness:
         cost=max(harness.cost for harness in harnesses),
         rate=sum(harness.rate for harness in harnesses),
         cpu_share=max(harness.cpu_share for harness in harnesses),
+        load_average=_find_most(harness.load_average for harness in harnesses),
+        steal=_find_most(harness.steal for harness in harnesses),
+        voluntary_switches=_find_most(harness.voluntary_switches for harness in harnesses),
+        involuntary_switches=_find_most(harness.involuntary_switches for harness in harnesses),
     )

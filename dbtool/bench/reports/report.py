@@ -12,8 +12,8 @@ from typing import Any
 from dbtool.bench.load.histogram import Histogram
 
 SCHEMA = 2
-PASS, FAIL, WARNING, SKIPPED = "pass", "fail", "warning", "skipped"
-"""What a gate may say; a verdict is one of the first two."""
+PASS, FAIL, WARNING, SKIPPED, PARTIAL = "pass", "fail", "warning", "skipped", "partial"
+"""What a gate may say, but for the last one; a verdict is one of the first two, or the last."""
 GATES = (
     "exclusivity",
     "capacity",
@@ -32,8 +32,11 @@ GATES = (
 """All gates, in the order in which they are shown."""
 FAULTS = ("kill-idle", "kill-busy", "restart", "blackhole", "latency")
 """All that can be broken under load."""
-PHASES = ("acquire", "connect", "validate", "query", "release", "total")
-"""What is timed apart."""
+PHASES = ("queued", "acquire", "connect", "validate", "query", "release", "total")
+"""What is timed apart: `queued` from when a request was due until a thread asked the pool (open loop)."""
+
+_BEHIND = 0.01
+"""Seconds that requests may wait for a free thread, at the median, before they always do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class LoadFacts:
     duration: float
     client_bound: bool
     """The generator was the limit, and not the pool or the server."""
+    bound_by: str | None = None
+    """By what, and the cure."""
     autocommit: bool = True
     """How the pool was given its connections; without it, each turn ended with a commit."""
 
@@ -107,6 +112,11 @@ class Latency:
             p999=histogram.percentile(0.999),
             max=histogram.longest,
         )
+
+
+def is_behind(queued: Latency) -> bool:
+    """Say whether the requests of an open loop always wait for a thread to begin them."""
+    return queued.p50 > _BEHIND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +169,14 @@ class Harness:
     """Requests per second with them, on as many threads as the load has."""
     cpu_share: float = 0.0
     """How busy the run kept one core's worth of each process."""
+    load_average: float | None = None
+    """Of this machine, over the minute before the load; None where nobody tells."""
+    steal: float | None = None
+    """The share of this machine's time, during the load, that its host gave to others."""
+    voluntary_switches: float | None = None
+    """How often a second a process's threads gave up the processor, as who waits does."""
+    involuntary_switches: float | None = None
+    """How often a second they had to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +192,7 @@ class Measures:
     reuse_ratio: float = 0.0
     round_trips: float | None = None
     """Of a checkout, `select 1` and a return on a warm connection; None where they cannot be counted."""
+    queued: Latency = Latency()
     acquire: Latency = Latency()
     connect: Latency = Latency()
     validate: Latency = Latency()
@@ -212,6 +231,8 @@ class Instant:
     failures: int
     lent: int | None = None
     """Connections that the pool counts as taken, where it tells: those in use, and those on the way there or back."""
+    queued: int = 0
+    """Requests that were due, and that no thread was free to begin (open loop)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,9 +255,12 @@ class SweepResult:
     connections: int
     throughput: float
     wait_p99: float
+    """Until a request had its connection, from when it was due in an open loop."""
     client_bound: bool
     fitted: float | None = None
     """What the fitted curve says."""
+    kept: bool | None = None
+    """Whether the waits kept to `--slo` at the rate that was asked for; None without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +271,8 @@ class Recommended:
     low: int | None
     high: int | None
     reason: str
+    at_least: bool = False
+    """It may be more: larger sizes could not be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +302,24 @@ class ChaosResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostShare:
+    """What one host of a merged report did."""
+
+    source: str
+    """The file that its report is from."""
+    host: str | None
+    verdict: str
+    throughput: float
+    requests: int
+    failures: int
+    acquire_p99: float
+    client_bound: bool
+    harness: Harness = Harness()
+    doubts: tuple[str, ...] = ()
+    partial: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything about one pool."""
 
@@ -297,6 +341,12 @@ class Report:
     recommendation: Recommended | None = None
     chaos: tuple[ChaosResult, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why this machine may have made the figures wrong."""
+    partial: str | None = None
+    """What ended the run before its end, and where: what follows there is missing."""
+    hosts: tuple[HostShare, ...] = ()
+    """Of a merged report."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON has it."""

@@ -10,7 +10,7 @@ from dbtool.bench.faults.chaos import FaultPlan, judge_fault, run_fault
 from dbtool.bench.gates import Finding, Seen, give_up_on, run_gates, weigh
 from dbtool.bench.gates.verdict import merge_findings
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.measures.harness import is_client_bound, measure_harness
+from dbtool.bench.measures.harness import find_bound, measure_harness
 from dbtool.bench.measures.nesting import try_nesting
 from dbtool.bench.measures.storm import measure_storm
 from dbtool.bench.measures.summary import Run, describe_load, join_course, join_series, list_notes, measure, time_phases
@@ -42,7 +42,7 @@ class Trial:
         self.scene = scene
         self._processes = processes
         self._carried: list[Carried] = []
-        self._is_client_bound = False
+        self._bound_by: str | None = None
         self._harness = measure_harness(scene)
 
     def run_slice(self, seconds: float, warm_up: float) -> None:
@@ -60,7 +60,8 @@ class Trial:
             run_load_in_processes(scene, load, number, "load") if number > 1 else [carry_load(scene, load, "load")]
         )
         self._carried += carried
-        self._is_client_bound |= any(is_client_bound(scene, load, each.sample, self._harness) for each in carried)
+        found = (find_bound(scene, load, each.sample, self._harness) for each in carried)
+        self._bound_by = self._bound_by or next(filter(None, found), None)
 
     def finish(self, extras: Extras, environment: Mapping[str, Any], announce: Announce) -> Report:
         """Check the gates, take the measures, strike the faults and sweep, and return the report."""
@@ -70,7 +71,7 @@ class Trial:
             processes=self._processes,
             samples=tuple(each.sample for each in self._carried),
             harness=self._harness,
-            is_client_bound=self._is_client_bound,
+            bound_by=self._bound_by,
         )
         measures, histograms = measure(run), time_phases(run, Histogram())
         chaos: tuple[ChaosResult, ...] = ()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from dbtool.bench.reports.report import (
     PASS,
     Fairness,
+    Harness,
     LoadFacts,
     Measures,
     Recommended,
     Report,
     Storm,
     TimeoutHonesty,
+    is_behind,
 )
 from dbtool.profiles.discover import PROFILE_NAME
 from dbtool.text import count, format_duration
@@ -83,7 +85,7 @@ def describe_environment(report: Report) -> str:
 def list_findings(report: Report) -> list[Observation]:
     """Return what is worth saying, warnings where a reader thinks of them."""
     measures, failed = report.measures, {gate.name for gate in report.gates if gate.fails}
-    findings = [_describe_requests(measures), _describe_loop(report.load), *_describe_harness(report)]
+    findings = [_describe_requests(measures), *_describe_loop(report), *_describe_harness(report)]
     if measures.acquire.count:
         findings += _describe_fairness(measures.fairness, has_failed="starvation" in failed)
     if measures.storm:
@@ -107,23 +109,47 @@ def _describe_requests(measures: Measures) -> Observation:
     return Observation(topic="requests", text="; ".join(parts), is_warning=bool(measures.failures))
 
 
-def _describe_loop(load: LoadFacts) -> Observation:
-    if load.rate is None:
-        return Observation(
-            topic="closed loop", text="latency does not include requests that were never sent; see --rate"
-        )
-    return Observation(topic="open loop", text="latency counts from the moment at which a request was due")
+def _describe_loop(report: Report) -> Iterator[Observation]:
+    if report.load.rate is None:
+        text = "latency does not include requests that were never sent; see --rate"
+        yield Observation(topic="closed loop", text=text)
+        return
+    text = "total counts from when a request was due, queued until a thread was free for it, acquire is the pool's own"
+    yield Observation(topic="open loop", text=text)
+    queued = report.measures.queued
+    if is_behind(queued) and not report.load.client_bound:
+        times = f"{describe_duration(queued.p50)} at the median, {describe_duration(queued.max)} at most"
+        text = f"requests waited {times}, while all connections were lent: pool and server do not keep up with the rate"
+        yield Observation(topic="queued", text=text, is_warning=True)
 
 
 def _describe_harness(report: Report) -> Iterator[Observation]:
-    harness = report.measures.harness
-    if report.load.client_bound:
-        limit = "the generator was the limit, and not the pool or the server: they can do at least this"
-        yield Observation(topic="client-bound", text=limit, is_warning=True)
+    harness, load = report.measures.harness, report.load
+    if load.client_bound:
+        limit = "the generator was the limit, and not the pool or the server, which can do at least this"
+        text = f"{limit}: {load.bound_by}" if load.bound_by else limit
+        yield Observation(topic="client-bound", text=text, is_warning=True)
     if harness.rate:
         cost = f"{describe_duration(harness.cost)} a request, {describe_rate(harness.rate)} at most"
         busy = f"{harness.cpu_share:.0%} of a core busy in each process"
         yield Observation(topic="harness", text=f"{cost}, with a pool and a driver that do nothing; {busy}")
+    if strain := _describe_strain(harness):
+        yield Observation(topic="this machine", text=strain)
+    for doubt in report.doubts:
+        yield Observation(topic="doubtful", text=doubt, is_warning=True)
+
+
+def _describe_strain(harness: Harness) -> str:
+    """Say how busy the machine was, as far as it tells."""
+    parts = []
+    if harness.load_average is not None:
+        parts.append(f"load average {harness.load_average:.2f} before it")
+    if harness.steal is not None:
+        parts.append(f"{harness.steal:.1%} of its time stolen")
+    if harness.voluntary_switches is not None and harness.involuntary_switches is not None:
+        switches = harness.voluntary_switches, harness.involuntary_switches
+        parts.append(f"{switches[0]:,.0f} voluntary and {switches[1]:,.0f} involuntary context switches a second")
+    return "; ".join(parts)
 
 
 def _describe_fairness(fairness: Fairness, *, has_failed: bool) -> Iterator[Observation]:
