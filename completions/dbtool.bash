@@ -38,13 +38,13 @@ _dbtool_is_command() {
 
 _dbtool_options() {
     case "$1" in
-        '') echo '--version -h --help' ;;
+        '') echo '-V --version -h --help' ;;
         ' query') echo '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' run') echo '-v --param -1 --single-transaction --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help' ;;
         ' tables') echo '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' describe') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' search') echo '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
-        ' schema') echo '-p --profile --config --wait --timeout -F --format -o --output -q --quiet --debug -h --help' ;;
+        ' schema') echo '-F --format -p --profile --config --wait --timeout -o --output -q --quiet --debug -h --help' ;;
         ' activity') echo '--blocked --older -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help' ;;
         ' kill') echo '--connection --confirm -p --profile --config --wait --timeout -q --quiet --debug -h --help' ;;
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
@@ -131,11 +131,11 @@ _dbtool_kind() {
         ' search -o'|' search --output') echo 'files' ;;
         ' search --null') echo 'anything' ;;
         ' search ') echo 'anything' ;;
+        ' schema -F'|' schema --format') echo 'words sql json' ;;
         ' schema -p'|' schema --profile') echo 'profiles' ;;
         ' schema --config') echo 'files' ;;
         ' schema --wait') echo 'anything' ;;
         ' schema --timeout') echo 'anything' ;;
-        ' schema -F'|' schema --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' schema -o'|' schema --output') echo 'files' ;;
         ' schema ') echo 'profiles' ;;
         ' activity --older') echo 'anything' ;;

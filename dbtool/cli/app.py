@@ -29,10 +29,26 @@ _COMMANDS: Mapping[str, Builder] = {
 }
 """The commands, in the order in which help lists them; each is imported once it is named."""
 
+EPILOG = """Examples:
+
+dbtool profile add                            (asks where your database is)
+
+dbtool tables
+
+dbtool describe orders
+
+dbtool query "select * from orders limit 5"
+
+dbtool query -p ./shop.db                     (statements at a prompt)
+
+dbtool help query                             (all about a command)
+"""
+
 app = typer.Typer(
     name="dbtool",
     cls=LazyGroup,
     help="A database toolbox: named profiles, exact output, honest exit statuses.",
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,7 +65,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def common(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Hold what stands before a command."""

@@ -39,8 +39,8 @@ def seconds(flag: str, explanation: str, *, panel: str | None = None, shown: str
     )
 
 
-Profile: TypeAlias = Annotated[
-    str | None,
+Profiles: TypeAlias = Annotated[
+    list[str] | None,
     typer.Option(
         "--profile",
         "-p",

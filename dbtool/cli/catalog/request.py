@@ -21,6 +21,7 @@ from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions, format_for_suffix
 from dbtool.process import prepare_process
+from dbtool.profiles.active.rules import require_one
 from dbtool.records import Record
 from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.worker import Worker
@@ -35,7 +36,7 @@ _COLUMNS_ALONE = frozenset({"csv", "tsv", "value"})
 class CatalogOptions(Record):
     """The options that these commands share, each as it was written or as its default; times are seconds."""
 
-    profile: str | None = None
+    profiles: list[str] | None = None
     config: str | None = None
     wait: float | None = None
     timeout: float | None = None
@@ -69,7 +70,7 @@ def _running(
     limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=started)
     console = Console(environment, quiet=asked.quiet)
     request = QueryRequest(
-        profile=asked.profile,
+        profile=require_one(asked.profiles),
         config=asked.config,
         writing=writing,
         longest_statement=catalog.LONGEST_QUESTION,

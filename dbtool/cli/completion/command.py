@@ -20,7 +20,7 @@ def completions(
     shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish|powershell", help="Shell to print the script for.")],
     _debug: options.Debug = False,
 ) -> None:
-    """Print the script that completes dbtool's commands, options and profiles in a shell."""
+    """Print the script that completes dbtool's words in a shell."""
     from dbtool.cli.app import build  # this command is a part of it
     from dbtool.cli.completion import render_completions
     from dbtool.cli.terminal.lines import write_text

@@ -8,6 +8,8 @@ from enum import Enum
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from dbtool.bench.pools.subjects import SUBJECTS
+from dbtool.bench.reports.report import FAULTS
 from dbtool.formats import FORMATS
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.records import Record
@@ -64,7 +66,11 @@ _BY_OPTION = {
     "--confirm": Value(kind=Choices.PROFILES),
     "--extends": Value(kind=Choices.PROFILES),
     "--format": _FORMATS,
+    "--pool": Value(kind=Choices.WORDS, words=tuple(SUBJECTS)),
+    "--chaos": Value(kind=Choices.WORDS, words=FAULTS),
 }
+_SINGLE = "--profile"
+"""Read as often as it is given, so that a second one can be refused."""
 _JUNIT = Value(kind=Choices.WORDS, words=(*FORMATS, "junit"))
 _WORD = re.compile(r"[a-z][a-z-]+")
 _FILE = re.compile(r"\b(?:FILE|PATH)\b")
@@ -99,7 +105,7 @@ def _read_option(option: TyperOption) -> Option:
         help=_first_sentence(option.help or ""),
         value=None if option.is_flag else _read_value(names[-1], metavar, option.help or ""),
         may_stand_alone=metavar.startswith("["),
-        repeats=option.multiple,
+        repeats=option.multiple and names[-1] != _SINGLE,
     )
 
 
@@ -109,6 +115,8 @@ def _read_value(name: str, metavar: str, help_text: str) -> Value:
     key = PROFILE_KEYS.get(name.removeprefix("--"))
     if key and key.choices:
         return Value(kind=Choices.WORDS, words=tuple(key.choices))
+    if name == "--format" and "|" in metavar:
+        return _read_metavar(metavar) or _FORMATS
     return _BY_OPTION.get(name) or _read_metavar(metavar) or Value(kind=Choices.ANYTHING)
 
 

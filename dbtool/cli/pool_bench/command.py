@@ -55,8 +55,9 @@ def pool_bench(
         str | None,
         typer.Option(
             "--pool",
-            metavar="dbtool|peewee|none|connect|sqlalchemy|psycopg|dbutils|MODULE:FACTORY",
-            help="Pool to test; none is a connection for each thread, connect one for each request.",
+            metavar="POOL",
+            help="Pool to test: dbtool, peewee, sqlalchemy, psycopg, dbutils, or MODULE:FACTORY; none is a connection "
+            "for each thread, connect one for each request.",
             rich_help_panel=POOLS,
         ),
     ] = None,
@@ -181,8 +182,9 @@ def pool_bench(
         str | None,
         typer.Option(
             "--chaos",
-            metavar="kill-idle|kill-busy|restart|blackhole|latency",
-            help="Break something under load, as in kill-idle,blackhole:2s@3s: for how long, and when.",
+            metavar="FAULT,...",
+            help="Break something under load: kill-idle, kill-busy, restart, blackhole or latency, as in "
+            "kill-idle,blackhole:2s@3s: for how long, and when.",
             rich_help_panel=MORE,
         ),
     ] = None,
@@ -231,7 +233,7 @@ def pool_bench(
         ),
     ] = False,
     confirm: options.Confirm = None,
-    profile: options.Profile = None,
+    profiles: options.Profiles = None,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: Annotated[
@@ -242,7 +244,9 @@ def pool_bench(
     quiet: Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
-    """Test a connection pool under load: correct or not, fair or not, how fast, and how large it should be.
+    """Test a connection pool under load, and recommend its size.
+
+    Is it correct, is it fair, and how fast is it?
 
     Thirteen gates check correctness; if one that counts fails, so does the run (status 5).
 
@@ -257,9 +261,10 @@ def pool_bench(
     from dbtool.cli.pool_bench.bench import BenchOptions, run_bench
     from dbtool.cli.pool_bench.outputs import OutputRequest
     from dbtool.process import command_environment
+    from dbtool.profiles.active.rules import require_one
 
     request = BenchRequest(
-        profile=profile,
+        profile=require_one(profiles),
         config=config,
         pool=pool,
         compare=compare,

@@ -19,6 +19,7 @@ from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions
 from dbtool.formats.writer import JsonNumbers
 from dbtool.process import prepare_process
+from dbtool.profiles.active.rules import require_one
 from dbtool.records import Record
 from dbtool.run.binding import parse_parameters
 from dbtool.run.checking import RunOptions, parse_rows_expectation
@@ -40,7 +41,7 @@ class QueryOptions(Record):
     dry_run: bool
     write: bool
     confirm: str | None
-    profile: str | None
+    profiles: list[str] | None
     config: str | None
     wait: float | None
     timeout: float | None
@@ -115,7 +116,7 @@ def refuse_what_a_prompt_cannot_keep(asked: QueryOptions) -> None:
 def build_request(environment: Environment, asked: QueryOptions, sources: Sequence[Source]) -> QueryRequest:
     """Read what the options say; raises UsageError."""
     return QueryRequest(
-        profile=asked.profile,
+        profile=require_one(asked.profiles),
         config=asked.config,
         sources=sources,
         run=RunOptions(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from dbtool.cli import options
+from dbtool.cli.lazy import ExactCommand
 
 SWITCH_EPILOG = """Examples:
 
@@ -22,7 +22,7 @@ SWITCH_EPILOG = """Examples:
 CURRENT_EPILOG = "Example:  dbtool current --explain"
 
 
-class SwitchCommand(TyperCommand):
+class SwitchCommand(ExactCommand):
     """Lets `--shell` stand without a value, which Typer's options cannot."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -85,16 +85,19 @@ def current(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
-    profile: options.Profile = None,
+    profiles: options.Profiles = None,
     config: options.Config = None,
     format_name: options.ListingFormat = None,
     _debug: options.Debug = False,
 ) -> None:
-    """Print the active profile's name; exit status 2 when there is none."""
+    """Print the active profile's name.
+
+    Exit status 2 when there is none.
+    """
     from dbtool.cli.switch.current import CurrentRequest, run_current
     from dbtool.process import command_environment
 
-    request = CurrentRequest(explain=explain, prompt=prompt, profile=profile, config=config, format_name=format_name)
+    request = CurrentRequest(explain=explain, prompt=prompt, profiles=profiles, config=config, format_name=format_name)
     raise typer.Exit(run_current(command_environment(), request))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dbtool.cli.terminal.lines import write_text
 from dbtool.environment import Environment, say_nothing
 from dbtool.errors import DbtoolError, ProfileError, UsageError
+from dbtool.profiles.active.rules import require_one
 from dbtool.records import Record
 
 _USAGE = 2
@@ -15,7 +16,7 @@ class CurrentRequest(Record):
 
     explain: bool = False
     prompt: str | None = None
-    profile: str | None = None
+    profiles: list[str] | None = None
     config: str | None = None
     format_name: str | None = None
 
@@ -26,7 +27,7 @@ def run_current(environment: Environment, request: CurrentRequest) -> int:
         raise UsageError("give --explain or --prompt, not both")
     if request.format_name is not None and not request.explain:
         raise UsageError("--format goes with --explain: without it, the name alone is printed")
-    flag, config = request.profile, request.config
+    flag, config = require_one(request.profiles), request.config
     if request.explain:
         from dbtool.cli.switch.explain import explain_current  # reads every profile
 

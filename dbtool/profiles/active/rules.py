@@ -6,12 +6,12 @@ Kept light, because `dbtool current` stands in prompts: nothing here validates a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import cached_property
 
 from dbtool.environment import Environment
-from dbtool.errors import ProfileError
+from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.discover import PROFILE_NAME, Pin, Sources, find_pin, read_sources
 from dbtool.profiles.paths import Scope, is_connection_string, is_mistyped_url, is_path, is_url
 from dbtool.profiles.state import SHELL_PROFILE, SHELL_UNTIL, State, read_shell_switch, read_state
@@ -66,6 +66,14 @@ class RuleReport(Record):
         elif self.file is not None:
             cure = "; switch this shell to one that exists with `dbtool switch NAME --shell`, or unset DBTOOL_PROFILE"
         return fault if self.rule is Rule.FLAG else f"{self.source}: {fault}{cure}"
+
+
+def require_one(named: Sequence[str] | None) -> str | None:
+    """Return the profile that `--profile` names, if it does. Raises UsageError where it was given more than once."""
+    if named is None or len(named) < 2:
+        return named[0] if named else None
+    names = ", ".join(make_visible(name_argument(name)) for name in named)
+    raise UsageError(f"--profile is given {len(named)} times ({names}), and one profile is used: run it for each")
 
 
 def name_argument(argument: str) -> str:
