@@ -8,8 +8,6 @@ from enum import Enum
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from dbtool.bench.pools.subjects import SUBJECTS
-from dbtool.bench.reports.report import FAULTS
 from dbtool.formats import FORMATS
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.records import Record
@@ -66,8 +64,6 @@ _BY_OPTION = {
     "--confirm": Value(kind=Choices.PROFILES),
     "--extends": Value(kind=Choices.PROFILES),
     "--format": _FORMATS,
-    "--pool": Value(kind=Choices.WORDS, words=tuple(SUBJECTS)),
-    "--chaos": Value(kind=Choices.WORDS, words=FAULTS),
 }
 _SINGLE = "--profile"
 """Read as often as it is given, so that a second one can be refused."""
@@ -109,7 +105,17 @@ def _read_option(option: TyperOption) -> Option:
     )
 
 
+def _list_bench_words(name: str) -> tuple[str, ...]:
+    """Return what is too long for the help of `pool-bench` to show as a choice."""
+    from dbtool.bench.pools.subjects import SUBJECTS  # brings the pool, for the script alone
+    from dbtool.bench.reports.report import FAULTS
+
+    return {"--pool": tuple(SUBJECTS), "--chaos": FAULTS}[name]
+
+
 def _read_value(name: str, metavar: str, help_text: str) -> Value:
+    if name in {"--pool", "--chaos"}:
+        return Value(kind=Choices.WORDS, words=_list_bench_words(name))
     if name == "--format" and "junit" in help_text:
         return _JUNIT
     key = PROFILE_KEYS.get(name.removeprefix("--"))
