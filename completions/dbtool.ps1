@@ -5,7 +5,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
     $commands = @{
         '' = @{
             Own = 'words query run tables describe search schema activity kill switch current profile pool-bench completions'
-            Options = '--version -h --help'
+            Options = '-V --version -h --help'
             Values = @()
         }
         'query' = @{
@@ -35,8 +35,8 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'schema' = @{
             Own = 'profiles'
-            Options = '-p --profile --config --wait --timeout -F --format -o --output -q --quiet --debug -h --help'
-            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files')
+            Options = '-F --format -p --profile --config --wait --timeout -o --output -q --quiet --debug -h --help'
+            Values = @('-F words sql json', '--format words sql json', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-o files', '--output files')
         }
         'activity' = @{
             Own = ''

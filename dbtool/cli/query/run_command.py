@@ -29,7 +29,7 @@ def run(
     dry_run: given.DryRun = False,
     write: given.Write = False,
     confirm: options.Confirm = None,
-    profile: options.Profile = None,
+    profiles: options.Profiles = None,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
@@ -47,7 +47,9 @@ def run(
     quiet: given.Quiet = False,
     _debug: options.Debug = False,
 ) -> None:
-    """Run a saved query, a `[queries.NAME]` of a profile file, on a profile's database.
+    """Run a saved query on a profile's database.
+
+    A saved query is a table `queries.NAME` of a profile file.
 
     It runs as `dbtool query` would run its SQL, and every :NAME in it is a parameter that -v has to give.
 
@@ -63,7 +65,7 @@ def run(
         dry_run=dry_run,
         write=write,
         confirm=confirm,
-        profile=profile,
+        profiles=profiles,
         config=config,
         wait=wait,
         timeout=timeout,
