@@ -16,14 +16,14 @@ from tests.servers import processes
 from tests.servers.certificates import CLIENT, Certificates, issue_certificates
 from tests.servers.database import DatabaseAddress
 from tests.servers.installations import Installation
-from tests.servers.server import Server
+from tests.servers.server import DatabaseServer
 
 _NUMBERS = count(1)
 # Syncing costs most of the time, and is of no use here: a commit survives the death of the process without it.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 
 
-class PostgresServer(Server):
+class PostgresServer(DatabaseServer):
     """One PostgreSQL cluster.
 
     The superuser is `postgres`; with a `password` it is asked for (SCRAM), without one everybody is trusted.
@@ -53,6 +53,11 @@ class PostgresServer(Server):
         """Where the server's Unix socket is."""
         return self.directory
 
+    @property
+    def version(self) -> int:
+        """The major release."""
+        return int((self.data_directory / "PG_VERSION").read_text())
+
     def connect(self, database: str = "postgres", **arguments: Any) -> Connection:
         """Open a connection of the superuser, in autocommit; `arguments` go to the driver and win."""
         known = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
@@ -60,11 +65,9 @@ class PostgresServer(Server):
         opened.autocommit = True
         return opened
 
-    def execute(self, sql: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a statement as the superuser on a connection of its own, and return its rows."""
-        with closing(self.connect(database)) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
+    @staticmethod
+    def _is_lost(connection: Any) -> bool:
+        return bool(connection.closed)
 
     def create_user(self, name: str, *, password: str | None = None) -> None:
         """Create a user who may log in and nothing else."""
@@ -74,10 +77,9 @@ class PostgresServer(Server):
     def create_database(self) -> DatabaseAddress:
         """Create an empty database."""
         name = f"test_{next(_NUMBERS)}"
-        with closing(self.connect()) as connection, connection.cursor() as cursor:
-            # A third of the time that the log of every page takes; before 15 it was the only way.
-            strategy = "STRATEGY file_copy" if connection.server_version >= 150_000 else ""
-            cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 {strategy}")
+        # A third of the time that the log of every page takes; before 15 it was the only way.
+        strategy = "STRATEGY file_copy" if self.version >= 15 else ""
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 {strategy}")
         return DatabaseAddress(
             scheme="postgresql",
             host=self.host,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from tests.servers import processes
 from tests.servers.processes import ServerError
@@ -160,3 +162,51 @@ class Server(ABC):
         finally:
             processes.kill_all(self.directory)
             shutil.rmtree(self.directory)
+
+
+class DatabaseServer(Server):
+    """A server that runs SQL; what the tests ask it themselves costs them no new connection each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: Any = None
+        self._lock = threading.Lock()
+        """Guards `_kept`: tests ask from several threads."""
+
+    @abstractmethod
+    def connect(self, database: Any = None, **arguments: Any) -> Any:
+        """Open a connection of the superuser, in autocommit; `arguments` go to the driver and win."""
+
+    @staticmethod
+    @abstractmethod
+    def _is_lost(connection: Any) -> bool:
+        """Say whether the driver has found out that a connection has ended."""
+
+    def execute(self, sql: str, *, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Run a statement as the superuser, and return its rows; in a database on a connection of its own."""
+        if database is not None:
+            with closing(self.connect(database)) as connection:
+                return _fetch(connection, sql)
+        with self._lock:
+            if self._kept is None:
+                self._kept = self.connect()
+            try:
+                return _fetch(self._kept, sql)
+            except Exception:
+                if not self._is_lost(self._kept):
+                    raise
+            # The test has broken the server, or ended its sessions.
+            self._kept = self.connect()
+            return _fetch(self._kept, sql)
+
+    def remove(self) -> None:
+        """Stop the server and delete its directory."""
+        if self._kept is not None and not self._is_lost(self._kept):
+            self._kept.close()
+        super().remove()
+
+
+def _fetch(connection: Any, sql: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall()) if cursor.description else []
