@@ -165,7 +165,8 @@ class PoolBench:
         request = self._request
         if request.sweep is None:
             return None
-        asked = parse_sizes(request.sweep)
+        # A search tries a few of all sizes, a fit every one of some.
+        asked = parse_sizes(request.sweep, every=request.rate is not None and request.slo is not None)
         sizes = tuple(size for size in asked if size <= connections)
         if not sizes:
             raise UsageError(f"--sweep {request.sweep}: at most {connections} connections may be opened")

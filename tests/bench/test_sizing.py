@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbtool.bench.measures.estimates import estimate
-from dbtool.bench.measures.sizing import SIZES, Recommendation, SweepPoint, fit, parse_sizes, recommend
+from dbtool.bench.measures.sizing import SIZES, Recommendation, SweepPoint, fit, note_threads, parse_sizes, recommend
 from dbtool.errors import UsageError
 from tests import scale
 from tests.bench.simulated_servers import (
@@ -72,6 +72,11 @@ def _set_waits(points: Sequence[SweepPoint], wait_at_one: float) -> list[SweepPo
 )
 def test_sizes_are_a_range_or_a_list(text: str, sizes: tuple[int, ...]) -> None:
     assert parse_sizes(text) == sizes
+
+
+def test_every_size_of_a_range_can_be_had() -> None:
+    assert parse_sizes("3..9", every=True) == (3, 4, 5, 6, 7, 8, 9)
+    assert parse_sizes("8,2", every=True) == (2, 8)
 
 
 @pytest.mark.parametrize(
@@ -304,12 +309,62 @@ def test_no_points_and_points_without_requests_are_refused() -> None:
     assert "no request was done with 64 connections" in _recommend(points).reason
 
 
-@pytest.mark.parametrize("bound", [(1,), (24,), (32,), (8, 64), (12, 16, 24, 32, 48, 64), SIZES])
-def test_a_client_that_was_the_limit_up_to_the_peak_is_refused(bound: tuple[int, ...]) -> None:
-    found = _recommend(_set_bound(sweep_exactly(_PEAKING), *bound))
+@pytest.mark.parametrize("bound", [(1,), (1, 2, 3), SIZES])
+def test_a_client_that_was_the_limit_from_the_smallest_size_on_is_refused(bound: tuple[int, ...]) -> None:
+    level = sweep_exactly(lambda _size: 1000.0)
+    found = _recommend(_set_bound(level, *bound))
     assert found.max_connections is None
     assert f"was the limit with {', '.join(map(str, bound))} connection" in found.reason
-    assert "more processes" in found.reason
+    assert "takes the server longer" in found.reason
+
+
+def _limit(throughput: Throughput, most: float) -> Throughput:
+    """Return what a generator sees that can do no more than so much."""
+    return lambda size: min(throughput(size), most)
+
+
+@pytest.mark.parametrize("law", [_PEAKING, scaling_law(1000, 0.02, 0), scaling_law(1000, 0, 0)])
+@pytest.mark.parametrize("first", [2, 3, 4, 6, 12, 16, 24])
+def test_sizes_past_the_generators_limit_do_not_forbid_an_answer_below_them(law: Throughput, first: int) -> None:
+    # The generator can do no more than what the server does with one connection less than this size.
+    points = sweep_exactly(_limit(law, law(first - 1) * 1.02))
+    points = _set_bound(points, *(size for size in SIZES if size >= first))
+    optimum = find_optimum(law)
+    found = _recommend(points)
+    if found.max_connections is None:
+        # With two connections nothing is seen that one would not do.
+        assert first == 2
+        return
+    assert found.low is not None
+    assert found.max_connections <= max(first, optimum)
+    if found.at_least:
+        assert found.low <= optimum
+        assert found.high is None
+        assert f"cannot see past {max(size for size in SIZES if size < first)}" in found.reason
+    else:
+        assert _is_within_a_step(found.max_connections, optimum)
+
+
+def test_a_single_size_at_which_the_client_was_the_limit_leaves_what_the_others_show() -> None:
+    found = _recommend(_set_bound(sweep_exactly(_PEAKING), 24))
+    assert (found.max_connections, found.low, found.high, found.at_least) == (24, 17, None, True)
+    assert "the limit with 24 connections" in found.reason
+
+
+def test_at_least_so_many_keep_the_wait_as_well() -> None:
+    points = _set_waits(_set_bound(sweep_exactly(_PEAKING), 16, 24, 32, 48, 64), wait_at_one=0.24)
+    assert _recommend(points, slo=0.01).max_connections == 24
+    assert _recommend(points, slo=0.008).max_connections == 32
+    refused = _recommend(points, slo=0.001)
+    assert (refused.max_connections, refused.at_least) == (None, False)
+    assert "keeps the p99 wait within 1ms" in refused.reason
+
+
+def test_at_least_so_many_are_capped_by_the_servers_room() -> None:
+    points = _set_bound(sweep_exactly(_PEAKING), 24)
+    assert _recommend(points, limit=10).max_connections == 10
+    assert _recommend(points, limit=0).max_connections is None
+    assert _recommend(points, limit=30) == _recommend(points)
 
 
 def test_a_client_that_was_the_limit_only_beyond_the_peak_is_left_out() -> None:
@@ -318,7 +373,20 @@ def test_a_client_that_was_the_limit_only_beyond_the_peak_is_left_out() -> None:
     found = _recommend(points)
     assert found.max_connections == 22
     assert found.fit == fit(points[:-2])
-    assert any("48, 64 connections" in note for note in found.notes)
+    assert any("from 48 connections on: 48, 64 connections" in note for note in found.notes)
+
+
+# What threads do to waits
+
+
+def test_each_thread_more_adds_what_a_request_takes_of_the_servers_time() -> None:
+    points = [make_point(size, [1000.0 * min(size, 4)] * 12) for size in SIZES]
+    found = _recommend(points)
+    assert found.max_connections == 4
+    (note,) = note_threads(found, points, 16)
+    assert note == "the waits are those of 16 threads on 4 connections: each thread more adds about 250us to them"
+    (note,) = note_threads(found, points, 4)
+    assert note == "hardly a thread waits: 4 have 4 connections; more --threads show waits"
 
 
 # What it is checked against

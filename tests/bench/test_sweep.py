@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from dbtool.bench.measures import sweep as sweep_module
-from dbtool.bench.measures.sweep import SweepPlan, require_sizes, run_sweep
-from dbtool.bench.pools.recipe import BenchPool, Recipe
+from dbtool.bench.measures.sweep import SweepLog, SweepPlan, end_sweep, require_sizes, run_sweep
+from dbtool.bench.pools.recipe import BenchPool, Recipe, Subject
 from dbtool.bench.pools.subjects import find_subject
 from dbtool.bench.reports.report import Harness
+from dbtool.bench.trials.scene import Stop
 from dbtool.bench.trials.trial import Extras
-from dbtool.errors import UsageError
+from dbtool.errors import TimedOutError, UsageError
 from tests.bench.scenes import CHECKOUT, make_order, make_scene, own, run_order
 from tests.bench.simulated_pool import throughput
 from tests.bench.simulated_servers import find_optimum
+from tests.bench.stubs import NullWork
 
 _POOL = "tests.bench.simulated_pool:make_pool"
 _SIZES = (1, 2, 4, 8, 16, 32)
@@ -64,6 +70,59 @@ def test_each_size_runs_on_the_way_up_and_on_the_way_down(
     assert sizes == [1, 2, 4, 4, 2, 1]
     assert sweep.recommended.max_connections is None
     assert "a fit needs" in sweep.recommended.reason
+
+
+class _Desk:
+    """Lends so many connections, which take their time and do nothing."""
+
+    def __init__(self, size: int) -> None:
+        self._free = threading.Semaphore(size)
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        with self._free:
+            time.sleep(0.02)
+            yield
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@pytest.mark.slow
+@pytest.mark.timing
+def test_at_a_rate_it_is_the_smallest_size_that_keeps_the_waits(
+    sqlite_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "_WARM_UP", 0.05)
+    desk = Subject(name="desk", make=lambda recipe: _Desk(recipe.pool.max_connections))
+    scene = make_scene(
+        sqlite_database, desk, load={"hold": 0.0, "rate": 100.0, "is_poisson": False, "work": NullWork()}
+    )
+    # Two are busy on average, and in time only with a third one: each wait is its own 20 ms as well.
+    plan = SweepPlan(sizes=tuple(range(1, 17)), seconds=0.4, slo=0.08)
+    sweep = run_sweep(scene, plan, Harness(rate=1e6))
+    assert sweep.recommended.max_connections in {2, 3, 4}, sweep.recommended
+    assert {result.connections: result.kept for result in sweep.results}[1] is False
+    assert sweep.notes == ("waits count from when a request was due, and so do not depend on --threads",)
+
+
+def test_a_sweep_that_is_ended_keeps_what_it_has(sqlite_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_module, "_WARM_UP", 0.0)
+    log, phases = SweepLog(), list[str]()
+    stop = Stop()
+
+    def watch(phase: str, _status: object) -> None:
+        if phase not in phases:
+            phases.append(phase)
+        if len(phases) == 3:
+            stop.set(TimedOutError("time is up"))
+
+    scene = make_scene(sqlite_database, stop=stop, watch=watch)
+    with pytest.raises(TimedOutError):
+        run_sweep(scene, SweepPlan(sizes=(1, 2, 3, 4), seconds=0.1), Harness(), log)
+    ended = end_sweep(scene, log, Harness())
+    assert [result.connections for result in ended.results] == [1, 2]
+    assert (ended.recommended.max_connections, "was ended" in ended.recommended.reason) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dbtool.bench.measures.scaling import Fit, SweepPoint, fit
 from dbtool.errors import UsageError
 from dbtool.text import format_duration
 
-__all__ = ["SIZES", "Fit", "Recommendation", "SweepPoint", "fit", "parse_sizes", "recommend"]
+__all__ = ["SIZES", "Fit", "Recommendation", "SweepPoint", "fit", "note_threads", "parse_sizes", "recommend"]
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
@@ -39,15 +39,21 @@ class Recommendation:
     reason: str
     notes: tuple[str, ...] = ()
     fit: Fit | None = None
+    at_least: bool = False
+    """It may be more: past some size the load generator was the limit."""
 
 
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Return the sizes of a range such as 1..64, both ends included, or of a list such as 1,2,4,8, in order."""
+def parse_sizes(text: str, *, every: bool = False) -> tuple[int, ...]:
+    """Return the sizes of a range such as 1..64, both ends included, or of a list such as 1,2,4,8, in order.
+
+    `every` takes all of a range, and not some in growing steps.
+    """
     bounds = re.fullmatch(r"\s*(\d{1,4})\s*\.\.\s*(\d{1,4})\s*", text, re.ASCII)
     sizes: set[int] = set()
     if bounds:
         first, last = int(bounds[1]), int(bounds[2])
-        sizes = {first, last, *(size for size in _SERIES if first <= size <= last)} if first <= last else set()
+        steps = range(first, last + 1) if every else _SERIES
+        sizes = {first, last, *(size for size in steps if first <= size <= last)} if first <= last else set()
     elif re.fullmatch(r"\s*\d{1,4}\s*(,\s*\d{1,4}\s*)*", text, re.ASCII):
         sizes = {int(part) for part in text.split(",")}
     if not sizes or min(sizes) < 1 or max(sizes) > _LARGEST:
@@ -75,8 +81,11 @@ def recommend(
     refusal = _refuse_points(measured)
     if refusal:
         return Recommendation(max_connections=None, reason=refusal)
-    found = estimate([point for point in measured if not point.client_bound])
-    refusal = _refuse_curve(found, measured)
+    seen = _list_seen(measured)
+    found = estimate(seen) if len(seen) >= _FEWEST else None
+    if found is None or (len(seen) < len(measured) and _is_higher_further_on(found, measured)):
+        return _recommend_at_least(measured, slo=slo, limit=limit)
+    refusal = _refuse_curve(found)
     if refusal:
         return Recommendation(max_connections=None, reason=refusal, fit=found.curve.law)
     chosen = _choose(found, slo=slo, seed=seed)
@@ -92,35 +101,77 @@ def _refuse_points(measured: Sequence[SweepPoint]) -> str | None:
         return f"no request was done with {_list(stalled)}: see the failures of that run, and sweep again"
     if len(measured) < _FEWEST:
         return f"{len(measured)} sizes were measured, and a fit needs {_FEWEST}: sweep more of them, as in 1..64"
-    bound = [point.connections for point in measured if point.client_bound]
-    return _explain_bound(bound) if len(measured) - len(bound) < _FEWEST else None
+    return None
 
 
-def _refuse_curve(found: Estimate, measured: Sequence[SweepPoint]) -> str | None:
+def _list_seen(measured: Sequence[SweepPoint]) -> list[SweepPoint]:
+    """Return the points before the first one at which the load generator was the limit."""
+    first = next((place for place, point in enumerate(measured) if point.client_bound), len(measured))
+    return list(measured[:first])
+
+
+def _is_rising(found: Estimate) -> bool:
+    return found.curve.elasticity > _RISING
+
+
+def _is_higher_further_on(found: Estimate, measured: Sequence[SweepPoint]) -> bool:
+    """Say whether the peak lies where the generator was the limit, as far as the generator lets that be seen."""
+    highest = max(point.throughput for point in measured)
+    return found.curve_error <= _POOR and (_is_rising(found) or SHARE * highest > found.curve.summit)
+
+
+def _refuse_curve(found: Estimate) -> str | None:
     if found.curve_error > _POOR:
         return (
             f"the fit is poor: throughput lies {found.spread:.0%} off the curve: "
             "measure each size for longer, on a machine that does nothing else"
         )
-    rising = found.curve.elasticity > _RISING
+    if not _is_rising(found):
+        return None
+    largest = found.curve.sizes[-1]
+    return (
+        f"throughput still rises at {_list([largest])}, the largest size, so that its peak lies outside the sweep: "
+        f"sweep further, as in 1..{min(_LARGEST, 2 * largest)}"
+    )
+
+
+def _recommend_at_least(measured: Sequence[SweepPoint], *, slo: float | None, limit: int | None) -> Recommendation:
+    """Return the smallest size that what was seen does not rule out.
+
+    Where the generator was the limit, pool and server do at least what was measured: a size that does less than 95%
+    of that is too small, whatever the peak is.
+    """
+    sizes = [point.connections for point in measured]
     bound = [point.connections for point in measured if point.client_bound]
-    # A size beyond the peak only shows the decline, which the sizes before it show as well.
-    before = [point.connections for point in measured if bound and point.connections < bound[0]]
-    if bound and (rising or max(before, default=0) < found.curve.peak):
-        return _explain_bound(bound)
-    if rising:
-        largest = found.curve.sizes[-1]
-        return (
-            f"throughput still rises at {_list([largest])}, the largest size, so that its peak lies outside the sweep: "
-            f"sweep further, as in 1..{min(_LARGEST, 2 * largest)}"
-        )
-    return None
+    highest = max(point.throughput for point in measured)
+    enough = [point for point in measured if point.throughput >= SHARE * highest]
+    smallest = enough[0].connections
+    if smallest == sizes[0]:
+        return Recommendation(max_connections=None, reason=_explain_bound(bound))
+    kept = [point.connections for point in enough if slo is None or point.wait_p99 <= slo]
+    if not kept:
+        return Recommendation(max_connections=None, reason=_explain_wait(slo or 0))
+    edge = max((size for size in sizes if size < bound[0]), default=bound[0])
+    reason = (
+        f"with fewer, throughput is less than 95% of the {highest:.4g}/s that were seen; the sweep cannot see past "
+        f"{edge}, for the load generator was the limit with {_list(bound)}"
+    )
+    low = sizes[sizes.index(smallest) - 1] + 1
+    found = Recommendation(max_connections=kept[0], low=low, reason=reason, at_least=True)
+    return _cap(found, limit)
 
 
 def _explain_bound(bound: Sequence[int]) -> str:
     return (
         f"the load generator, and not the pool, was the limit with {_list(bound)}: "
-        "run it with more processes, or with work that takes the server longer"
+        "sweep with work that takes the server longer"
+    )
+
+
+def _explain_wait(slo: float) -> str:
+    return (
+        f"no size with 95% of the peak keeps the p99 wait within {format_duration(slo)}: "
+        "allow a longer wait, hold connections for less long, or lower the load"
     )
 
 
@@ -132,8 +183,7 @@ def _choose(found: Estimate, *, slo: float | None, seed: int) -> Recommendation:
         reason = (
             f"95% of the peak is reached with fewer than {_list([smallest])}, the smallest size: sweep from 1"
             if size
-            else f"no size with 95% of the peak keeps the p99 wait within {format_duration(slo or 0)}: "
-            "allow a longer wait, hold connections for less long, or lower the load"
+            else _explain_wait(slo or 0)
         )
         return Recommendation(max_connections=None, reason=reason, fit=curve.law)
     low, high = found.interval(admitted, seed=seed)
@@ -145,9 +195,9 @@ def _choose(found: Estimate, *, slo: float | None, seed: int) -> Recommendation:
 
 def _note_curve(found: Estimate, measured: Sequence[SweepPoint]) -> list[str]:
     notes = []
-    bound = [point.connections for point in measured if point.client_bound]
-    if bound:
-        notes.append(f"left out, as the load generator was the limit: {_list(bound)}")
+    left = [point.connections for point in measured[len(found.points) :]]
+    if left:
+        notes.append(f"left out, as the load generator was the limit from {_list(left[:1])} on: {_list(left)}")
     if found.curve.departures:
         notes.append("the server scales by another curve than the fitted law: the measured throughput decided")
     elif found.curve.peak > found.curve.sizes[-1]:
@@ -175,7 +225,7 @@ def _note_service_time(found: Estimate, size: int, service_time: float | None) -
 
 def _cap(chosen: Recommendation, limit: int | None) -> Recommendation:
     size, low, high = chosen.max_connections, chosen.low, chosen.high
-    if limit is None or size is None or low is None or high is None or high <= limit:
+    if limit is None or size is None or low is None or (size if high is None else high) <= limit:
         return chosen
     if limit < 1:
         return replace(
@@ -183,10 +233,29 @@ def _cap(chosen: Recommendation, limit: int | None) -> Recommendation:
             max_connections=None,
             low=None,
             high=None,
+            at_least=False,
             reason=f"the server has no connection left to give: {size} would be right; raise its limit, or free some",
         )
     reason = f"{chosen.reason}; capped, as the server has room for {limit}" if size > limit else chosen.reason
-    return replace(chosen, max_connections=min(size, limit), low=min(low, limit), high=min(high, limit), reason=reason)
+    high = None if high is None else min(high, limit)
+    return replace(chosen, max_connections=min(size, limit), low=min(low, limit), high=high, reason=reason)
+
+
+def note_threads(chosen: Recommendation, points: Sequence[SweepPoint], threads: int) -> list[str]:
+    """Say what the number of threads has to do with the waits of a closed loop.
+
+    By Little's law a thread's whole cycle takes threads / throughput: where throughput has reached its limit, a
+    thread more makes every cycle longer by 1 / throughput, and all of that is wait.
+    """
+    point = next((each for each in points if each.connections == chosen.max_connections), None)
+    if point is None or not point.throughput:
+        return ["waits grow with --threads: they tell of a program only where it has as many; see --rate"]
+    if threads <= point.connections:
+        return [f"hardly a thread waits: {threads} have {_list([point.connections])}; more --threads show waits"]
+    return [
+        f"the waits are those of {threads} threads on {_list([point.connections])}: "
+        f"each thread more adds about {format_duration(float(f'{1 / point.throughput:.2g}'))} to them"
+    ]
 
 
 def _list(sizes: Sequence[int]) -> str:

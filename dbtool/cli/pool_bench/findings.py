@@ -190,7 +190,8 @@ def describe_size(recommended: Recommended) -> Observation:
     if number is None:
         return Observation(topic="recommended size", text=f"none: {reason}", is_warning=True)
     interval = "" if recommended.low is None or recommended.high is None else describe_interval(recommended)
-    return Observation(topic="recommended size", text=f"{count(number, 'connection')}{interval}: {reason}")
+    least = "at least " if recommended.at_least else ""
+    return Observation(topic="recommended size", text=f"{least}{count(number, 'connection')}{interval}: {reason}")
 
 
 def describe_interval(recommended: Recommended) -> str:

@@ -154,6 +154,7 @@ def tabulate_sweep(reports: Sequence[Report]) -> TextTable:
         for result in report.sweep:
             fitted = _NOTHING if result.fitted is None else describe_rate(result.fitted)
             marks = ["recommended"] * (result.connections == chosen) + ["client-bound"] * result.client_bound
+            marks += ["waits too long"] * (result.kept is False)
             speeds = (describe_rate(result.throughput), fitted, describe_duration(result.wait_p99))
             yield (f"{result.connections}", *speeds, ", ".join(marks))
 
