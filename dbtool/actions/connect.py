@@ -13,8 +13,9 @@ from dbtool.errors import ConnectionFailedError, DbtoolError, TimedOutError
 from dbtool.profiles import resolve
 from dbtool.profiles.model import Profile, Target
 from dbtool.records import Record
-from dbtool.run.session import Session, open_session, open_with_patience
+from dbtool.run.session import Session, open_session, open_with_patience, say_patience
 from dbtool.run.worker import Worker
+from dbtool.text import format_duration
 
 _T = TypeVar("_T")
 
@@ -58,7 +59,16 @@ class Connector(Record, kw_only=False):
             deadline=deadline,
             timed_out=self.limits.timed_out,
         )
-        session = connect_in_time(self.worker, self.limits, target, lambda: open_session(target, settings))
+        started, attempts = time.monotonic(), 0
+
+        def connect() -> Session:
+            nonlocal attempts
+            attempts += 1
+            return open_session(target, settings)
+
+        session = connect_in_time(self.worker, self.limits, target, connect)
+        if attempts > 1:
+            self.face.note(f"connected after waiting {format_duration(time.monotonic() - started)}")
         for warning in session.connection.warnings:
             self.face.warn(warning)
         return session
@@ -69,17 +79,19 @@ def connect_in_time(worker: Worker, limits: Limits, target: Target, connect: Cal
 
     A driver may count coarser than that, or hang. Raises ConnectionFailedError, and what `connect` raises.
     """
-    limit = time.monotonic() + limits.wait + target.connect_timeout + _GRACE
+    started = time.monotonic()
+    limit = started + limits.wait + target.connect_timeout + _GRACE
     is_deadline_first = limits.deadline is not None and limits.deadline <= limit
 
     def too_late() -> DbtoolError:
         if is_deadline_first:
             return limits.timed_out()
-        return ConnectionFailedError(
+        error = ConnectionFailedError(
             f"profile {target.name!r}: {target.socket or target.host or target.path} did not answer within "
             f"connect_timeout ({target.connect_timeout:g} s)",
             transient=True,
         )
+        return say_patience(error, time.monotonic() - started) if limits.wait else error
 
     return worker.call(
         lambda: open_with_patience(connect, limits.wait),

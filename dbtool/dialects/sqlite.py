@@ -58,7 +58,7 @@ SQLITE = Dialect(
     url_schemes=("sqlite", "sqlite3", "spatialite"),
     url_drivers=frozenset({"pysqlite", "aiosqlite"}),
     keys=frozenset({"path", "create", "busy_timeout"}),
-    url_parameters=MappingProxyType({"mode": "mode", "busy_timeout": "busy_timeout"}),
+    url_parameters=MappingProxyType({"mode": "mode", "create": "create", "busy_timeout": "busy_timeout"}),
     known_as=MappingProxyType(
         {"usql": ("sqlite", "sqlite3", "sq", "file", "moderncsqlite", "modernsqlite", "mq"), "harlequin": ("sqlite",)}
     ),

@@ -24,8 +24,8 @@ class Selection(Record, kw_only=False):
 
 def parse_selection(text: str) -> Selection:
     """Read `all`, `last`, `none` or a number from 1; raises UsageError."""
-    if text in {"all", "last", "none"}:
-        return Selection(text)
+    if text.lower() in {"all", "last", "none"}:
+        return Selection(text.lower())
     if text.isascii() and text.isdigit() and int(text) > 0:
         return Selection(int(text))
     raise UsageError(f"--result {text!r}: write all, last, none, or the number of a result set, from 1")

@@ -11,6 +11,7 @@ from dbtool.engines import Engine, load_engine
 from dbtool.engines.engine import DriverConnection, SessionSettings
 from dbtool.errors import ConnectionFailedError
 from dbtool.profiles.model import Target
+from dbtool.text import format_duration
 
 _T = TypeVar("_T")
 
@@ -73,6 +74,11 @@ def _close(raw: Any) -> None:
         raw.close()
 
 
+def say_patience(error: ConnectionFailedError, seconds: float) -> ConnectionFailedError:
+    """Return the same error for somebody who waited."""
+    return ConnectionFailedError(f"{error} (waited {format_duration(seconds)} for it)", transient=error.transient)
+
+
 def open_with_patience(
     open_once: Callable[[], _T],
     wait: float,
@@ -82,15 +88,18 @@ def open_with_patience(
 ) -> _T:
     """Call `open_once`, again and again for `wait` seconds while what it meets may pass.
 
-    Raises the last ConnectionFailedError.
+    Raises the last ConnectionFailedError, which says for how long it was tried.
     """
-    give_up = clock() + wait
+    started = clock()
+    give_up = started + wait
     length = _FIRST_PAUSE
     while True:
         try:
             return open_once()
         except ConnectionFailedError as error:
-            if not error.transient or clock() + length > give_up:
+            if not error.transient:
                 raise
+            if clock() + length > give_up:
+                raise say_patience(error, clock() - started) if wait else error from error.__cause__
         pause(length)
         length = min(length * 2, _LONGEST_PAUSE)

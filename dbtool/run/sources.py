@@ -264,6 +264,22 @@ def _open_file(path: Path, label: str) -> BinaryIO:
         return path.open("rb")
 
 
+_FILE_SUFFIX = ".sql"
+_LONGEST_NAME = 4096
+
+
+def _refuse_file(argument: str, directory: Path) -> None:
+    """Refuse a file's name where SQL stands: no statement is a single word with a dot or a slash in it."""
+    if len(argument.split()) != 1 or len(argument) > _LONGEST_NAME or not {".", "/"} & {*argument}:
+        return
+    try:
+        is_there = (directory / argument).is_file()
+    except (OSError, ValueError):
+        is_there = False
+    if is_there or argument.lower().endswith(_FILE_SUFFIX):
+        raise UsageError(f"{argument} is a file, and no SQL: run it with -f {argument}")
+
+
 def choose_sources(environment: Environment, arguments: Sequence[str], files: Sequence[str]) -> list[Source]:
     """Return the sources that a command line names; none where statements are to be read at a prompt.
 
@@ -277,6 +293,8 @@ def choose_sources(environment: Environment, arguments: Sequence[str], files: Se
         raise UsageError("- (standard input) stands alone: it cannot be mixed with SQL in arguments")
     if files.count(STANDARD_INPUT) > 1:
         raise UsageError("-f -: standard input can be read once")
+    for argument in arguments:
+        _refuse_file(argument, environment.working_directory)
     if files:
         directory = environment.working_directory
         return [

@@ -14,12 +14,12 @@ from dbtool.actions.connect import Limits
 from dbtool.actions.query import Query, QueryRequest
 from dbtool.cli.query.reporting import ScriptReporter
 from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, make_writer, open_output
+from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, find_suffix, make_writer, open_output
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.engines.catalog import ActivityWanted
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
-from dbtool.formats import FormatOptions, format_for_suffix
+from dbtool.formats import FormatOptions
 from dbtool.process import prepare_process
 from dbtool.profiles.active.rules import require_one
 from dbtool.records import Record
@@ -91,7 +91,7 @@ def _running(
 
 def _describe_rows(asked: CatalogOptions) -> RowsRequest:
     """Read what the options say of the rows: a table, also in a pipe, unless they say otherwise."""
-    name = asked.format_name or (format_for_suffix(asked.output) if asked.output else None) or "table"
+    name = (asked.format_name or (find_suffix(asked.output) if asked.output else None) or "table").lower()
     # What an object does not have is left blank for people.
     null = "" if asked.null is None and name in _FOR_PEOPLE else asked.null
     return RowsRequest(
@@ -162,11 +162,11 @@ def run_describe(environment: Environment, asked: CatalogOptions, *, name: str) 
 
 def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequence[str]) -> None:
     """Print the schema as SQL or as JSON; raises DbtoolError."""
-    format_name = asked.format_name or ("json" if asked.output and asked.output.suffix == ".json" else "sql")
+    format_name = (asked.format_name or _name_suffix(asked.output) or "sql").lower()
     if format_name not in {"sql", "json"}:
-        raise UsageError(f"--format {format_name!r}: a schema is written as sql or as json")
+        raise UsageError(f"{format_name!r}: a schema is written as sql or as json (-F, or the suffix of -o)")
     request = RowsRequest(path=asked.output)
-    with _running(environment, asked.replaced(format_name=None)) as command:
+    with _running(environment, asked.replaced(format_name=None, output=None)) as command:
         if format_name == "json":
             schema = catalog.read_schema(command.query, command.access, names)
         else:
@@ -183,6 +183,10 @@ def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequen
             output.write(f"{shown}\n\n".encode())
 
     _write(environment, request, write)
+
+
+def _name_suffix(path: Path | None) -> str:
+    return path.suffix.removeprefix(".") if path is not None else ""
 
 
 def _write_json(output: ResultOutput, value: object, *, indent: int | None) -> None:

@@ -40,13 +40,14 @@ class CheckRequest(Record):
 
 def check_profiles(environment: Environment, request: CheckRequest, limits: Limits) -> ExitStatus:
     """Check the profiles and print what was found; return the status that says the worst of it."""
-    if request.format_name != _JUNIT:
+    is_junit = (request.format_name or "").lower() == _JUNIT
+    if not is_junit:
         choose_listing_format(request.format_name, _COLUMNS)
     console = Console(environment)
     candidates = list_candidates(environment, console, request.names, every=request.every, config=request.config)
     prepare_process()
     checks = [_check_apart(environment, console, limits, candidate) for candidate in candidates]
-    if request.format_name == _JUNIT:
+    if is_junit:
         _print_junit(environment, checks)
     else:
         _print_table(environment, checks, request.format_name)

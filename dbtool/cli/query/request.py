@@ -160,13 +160,13 @@ def _check_encoding(name: str | None) -> str | None:
 
 def _parse_invalid_text(text: str) -> InvalidText:
     try:
-        return InvalidText(text)
+        return InvalidText(text.lower())
     except ValueError as error:
         raise UsageError(f"--invalid-text {text!r}: write error, replace or escape") from error
 
 
 def _parse_json_numbers(text: str) -> JsonNumbers:
     try:
-        return JsonNumbers(text)
+        return JsonNumbers(text.lower())
     except ValueError as error:
         raise UsageError(f"--json-numbers {text!r}: write digits or string") from error

@@ -41,7 +41,7 @@ def choose_format(environment: Environment, request: RowsRequest) -> Format:
     """
     name = request.format_name
     if name is None and request.path is not None:
-        name = format_for_suffix(request.path)
+        name = find_suffix(request.path)
     source = "--format"
     if name is None:
         name, source = environment.variables.get("DBTOOL_FORMAT") or None, "DBTOOL_FORMAT"
@@ -50,13 +50,24 @@ def choose_format(environment: Environment, request: RowsRequest) -> Format:
     return find_format(name, source)
 
 
+def find_suffix(path: Path) -> str | None:
+    """Return the format that a file's suffix stands for, None for a file without one; raises UsageError."""
+    name = format_for_suffix(path)
+    if name is None and path.suffix:
+        suffixes = ", ".join(suffix for row in FORMATS.values() for suffix in row.suffixes)
+        raise UsageError(
+            f"-o {path}: {path.suffix} names no format: name one with -F, or end the file's name in one of {suffixes}"
+        )
+    return name
+
+
 def find_format(name: str, source: str) -> Format:
-    """Return the format called `name`; raises UsageError, with the nearest name."""
-    if name in FORMATS:
-        return FORMATS[name]
+    """Return the format called `name`, in any case; raises UsageError, with the nearest name."""
+    if name.lower() in FORMATS:
+        return FORMATS[name.lower()]
     from difflib import get_close_matches  # for this error alone
 
-    near = get_close_matches(name, FORMATS, n=1)
+    near = get_close_matches(name.lower(), FORMATS, n=1)
     guess = f" - did you mean {near[0]}?" if near else ""
     raise UsageError(f"{source} {name!r}: there is no such format{guess} (formats: {', '.join(FORMATS)})")
 

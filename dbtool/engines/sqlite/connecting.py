@@ -17,6 +17,7 @@ from dbtool.engines.engine import SessionSettings
 from dbtool.engines.sqlite.guard import ATTACH_HINT, find_refusal, passing_over_pragmas, refuse_ways_out
 from dbtool.errors import ConnectionFailedError, DbtoolError, GuardError, ProfileError, one_line
 from dbtool.profiles.model import Target
+from dbtool.profiles.paths import Scope
 
 _HEADER, _READ_VERSION, _WAL = 100, 19, b"\x02"
 """How long a database's header is, where it says how the file is to be read, and what it says there in WAL mode."""
@@ -46,9 +47,18 @@ def database_uri(target: Target, settings: SessionSettings) -> str:
     if target.contained:
         return _contain(target, path)
     if not is_there and (settings.read_only or not target.create):
-        raise ProfileError(f"{where}: no such SQLite file: {path} (create = true in the profile would make it)")
+        raise ProfileError(f"{where}: no such SQLite file: {path}{_say_how_to_make(target, settings)}")
     mode = "ro" if settings.read_only else "rwc" if target.create else "rw"
     return f"file:{quote(path)}?mode={mode}"
+
+
+def _say_how_to_make(target: Target, settings: SessionSettings) -> str:
+    """Say what would make a file that is missing, if anything would."""
+    if settings.read_only:
+        return "" if not target.create else " (a session that only reads makes none)"
+    if target.origin.scope is Scope.ARGUMENT:
+        return f" (sqlite:///{quote(target.path or '')}?create=true would make it)"
+    return " (create = true in the profile would make it)"
 
 
 def _contain(target: Target, path: str) -> str:

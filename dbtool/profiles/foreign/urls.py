@@ -32,6 +32,7 @@ from dbtool.scrubbing import has_password, scrub
 _FILE_MODES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     {"ro": {"read_only": True}, "rw": {}, "rwc": {"create": True}}
 )
+_CREATES: Mapping[str, str] = MappingProxyType({"true": "rwc", "false": "rw"})
 _HELD = expression("\ue000(\\d+)\ue001")
 """What holds the place of a reference while the URL is cut up; neither character occurs in one."""
 _BLANK = r"[ \t\n\v\f\r]"
@@ -219,10 +220,16 @@ def _refuse_unknown(query: str, dialect: Dialect, shown: str) -> None:
 
 
 def _choose_mode(values: dict[str, Any]) -> dict[str, Any]:
-    mode = values.pop("mode", None)
+    mode, creates = values.pop("mode", None), values.pop("create", None)
     if mode is not None and mode not in _FILE_MODES:
         raise ValueError("mode: must be ro, rw or rwc")
-    return {**values, **_FILE_MODES[mode or "rw"]}
+    if creates is None:
+        return {**values, **_FILE_MODES[mode or "rw"]}
+    if creates not in _CREATES:
+        raise ValueError("create: must be true or false")
+    if mode not in {None, _CREATES[creates]}:
+        raise ValueError("the URL's mode and create contradict each other: write one of the two")
+    return {**values, **_FILE_MODES[_CREATES[creates]]}
 
 
 def _read_port(values: Mapping[str, Any]) -> dict[str, Any]:
