@@ -20,6 +20,7 @@ from dbtool.bench.reports.report import (
     Latency,
     LoadFacts,
     Measures,
+    Moment,
     Recommended,
     Report,
     Storm,
@@ -88,10 +89,25 @@ def make_series(throughput: float, *, tells_idle: bool = True) -> tuple[Instant,
         Instant(
             at=step / 2,
             throughput=throughput * (1 + 0.1 * math.sin(step)),
-            in_use=5 - step % 2,
-            waiting=11 + step % 2,
+            in_use=4 - step // 2 % 2,
+            waiting=12 + step // 2 % 2,
             idle=step % 2 if tells_idle else None,
             failures=0,
+            lent=5 - step % 2 if tells_idle else None,
+        )
+        for step in range(20)
+    )
+
+
+def make_course(middle: float, *, fault: range = range(0)) -> tuple[Moment, ...]:
+    """Return a run of 10 s, a value for each half second; during a fault nothing comes to its end."""
+    return tuple(
+        Moment(
+            at=(step + 1) / 2,
+            throughput=0.0 if step in fault else 1 / middle,
+            p50=0.0 if step in fault else middle * (1 + 0.1 * math.sin(step)),
+            p99=0.0 if step in fault else middle * (5 + math.cos(step)) * (10 if step - 1 in fault else 1),
+            failures=20 if step in fault else 0,
         )
         for step in range(20)
     )
@@ -141,6 +157,7 @@ def make_sound(pool: str = "dbtool", *, speed: float = 1.0) -> Report:
         bleed=tuple(Bleed(state=state, leaked=False) for state in _STATES),
         histograms=histograms,
         series=make_series(2412.5 * speed),
+        course=make_course(0.0062 / speed),
     )
 
 
@@ -170,9 +187,28 @@ def make_failed(pool: str = "peewee") -> Report:
         Bleed(state="isolation level", leaked=None, detail="behind a transaction pooler nothing is planted"),
     )
     chaos = (
-        ChaosResult(name="kill-idle", failures=0, recovery=0.4, first_success=0.012, p99=0.03, worst=0.05),
         ChaosResult(
-            name="blackhole", failures=211, recovery=None, p99=2.0, worst=2.1, stalled_releases=16, detail="held for 2s"
+            name="kill-idle",
+            failures=0,
+            recovery=0.4,
+            first_success=0.012,
+            p99=0.03,
+            worst=0.05,
+            struck=4.0,
+            healed=4.5,
+            course=make_course(0.0155, fault=range(8, 9)),
+        ),
+        ChaosResult(
+            name="blackhole",
+            failures=211,
+            recovery=None,
+            p99=2.0,
+            worst=2.1,
+            stalled_releases=16,
+            struck=3.0,
+            healed=5.0,
+            course=make_course(0.0155, fault=range(6, 20)),
+            detail="held for 2s",
         ),
     )
     return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import subprocess
@@ -21,12 +22,14 @@ from hypothesis import strategies as st
 
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.reports.report import Report
-from dbtool.cli.pool_bench.figures import SERIES, Plot, plot_course, plot_latencies, plot_sweep, trace_percentiles
+from dbtool.cli.pool_bench.courses import divide, plot_course, plot_fault, plot_stacks
+from dbtool.cli.pool_bench.figures import SERIES, Plot, plot_latencies, plot_sweep, trace_percentiles
 from dbtool.cli.pool_bench.page import make_page, require_plotting, write_html
 from dbtool.errors import UsageError
 from dbtool.run.outputs import StreamOutput, open_file_output
 from tests.cli.pool_samples import (
     HOSTILE,
+    make_course,
     make_empty,
     make_failed,
     make_histogram,
@@ -135,6 +138,18 @@ def test_every_table_has_a_caption_and_headers(compared: str) -> None:
         assert body.count("<t") - body.count("<tr>") == head.count('<th scope="col"') * rows
 
 
+def test_no_column_of_a_table_is_empty(compared: str) -> None:
+    for page in (compared, make_page([make_sound()])):
+        for table in re.findall(r"<table>.*?</table>", page, re.DOTALL):
+            rows = [
+                [html.unescape(re.sub("<[^>]*>", "", cell)) for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row)]
+                for row in table.partition("<tbody>")[2].split("</tr>")[:-1]
+            ]
+            bars = 'class="bar"' in table
+            for column in list(zip(*rows, strict=True))[1 : -1 if bars else None]:
+                assert set(column) - {"", "-"}, table
+
+
 def test_both_colour_schemes_have_every_colour_and_no_figure_has_one_of_its_own(compared: str) -> None:
     light, dark = _read_schemes()
     used = set(re.findall(r"var\(--([\w-]+)\)", compared))
@@ -208,7 +223,9 @@ def test_a_recommendation_comes_with_the_lines_to_paste(compared: str) -> None:
 def test_all_pools_share_each_figure_and_a_legend_names_them() -> None:
     reports = make_many()
     page = _read(*reports)
-    assert [text for text in page.texts["li"] if text.strip()] == 2 * [report.pool for report in reports]
+    pools, bands = [report.pool for report in reports], ["in use", "handed over", "idle", "waiting"]
+    marks = ["the fault", "throughput and p99 are back"]
+    assert [text for text in page.texts["li"] if text.strip()] == [*pools, *pools, *bands, *marks]
     plots = plot_latencies(reports)
     assert [plot.title for plot in plots] == ["acquire", "connect", "query", "release", "total"]
     for plot in plots:
@@ -226,15 +243,74 @@ def _count_series(plot: Plot) -> int:
 
 
 def test_the_course_of_a_run_leaves_out_what_no_pool_tells() -> None:
-    assert [plot.title for plot in plot_course([make_sound()])] == ["throughput", "in use", "waiting", "idle"]
-    assert [plot.title for plot in plot_course([make_failed()])] == ["throughput", "in use", "waiting"]
-    assert plot_course([replace(make_sound(), series=make_series(1.0)[:1])]) == []
+    sound = make_sound()
+    assert [plot.title for plot in plot_course([sound])] == ["throughput", "latency"]
+    assert [plot.title for plot in plot_course([replace(sound, course=())])] == ["throughput"]
+    assert plot_course([replace(sound, series=sound.series[:1], course=sound.course[:1])]) == []
+    assert plot_stacks([replace(sound, series=sound.series[:1])]) == []
 
 
 def test_failures_are_drawn_over_time_if_there_were_any() -> None:
     series = make_series(100.0)
     report = replace(make_sound(), series=(*series[:-1], replace(series[-1], failures=4)))
     assert "failures" in {plot.title for plot in plot_course([report])}
+
+
+@given(st.tuples(*[st.integers(0, 40)] * 3), st.none() | st.integers(0, 40))
+def test_a_stack_counts_each_connection_once_and_who_is_handed_one_no_more_as_waiting(
+    counts: tuple[int, int, int], lent: int | None
+) -> None:
+    in_use, waiting, idle = counts
+    bands = divide(replace(make_series(1.0)[0], in_use=in_use, waiting=waiting, idle=idle, lent=lent))
+    assert all(band >= 0 for band in bands.values())
+    assert bands["in use"] + bands["handed over"] == (in_use if lent is None else lent)
+    assert bands["idle"] == idle
+    assert bands["waiting"] == max(0, waiting - bands["handed over"])
+
+
+def test_who_has_what_is_one_stack_for_each_pool_and_all_are_on_one_scale() -> None:
+    crowded = replace(make_sound("crowded"), series=tuple(replace(i, waiting=100) for i in make_series(1.0)))
+    stacks = dict(plot_stacks([make_sound(), crowded, make_failed()]))
+    assert list(stacks) == ["dbtool", "crowded", "peewee"]
+    # Of those that tell nothing but what their threads have, two bands.
+    assert [_count_series(plot) for plot in stacks.values()] == [4, 4, 2]
+    assert len({_find_ticks(plot) for plot in stacks.values()}) == 1
+    assert "Mean: in use 3.5, handed over 1, idle 0.5, waiting 11.5." in stacks["dbtool"].description
+
+
+def _find_ticks(plot: Plot) -> tuple[str, ...]:
+    """Return the words along the vertical axis."""
+    axis = plot.svg.partition('id="matplotlib.axis_2"')[2]
+    return tuple(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
+
+
+def test_all_latencies_are_drawn_on_one_scale() -> None:
+    plots = plot_latencies([make_sound()])
+    assert len(plots) == 5
+    assert len({_find_ticks(plot) for plot in plots}) == 1
+    assert len({tuple(re.findall(r">([\d.]+%)<", plot.svg)) for plot in plots}) == 1
+
+
+def test_a_fault_is_drawn_in_three_figures_with_its_time_shaded_and_a_line_where_all_was_back() -> None:
+    back, lost = make_failed().chaos
+    for fault, lines in ((back, 1), (lost, 0)):
+        plots = plot_fault(0, fault)
+        assert [plot.title.split()[0] for plot in plots] == ["throughput", "latency", "failures"]
+        for plot in plots:
+            assert len(re.findall(r"fill: var\(--bad\); opacity: 0.15", plot.svg)) == 1
+            assert plot.svg.count("var(--good)") == lines
+    assert "lasted from 4 s to 4.5 s" in plot_fault(0, back)[0].description
+    assert "were back 400ms after its end" in plot_fault(0, back)[0].description
+    assert "were never back" in plot_fault(0, lost)[1].description
+    assert plot_fault(0, replace(back, course=())) == []
+
+
+def test_where_no_request_came_to_its_end_the_line_of_its_latency_is_broken() -> None:
+    (whole, _), (broken, _) = (
+        re.findall(r'<path d="([^"]*)"[^>]*stroke: var\(--series-1\)', plot_course([report])[1].svg)
+        for report in (make_sound(), replace(make_sound(), course=make_course(0.01, fault=range(5, 7))))
+    )
+    assert (whole.count("M"), broken.count("M")) == (1, 2)
 
 
 def test_a_long_run_is_thinned_out() -> None:

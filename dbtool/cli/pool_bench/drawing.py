@@ -27,6 +27,7 @@ from dbtool.cli.pool_bench.findings import (
 from dbtool.cli.pool_bench.tables import (
     TONES,
     TextTable,
+    drop_empty_columns,
     tabulate_bleed,
     tabulate_chaos,
     tabulate_gates,
@@ -145,6 +146,7 @@ class _Canvas:
 
     def draw_table(self, table: TextTable) -> None:
         """Draw a table under its title. Texts are folded; no number is: a terminal too narrow for them wraps lines."""
+        table = drop_empty_columns(table)
         columns = _measure_columns(table)
         room = self._columns - _MARGIN - _add_up(column.widest for column in columns) - _GAP
         widths = _narrow(columns, self._columns - _MARGIN)

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.reports.report import PHASES, Instant, Recommended, Report, SweepResult
+from dbtool.bench.reports.report import PHASES, Recommended, Report, SweepResult
 from dbtool.cli.pool_bench.findings import describe_duration, describe_rate
 
 if TYPE_CHECKING:
@@ -26,24 +25,23 @@ if TYPE_CHECKING:
 SERIES = 8
 """How many colours there are for pools."""
 _DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (5, 1.5, 1.5, 1.5))
-_WIDTH = 1.6
+WIDTH = 1.6
 """Of a line, in points."""
-_SIZE = (5.6, 3.1)
+_SIZE = (4.8, 3.0)
 """Inches."""
-_INK, _GRID = "#000001", "#000002"
+INK, _GRID, BAD, GOOD = "#000001", "#000002", "#000003", "#000004"
+"""Stand for the page's own colours, as those of the pools from here on do."""
 _FIRST_SERIES = 0x10
 _COLOR = re.compile(r"#0000([0-9a-f]{2})\b")
 _TAG = re.compile(r"<[^>]*>")
 _ID = re.compile(r'(\bid="|href="#|url\(#)')
-_SHORTEST = 1e-7
+SHORTEST = 1e-7
 """Seconds: what is shorter, or nothing, stands here on a logarithmic axis."""
 _THINNING = 1.04
 """A percentile is drawn if it is this much further along its axis than the one before."""
-_INSTANTS = 400
-"""More points than this on the axis of time are averaged."""
 _SETTINGS = {
     "font.family": ["DejaVu Sans"],
-    "font.size": 9.0,
+    "font.size": 10.0,
     "svg.fonttype": "none",
     # The same report gives the same page, to the byte.
     "svg.hashsalt": "dbtool",
@@ -71,33 +69,38 @@ def series_dashes(number: int) -> tuple[float, ...]:
 
 
 def plot_latencies(reports: Sequence[Report]) -> list[Plot]:
-    """Draw how long each phase took, by percentile, all pools in one figure."""
+    """Draw how long each phase took, by percentile: all pools in one figure, and all figures on one scale."""
+    found = {
+        phase: [(n, report.histograms[phase]) for n, report in enumerate(reports) if phase in report.histograms]
+        for phase in PHASES
+    }
+    timed = {phase: [(n, h) for n, h in pools if h.count] for phase, pools in found.items()}
+    curves = {phase: [(n, trace_percentiles(h)) for n, h in pools] for phase, pools in timed.items() if pools}
+    points = [point for pools in curves.values() for _, curve in pools for point in curve]
     plots = []
-    for phase in PHASES:
-        found = [(number, report.histograms.get(phase)) for number, report in enumerate(reports)]
-        timed = [(number, histogram) for number, histogram in found if histogram and histogram.count]
-        if timed:
-            p99 = [f"{reports[number].pool} {describe_duration(h.percentile(0.99))}" for number, h in timed]
-            description = f"Durations of {phase} by percentile; both axes logarithmic. p99: {', '.join(p99)}."
-            plots.append(_render(phase, description, partial(_draw_percentiles, timed=timed)))
+    for phase, pools in curves.items():
+        p99 = [f"{reports[n].pool} {describe_duration(h.percentile(0.99))}" for n, h in timed[phase]]
+        description = f"Durations of {phase} by percentile; both axes logarithmic. p99: {', '.join(p99)}."
+        plots.append(render(phase, description, partial(_draw_percentiles, curves=pools, points=points)))
     return plots
 
 
-def _draw_percentiles(axes: Axes, timed: Sequence[tuple[int, Histogram]]) -> None:
+def _draw_percentiles(
+    axes: Axes, curves: Sequence[tuple[int, Sequence[tuple[float, float]]]], points: Sequence[tuple[float, float]]
+) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    curves = [(number, trace_percentiles(histogram)) for number, histogram in timed]
     for number, curve in curves:
-        _draw_line(axes, number, [x for x, _ in curve], [y for _, y in curve], drawstyle="steps-pre")
-    furthest = max(2.0, *(x for _, curve in curves for x, _ in curve))
+        draw_line(axes, number, [x for x, _ in curve], [y for _, y in curve], drawstyle="steps-pre")
+    furthest = max(2.0, *(x for x, _ in points))
     axes.set_xscale("log")
     axes.set_xlim(1, furthest)
-    ticks = [1.0, 2.0, *(10.0**power for power in range(1, math.floor(math.log10(furthest)) + 1))]
+    ticks = [2.0, *(10.0**power for power in range(1, math.floor(math.log10(furthest)) + 1))]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * (1 - 1 / x):.10g}%"))
     axes.set_xlabel("percentile")
-    _use_durations(axes, [y for _, curve in curves for _, y in curve])
+    use_durations(axes, [y for _, y in points])
 
 
 def trace_percentiles(histogram: Histogram) -> list[tuple[float, float]]:
@@ -108,47 +111,12 @@ def trace_percentiles(histogram: Histogram) -> list[tuple[float, float]]:
         seen += number
         left = histogram.count - seen
         rarity = histogram.count / left if left > 0 else float(max(histogram.count, 2))
-        duration = max(min(high, histogram.longest), _SHORTEST)
+        duration = max(min(high, histogram.longest), SHORTEST)
         if not points:
             points.append((1.0, duration))
         if left <= 0 or rarity >= points[-1][0] * _THINNING:
             points.append((rarity, duration))
     return points
-
-
-def plot_course(reports: Sequence[Report]) -> list[Plot]:
-    """Draw how the run went over time, a figure for each thing that was counted."""
-    counted: list[tuple[str, str, Callable[[Instant], float | None]]] = [
-        ("throughput", "requests per second", lambda instant: instant.throughput),
-        ("in use", "threads that hold a connection", lambda instant: instant.in_use),
-        ("waiting", "threads that wait for one", lambda instant: instant.waiting),
-        ("idle", "connections that nobody has", lambda instant: instant.idle),
-        ("failures", "failed requests", lambda instant: instant.failures),
-    ]
-    plots = []
-    for title, unit, read in counted:
-        courses = [(number, _thin(report.series, read)) for number, report in enumerate(reports)]
-        shown = [(number, points) for number, points in courses if len(points) > 1]
-        if shown and (title != "failures" or any(y for _, points in shown for _, y in points)):
-            means = [f"{reports[number].pool} {fmean(y for _, y in points):,.3g}" for number, points in shown]
-            description = f"{unit.capitalize()} over the time of the run. Mean: {', '.join(means)}."
-            plots.append(_render(title, description, partial(_draw_course, shown=shown, unit=unit)))
-    return plots
-
-
-def _thin(series: Sequence[Instant], read: Callable[[Instant], float | None]) -> list[tuple[float, float]]:
-    told = [(instant.at, value) for instant in series if (value := read(instant)) is not None]
-    step = max(1, math.ceil(len(told) / _INSTANTS))
-    groups = [told[start : start + step] for start in range(0, len(told), step)]
-    return [(fmean(at for at, _ in group), fmean(value for _, value in group)) for group in groups]
-
-
-def _draw_course(axes: Axes, shown: Sequence[tuple[int, Sequence[tuple[float, float]]]], unit: str) -> None:
-    for number, points in shown:
-        _draw_line(axes, number, [x for x, _ in points], [y for _, y in points])
-    axes.set_xlim(0, max(1e-3, *(x for _, points in shown for x, _ in points)))
-    axes.set_xlabel("seconds since the start")
-    _use_counts(axes, unit, [y for _, points in shown for _, y in points])
 
 
 def plot_sweep(number: int, report: Report) -> list[Plot]:
@@ -164,10 +132,10 @@ def plot_sweep(number: int, report: Report) -> list[Plot]:
     )
     waits = ", ".join(f"{result.connections}: {describe_duration(result.wait_p99)}" for result in sweep)
     return [
-        _render(
+        render(
             "throughput by connections", description, partial(_draw_throughputs, number=number, sweep=sweep, size=size)
         ),
-        _render(
+        render(
             "wait by connections",
             f"The p99 of the wait for a connection. {waits}.",
             partial(_draw_waits, number=number, sweep=sweep, size=size),
@@ -177,19 +145,21 @@ def plot_sweep(number: int, report: Report) -> list[Plot]:
 
 def _draw_throughputs(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Recommended | None) -> None:
     fitted = [(result.connections, result.fitted) for result in sweep if result.fitted is not None]
-    axes.plot([x for x, _ in fitted], [y for _, y in fitted], color=_INK, linewidth=_WIDTH * 0.7, dashes=(4, 2))
+    axes.plot([x for x, _ in fitted], [y for _, y in fitted], color=INK, linewidth=WIDTH * 0.7, dashes=(4, 2))
     for result in sweep:
-        fill = "none" if result.client_bound else _color(number)
-        axes.plot(result.connections, result.throughput, "o", color=_color(number), markerfacecolor=fill, markersize=6)
+        fill = "none" if result.client_bound else color_of(number)
+        axes.plot(
+            result.connections, result.throughput, "o", color=color_of(number), markerfacecolor=fill, markersize=6
+        )
     _use_sizes(axes, number, sweep, size)
-    _use_counts(axes, "requests per second", [result.throughput for result in sweep] + [y for _, y in fitted])
+    use_counts(axes, "requests per second", [result.throughput for result in sweep] + [y for _, y in fitted])
 
 
 def _draw_waits(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Recommended | None) -> None:
-    waits = [max(result.wait_p99, _SHORTEST) for result in sweep]
-    _draw_line(axes, number, [result.connections for result in sweep], waits, marker="o")
+    waits = [max(result.wait_p99, SHORTEST) for result in sweep]
+    draw_line(axes, number, [result.connections for result in sweep], waits, marker="o")
     _use_sizes(axes, number, sweep, size)
-    _use_durations(axes, waits)
+    use_durations(axes, waits)
 
 
 def _use_sizes(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Recommended | None) -> None:
@@ -204,15 +174,16 @@ def _use_sizes(axes: Axes, number: int, sweep: Sequence[SweepResult], size: Reco
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axes.set_xlabel("connections")
     if size and size.max_connections:
-        axes.axvline(size.max_connections, color=_color(number), linewidth=_WIDTH * 0.7)
+        axes.axvline(size.max_connections, color=color_of(number), linewidth=WIDTH * 0.7)
         if size.low is not None and size.high is not None:
-            axes.axvspan(size.low, size.high, color=_color(number), alpha=0.15, linewidth=0)
+            axes.axvspan(size.low, size.high, color=color_of(number), alpha=0.15, linewidth=0)
 
 
-def _use_durations(axes: Axes, durations: Sequence[float]) -> None:
+def use_durations(axes: Axes, durations: Sequence[float]) -> None:
+    """Lay durations along the vertical axis, whole decades of them."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    finite = [duration for duration in durations if math.isfinite(duration)] or [_SHORTEST]
+    finite = [duration for duration in durations if math.isfinite(duration)] or [SHORTEST]
     lowest, highest = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
     axes.set_yscale("log")
     axes.set_ylim(10.0**lowest, 10.0 ** max(highest, lowest + 1))
@@ -221,27 +192,31 @@ def _use_durations(axes: Axes, durations: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: describe_duration(seconds)))
 
 
-def _use_counts(axes: Axes, unit: str, counts: Sequence[float]) -> None:
+def use_counts(axes: Axes, unit: str, counts: Sequence[float]) -> None:
+    """Lay counts along the vertical axis, from none on."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     highest = max((number for number in counts if math.isfinite(number)), default=0.0)
     axes.set_ylim(0, highest * 1.08 or 1.0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=highest >= 1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=not 0 < highest < 1))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,g}"))
     axes.set_ylabel(unit)
 
 
-def _draw_line(axes: Axes, number: int, xs: Sequence[float], ys: Sequence[float], **style: str) -> None:
-    (line,) = axes.plot(xs, ys, color=_color(number), linewidth=_WIDTH, **style)  # type: ignore[arg-type]
+def draw_line(axes: Axes, number: int, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
+    """Draw the line of the pool with this number."""
+    (line,) = axes.plot(xs, ys, **{"color": color_of(number), "linewidth": WIDTH, **style})
     if dashes := series_dashes(number):
         line.set_dashes(dashes)
 
 
-def _color(number: int) -> str:
+def color_of(number: int) -> str:
+    """Return what stands for the colour of the pool with this number."""
     return f"#0000{_FIRST_SERIES + number % SERIES:02x}"
 
 
-def _render(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
+def render(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
+    """Return a figure that a function draws, in the page's manner."""
     with _settings():
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
@@ -250,12 +225,12 @@ def _render(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
         FigureCanvasSVG(figure)
         axes = figure.add_subplot(facecolor="none")
         axes.grid(color=_GRID, linewidth=0.6)
-        axes.tick_params(colors=_INK, length=0, pad=5)
+        axes.tick_params(colors=INK, length=0, pad=5)
         for side, spine in axes.spines.items():
             spine.set_visible(side == "bottom")
-            spine.set_color(_INK)
+            spine.set_color(INK)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.label.set_color(_INK)
+            axis.label.set_color(INK)
         draw(axes)
         stream = io.StringIO()
         # Without what it would say about its maker and the hour.
@@ -281,7 +256,7 @@ def _adapt(svg: str) -> str:
 
 def _name_color(match: re.Match[str]) -> str:
     number = int(match[1], 16)
-    names = {1: "var(--ink)", 2: "var(--grid)"}
+    names = {1: "var(--ink)", 2: "var(--grid)", 3: "var(--bad)", 4: "var(--good)"}
     return names.get(number) or series_color(number - _FIRST_SERIES)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from importlib.util import find_spec
 
 from dbtool.bench.reports.report import PASS, Report
+from dbtool.cli.pool_bench.courses import BANDS, plot_course, plot_fault, plot_stacks
 from dbtool.cli.pool_bench.figures import (
     Plot,
     make_ids_unique,
-    plot_course,
     plot_latencies,
     plot_sweep,
     series_color,
@@ -30,6 +31,7 @@ from dbtool.cli.pool_bench.summary import summary_columns, summary_rows
 from dbtool.cli.pool_bench.tables import (
     TONES,
     TextTable,
+    drop_empty_columns,
     tabulate_bleed,
     tabulate_chaos,
     tabulate_fairness,
@@ -45,6 +47,9 @@ from dbtool.run.outputs import ResultOutput
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Nothing is fetched, and no script runs, whatever got into the page."""
+
+_LONG = 40
+"""A cell of more characters is a sentence."""
 
 
 def require_plotting() -> None:
@@ -88,19 +93,19 @@ def make_page(reports: Sequence[Report]) -> str:
 def _fill_sections(reports: Sequence[Report]) -> list[tuple[str, str]]:
     """Return each section's name and content; what was not measured has none."""
     legend = _make_legend(reports)
-    latency, course = plot_latencies(reports), plot_course(reports)
+    latency = plot_latencies(reports)
     return [
         ("Verdict", _show_verdicts(reports)),
         ("Environment and load", _show_surroundings(reports)),
         ("Gates", _make_table(tabulate_gates(reports))),
         ("Findings", _join_for_each(reports, lambda _, report: _make_list(list_findings(report)))),
         ("Latency", _show_plots("latency", latency, legend) + _make_table(tabulate_latencies(reports))),
-        ("Over time", _show_plots("course", course, legend)),
+        ("Over time", _show_course(reports, legend)),
         ("Fairness", _make_table(tabulate_fairness(reports))),
         ("Cold storm", _make_table(tabulate_storms(reports))),
         ("Size", _join_for_each(reports, _show_sweep)),
         ("Session state that reached the next borrower", _make_table(tabulate_bleed(reports))),
-        ("Chaos", _make_table(tabulate_chaos(reports))),
+        ("Chaos", _make_table(tabulate_chaos(reports)) + _join_for_each(reports, _show_faults)),
         ("Notes", _join_for_each(reports, lambda _, report: "".join(_make_paragraph(note) for note in report.notes))),
     ]
 
@@ -132,13 +137,34 @@ def _show_surroundings(reports: Sequence[Report]) -> str:
 
 
 def _show_sweep(number: int, report: Report) -> str:
-    parts = [_show_plots(f"sweep-{number}", plot_sweep(number, report), ""), _make_table(tabulate_sweep([report]))]
+    parts = [_show_plots(f"sweep-{number}", plot_sweep(number, report)), _make_table(tabulate_sweep([report]))]
     if size := report.recommendation:
         parts.append(_make_list([describe_size(size)]))
         if size.max_connections is not None:
             lines = _escape_lines(write_profile_lines(report.profile, size.max_connections))
             parts.append(f"<pre><code>{lines}</code></pre>\n")
     return "".join(parts)
+
+
+def _show_course(reports: Sequence[Report], legend: str) -> str:
+    """Show how the load went, and who had the connections of each pool: stacks do not lie over one another."""
+    stacks = plot_stacks(reports)
+    named = [replace(plot, title=f"{pool}: {plot.title}") if len(reports) > 1 else plot for pool, plot in stacks]
+    bands = [(f'style="background: {series_color(number)}"', name) for name, number in BANDS.items()] if named else []
+    return _show_plots("course", [*plot_course(reports), *named], legend + _make_swatches(bands))
+
+
+def _show_faults(number: int, report: Report) -> str:
+    plots = [
+        _show_plots(f"chaos-{number}-{index}", plot_fault(number, fault)) for index, fault in enumerate(report.chaos)
+    ]
+    marks = _make_swatches([('data-mark="fault"', "the fault"), ('data-mark="back"', "throughput and p99 are back")])
+    return marks + "".join(plots) if any(plots) else ""
+
+
+def _make_swatches(named: Sequence[tuple[str, str]]) -> str:
+    items = [f'<li><span class="swatch" {look}></span>{name}</li>\n' for look, name in named]
+    return f'<ul class="legend">\n{"".join(items)}</ul>\n' if items else ""
 
 
 def _join_for_each(reports: Sequence[Report], show: Callable[[int, Report], str]) -> str:
@@ -151,7 +177,7 @@ def _join_for_each(reports: Sequence[Report], show: Callable[[int, Report], str]
     return "".join(parts)
 
 
-def _show_plots(section: str, plots: Sequence[Plot], legend: str) -> str:
+def _show_plots(section: str, plots: Sequence[Plot], legend: str = "") -> str:
     if not plots:
         return ""
     figures = [_make_figure(f"{section}-{number}", plot) for number, plot in enumerate(plots)]
@@ -195,6 +221,7 @@ def _make_list(findings: Iterable[Observation]) -> str:
 def _make_table(table: TextTable) -> str:
     if not table.rows:
         return ""
+    table = drop_empty_columns(table)
     names = [f'<th scope="col"{_class(_align(table, name))}>{_escape(name)}</th>' for name in table.header]
     if table.bars:
         names.append(f'<th scope="col">{_escape(table.bar_name)}</th>')
@@ -213,7 +240,7 @@ def _make_table(table: TextTable) -> str:
 
 def _make_cell(table: TextTable, name: str, cell: str) -> str:
     tone = TONES.get(cell, "") if name in table.verdicts else ""
-    return f"<td{_class(_align(table, name), tone)}>{_escape(cell)}</td>"
+    return f"<td{_class(_align(table, name), tone, 'long' if len(cell) > _LONG else '')}>{_escape(cell)}</td>"
 
 
 def _align(table: TextTable, name: str) -> str:

@@ -45,6 +45,15 @@ TONES = {
 }
 """How a word of a verdict is meant: good, bad, a warning or dull."""
 
+
+def drop_empty_columns(table: TextTable) -> TextTable:
+    """Return a table without the columns in which nothing stands; the first one, which names the rows, stays."""
+    cells = list(zip(*table.rows, strict=True))
+    kept = [n for n, column in enumerate(cells) if n == 0 or any(cell not in {"", _NOTHING} for cell in column)]
+    header = tuple(table.header[n] for n in kept)
+    return replace(table, header=header, rows=tuple(tuple(row[n] for n in kept) for row in table.rows))
+
+
 _RowsOf = Callable[[Report], Iterable[tuple[str, ...]]]
 
 
