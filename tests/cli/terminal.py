@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,9 +82,9 @@ class Terminal:
         """Press Ctrl-D."""
         self.type("\x04")
 
-    def finish(self) -> int:
+    def finish(self, seconds: float = _SECONDS) -> int:
         """Read to the end and return the exit status."""
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + seconds
         while self._read(deadline):
             assert time.monotonic() < deadline, f"it does not end: {self.screen!r}"
         return self.process.wait(_SECONDS)
@@ -94,18 +94,19 @@ class Terminal:
 def on_terminal(
     *arguments: str | Path,
     home: Path,
+    command: Sequence[str] = COMMAND,
     environment: Mapping[str, str] | None = None,
     stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> Iterator[Terminal]:
-    """Run dbtool on a terminal; the streams that are given go elsewhere."""
+    """Run dbtool, or another command, on a terminal; the streams that are given go elsewhere."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
     descriptor = next(number for number, given in enumerate((stdin, stdout, stderr)) if given is None)
     take = _TAKE_TERMINAL.format(descriptor=descriptor)
     process = subprocess.Popen(
-        [sys.executable, "-SEc", take, *COMMAND, *arguments],
+        [sys.executable, "-SEc", take, *command, *arguments],
         stdin=slave if stdin is None else stdin,
         stdout=slave if stdout is None else stdout,
         stderr=slave if stderr is None else stderr,

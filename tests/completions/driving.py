@@ -20,7 +20,7 @@ from typing import Self
 
 from tests.cli.running import CHECKOUT, surroundings
 from tests.completions.generate import DIRECTORY
-from tests.completions.shells import find_shell
+from tests.completions.shells import find_shell, name_places_of_zsh
 
 _SECONDS = 30.0
 _SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|\x1b[()].|\x1b[=>78]|[\r\x07]")
@@ -126,16 +126,10 @@ class InteractiveShell:
         return surroundings(self._home, {**own, **self._variables})
 
     def _prepare(self) -> None:
-        # Debian's zsh looks for its functions where it was built to be installed, not where the tests unpacked it.
-        root = next((parent for parent in self._program.parents if (parent / "usr" / "programs").is_dir()), None)
-        modules = ""
-        if root is not None:
-            libraries = next((root / "usr" / "lib").glob("*/zsh/*"), root)
-            modules = f"module_path=({libraries}); fpath=({root}/usr/share/zsh/functions/**/(/)); "
         line = _PREPARE[self.name].format(
             script=shlex.quote(str(DIRECTORY / _FILE[self.name])),
             home=self._home,
-            modules=modules,
+            modules=name_places_of_zsh(self._program),
         )
         prepared = self._home / "prepared"
         self.type(f"{line}; touch {shlex.quote(str(prepared))}\r")

@@ -26,5 +26,17 @@ def find_shell(name: str) -> Path:
     return require_on_machine(_PRODUCTS[name]).programs[name]
 
 
+def name_places_of_zsh(program: Path) -> str:
+    """Return what has zsh find its own modules and functions.
+
+    Debian's looks for them where it was built to be installed, not where the tests unpacked it.
+    """
+    root = next((parent for parent in program.parents if (parent / "usr" / "programs").is_dir()), None)
+    if root is None:
+        return ""
+    libraries = next((root / "usr" / "lib").glob("*/zsh/*"), root)
+    return f"module_path=({libraries}); fpath=({root}/usr/share/zsh/functions/**/(/)); "
+
+
 if __name__ == "__main__":
     sys.exit(provide(_PRODUCTS.values()))

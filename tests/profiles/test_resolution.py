@@ -19,6 +19,30 @@ def test_what_a_server_profile_leaves_open_is_said_explicitly(world: World) -> N
     assert (m.password, m.passfile) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("host", "hosts", "port"),
+    [
+        ("${H}", "h", 5432),
+        ("${NONE:-localhost}", "localhost", 5432),
+        ("${NONE:-localhost}:5433", "localhost", 5433),
+        ("${NONE:-a:1},${H}:2", "a,h", 1),
+    ],
+)
+def test_a_host_may_be_a_variable_with_a_default(world: World, host: str, hosts: str, port: int) -> None:
+    world.variables["H"] = "h"
+    world.write_user(f'[profiles.p]\nengine = "postgresql"\nhost = "{host}"\n')
+    p = world.resolve("p")
+    assert (p.host, p.port) == (hosts, port)
+
+
+@pytest.mark.parametrize("said", ["", "/run", "h:0", "h:x", "a,,b", "a b"])
+def test_a_variable_s_host_is_checked_once_it_is_known(world: World, said: str) -> None:
+    world.variables["H"] = said
+    world.write_user('[profiles.p]\nengine = "postgresql"\nhost = "${H}"\n')
+    with pytest.raises(ProfileError, match="'p': host: "):
+        world.resolve("p")
+
+
 def test_a_socket_needs_no_host_and_is_relative_to_the_file(world: World) -> None:
     world.write_user('[profiles.p]\nengine = "postgresql"\nsocket = "run"\n')
     p = world.resolve("p")

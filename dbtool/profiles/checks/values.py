@@ -105,7 +105,9 @@ def _convert_sql(key: Key, value: Any) -> str:
 
 
 def _convert_host(key: Key, value: Any) -> str:
-    return check_host(_convert_text(key, value))
+    text = _convert_text(key, value)
+    # Resolving looks at it again, once its variables have spoken: a default begins with a colon, as a port does.
+    return text if has_reference(text) else check_host(text)
 
 
 def check_host(text: str) -> str:
