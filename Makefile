@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check wheel release-check servers completions soak bench bench-peers clean
+.PHONY: help demo test check wheel docs release-check servers completions soak bench bench-peers clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -58,7 +58,11 @@ check: $(VENV)/.tools ## the quick part: style, types, imports between the floor
 wheel: $(VENV)/.created ## build the wheel, install it by itself, and try it from outside the checkout
 	@$(BIN)/python -m tests.packaging.wheel
 
-release-check: test wheel ## all that has to hold before a release
+docs: $(VENV)/.docs ## make a site of the documentation, in build/docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs . build/docs
+	@$(BIN)/python -m tests.docs.site build/docs
+
+release-check: test wheel docs ## all that has to hold before a release
 	@$(BIN)/python -m tests.packaging.release
 
 servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for the tests, or fetch them into .cache
@@ -103,4 +107,8 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml
 
 $(VENV)/.tools: $(VENV)/.created pyproject.toml
 	@$(PIP) install --editable . --group test --group dev
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.tools
+	@$(PIP) install --group docs
 	@touch $@
