@@ -112,6 +112,11 @@ class Query:
         self.worker = worker
         self._output: ResultOutput | None = None
 
+    @property
+    def config(self) -> str | None:
+        """What was named in the place of the files that profiles are looked for in."""
+        return self._request.config
+
     def find_access(self) -> Access:
         """Choose the profile and decide whether it may be written to, asking where a person has to confirm.
 
@@ -157,7 +162,7 @@ class Query:
                 self._rows.make_results(output),
                 watch,
                 reconnect=lambda database: session.change_database(database, settings),
-                why_no_files=_refuse_files(choice.profile),
+                why_no_files=refuse_files(choice.profile),
             )
             self._run_on(session, runner, sources, watch)
 
@@ -315,7 +320,7 @@ class Query:
         )
 
 
-def _refuse_files(profile: Profile) -> str | None:
+def refuse_files(profile: Profile) -> str | None:
     """Say why scripts are followed to no other file, if they are not: what they hold goes to the profile's server."""
     if profile.trusted:
         return None

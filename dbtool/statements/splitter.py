@@ -80,8 +80,13 @@ class Splitter:
         """Say whether the bytes so far end inside a statement or a comment."""
         return self._start >= 0 or self._lexer.token is not None
 
+    @property
+    def terminator(self) -> bytes:
+        """What ends a statement now."""
+        return self._lexer.terminator
+
     def find_open(self, text: bytes) -> str:
-        """Return what is open at the end of a text that would come next: its opener, `-` for a statement, or nothing.
+        """Return what is open behind lines that would come next: its opener, `-` for a statement, or nothing.
 
         A command of the native client, and what cannot be read, leave nothing open.
         """
@@ -300,13 +305,14 @@ class Splitter:
 
     def _read_on(self) -> None:
         keep = self._find_first_wanted()
-        self._stream.fill(keep)
+        # Before the read, which may end in an exception: a trial is asked afterwards what is open.
         self._lexer.shift(keep)
         if self._start >= 0:
             self._start -= keep
             self._segment -= keep
         if self._hint >= 0:
             self._hint -= keep
+        self._stream.fill(keep)
 
     def _find_first_wanted(self) -> int:
         if self._start >= 0:

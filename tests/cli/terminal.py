@@ -99,6 +99,7 @@ def on_terminal(
     stdin: int | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
+    cwd: Path | None = None,
 ) -> Iterator[Terminal]:
     """Run dbtool, or another command, on a terminal; the streams that are given go elsewhere."""
     master, slave = pty.openpty()
@@ -111,7 +112,7 @@ def on_terminal(
         stdout=slave if stdout is None else stdout,
         stderr=slave if stderr is None else stderr,
         env=surroundings(home, {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **(environment or {})}),
-        cwd=home,
+        cwd=cwd or home,
         start_new_session=True,
     )
     os.close(slave)

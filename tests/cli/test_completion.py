@@ -49,7 +49,9 @@ NAMES = gather_names(SHOP)
 
 def complete(text: str, dialect: str = "postgresql", names: Names = NAMES, after: str = "") -> dict[str, str]:
     """Return what is offered at the end of a text, and the remark beside each."""
-    completer = SqlCompleter(lambda: names, lambda: DIALECTS[dialect].lexical, lambda: ["prod", "staging"])
+    completer = SqlCompleter(
+        lambda: names, lambda: DIALECTS[dialect].lexical, lambda: ["prod", "staging"], lambda: ["top"]
+    )
     found = completer.get_completions(Document(text + after, len(text)), CompleteEvent())
     return {one.text: one.display_meta_text for one in found}
 
@@ -93,7 +95,8 @@ def test_a_join_is_offered_along_its_foreign_key() -> None:
 
 
 def test_nothing_is_offered_inside_a_string_or_a_comment() -> None:
-    assert not complete("select 'cust")
+    for text in ("select 'cust", "select 'cust''cust", "select '", "select /* cust", "select $a$ cust"):
+        assert not complete(text), text
     assert not complete("select 1 -- cust")
     assert not complete("select /* cust")
     assert not complete("select $$ cust")
@@ -182,3 +185,8 @@ def test_the_help_of_the_commands_fits_a_small_screen() -> None:
     rows = list_commands()
     wide = max(len(typed) for typed, _ in rows) + 3 + max(len(summary) for _, summary in rows)
     assert wide <= 80, wide
+
+
+def test_saved_queries_and_profiles_are_offered_behind_their_commands() -> None:
+    assert list(complete("\\n t")) == ["top"]
+    assert list(complete("\\c sta")) == ["staging"]

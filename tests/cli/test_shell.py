@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.cli.running import run_inside
 from tests.cli.terminal import Terminal, on_terminal
-from tests.cli.watching import eventually
 
 SCHEMA = """
 create table customers (id integer primary key, name text not null);
@@ -148,13 +145,61 @@ def test_names_are_completed_at_the_tab_key(tmp_path: Path) -> None:
         terminal.wait_for("shop>")
 
 
-@pytest.mark.parametrize(
-    "secret", ["alter user a identified by 'hunter2'", "create role r\npassword 'hunter2'", "SET PASSWORD = 'hunter2'"]
-)
-def test_no_password_reaches_the_history(tmp_path: Path, secret: str) -> None:
-    history = tmp_path / "state" / "dbtool" / "history"
+def test_commands_are_understood_within_an_unfinished_statement(tmp_path: Path) -> None:
     with prompt(tmp_path) as terminal:
-        enter(terminal, secret.replace("\n", " ") + ";", "error", "shop>")
-        enter(terminal, "select 5 as five;", "1 row", "shop>")
-        eventually(lambda: "five" in history.read_text())
-    assert "hunter2" not in history.read_text()
+        terminal.enter("select 40")
+        terminal.wait_for("->")
+        enter(terminal, r"\x", "rows as lines: on", "->")
+        enter(terminal, "+ 2 as n;", "─[ 1 ]─", "n │ 42", "shop>")
+        enter(terminal, r"\x off", "rows as lines: off", "shop>")
+        terminal.enter("select 'a")
+        terminal.wait_for("'>")
+        terminal.enter(r"\x")
+        terminal.wait_for("'>")
+        enter(terminal, "b' as s;", "a↵\\x↵b", "shop>")
+        terminal.enter("select 1")
+        terminal.wait_for("->")
+        enter(terminal, r"\p", "select 1\n", "->")
+        enter(terminal, r"\r", "what was typed is forgotten", "shop>")
+        enter(terminal, r"select 5 as five \watch 0.05", "five", "5", "1 row", "five")
+        terminal.interrupt()
+        terminal.wait_for("shop>")
+        enter(terminal, r"\foo", r"\foo is no command: help lists them", "shop>")
+
+
+def test_a_backslash_g_ends_a_statement_and_a_large_one_shows_its_rows_as_lines(tmp_path: Path) -> None:
+    with prompt(tmp_path) as terminal:
+        enter(terminal, r"select 1 as a; select 2 as b\G", "a\n─", "─[ 1 ]─", "b │ 2", "shop>")
+        enter(terminal, r"select 3 as c \g", "c\n─", "3", "shop>")
+        terminal.enter(r"select 4 as d -- \G")
+        terminal.wait_for("->")
+        enter(terminal, ";", "d\n─", "4", "shop>")
+
+
+def test_a_saved_query_is_run_at_the_prompt_and_again(tmp_path: Path) -> None:
+    with prompt(tmp_path) as terminal:
+        with (tmp_path / "p.toml").open("a") as file:
+            file.write('[queries.one]\nsql = "select name from customers where id = :id"\ndescription = "A name"\n')
+        enter(terminal, r"\n", "one", "A name", "shop>")
+        enter(terminal, r"\n one", "no value for the parameter :id", "shop>")
+        enter(terminal, r"\n one id:=2", "Bob", "1 row", "shop>")
+        enter(terminal, r"\watch 0.05", "Bob", "Bob")
+        terminal.interrupt()
+        terminal.wait_for("shop>")
+        enter(terminal, r"\n on", "did you mean one?", "shop>")
+
+
+def test_a_saved_query_of_a_strangers_project_is_not_run_at_the_prompt(tmp_path: Path) -> None:
+    project = tmp_path / "clone"
+    project.mkdir()
+    (project / "shop.db").touch()
+    (project / "dbtool.toml").write_text(
+        '[profiles.shop]\nengine = "sqlite"\npath = "shop.db"\n[queries.q]\nsql = "select 41 + 1 as n"\n'
+    )
+    (project / "a.sql").write_text(".read b.sql\n")
+    with on_terminal("query", home=tmp_path, cwd=project) as terminal:
+        terminal.wait_for("shop>")
+        assert "42" not in enter(terminal, r"\n q", "needs trust", "shop>")
+        enter(terminal, r"\i a.sql", "name the file with -f", "shop>")
+        terminal.enter(r"\q")
+        assert terminal.finish() == 0

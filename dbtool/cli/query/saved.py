@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import time
 
+from dbtool.cli.query.lists import describe_query, make_source
 from dbtool.cli.query.request import QueryOptions, build_request, run_request
 from dbtool.cli.terminal.listing import print_listing, text_columns
-from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles import load_catalog
-from dbtool.profiles.queries import SavedQuery
-from dbtool.result import Row
-from dbtool.run.sources import Source
-
-QUERY_COLUMNS = "query description source problem"
 
 
 def run_saved(environment: Environment, asked: QueryOptions, *, name: str | None) -> None:
@@ -33,13 +28,3 @@ def run_saved(environment: Environment, asked: QueryOptions, *, name: str | None
     # Also without -v: what looks like a parameter in a saved query is one.
     run = request.run.replaced(parameters=request.run.parameters or {})
     run_request(environment, asked, request.replaced(run=run), started)
-
-
-def describe_query(query: SavedQuery) -> Row:
-    """Return a query's row in a list."""
-    return (query.name, query.description, str(query.origin), query.problem.message if query.problem else None)
-
-
-def make_source(query: SavedQuery) -> Source:
-    """Return what a query is read from; it runs no other file."""
-    return Source(name=f"query {query.name}", content=query.sql.encode(), encoding=UTF8)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from dbtool.dialects import Dialect
 from dbtool.records import Record
+from dbtool.statements import Statement
 
 
 class Action(Enum):
@@ -26,7 +27,9 @@ class Action(Enum):
     WATCH = auto()
     OUTPUT = auto()
     INCLUDE = auto()
+    SAVED = auto()
     SHOW_LAST = auto()
+    RESET = auto()
     HELP = auto()
     QUIT = auto()
 
@@ -64,9 +67,9 @@ _ROWS = (
         summary="the server's databases",
         is_sql_on=_MYSQL,
     ),
-    CommandRow(action=Action.SCHEMAS, spellings=(r"\dn",), summary="schemas"),
-    CommandRow(action=Action.ROUTINES, spellings=(r"\df",), summary="functions and procedures"),
-    CommandRow(action=Action.INDEXES, spellings=(r"\di", ".indexes"), summary="indexes"),
+    CommandRow(action=Action.SCHEMAS, spellings=(r"\dn",), argument="[PATTERN]", summary="schemas"),
+    CommandRow(action=Action.ROUTINES, spellings=(r"\df",), argument="[PATTERN]", summary="functions and procedures"),
+    CommandRow(action=Action.INDEXES, spellings=(r"\di", ".indexes"), argument="[PATTERN]", summary="indexes"),
     CommandRow(action=Action.VIEWS, spellings=(r"\dv",), argument="[PATTERN]", summary="views"),
     CommandRow(
         action=Action.VERTICAL, spellings=(r"\x",), argument="[on|off|auto]", summary="rows as lines, a value each"
@@ -94,12 +97,19 @@ _ROWS = (
     ),
     CommandRow(
         action=Action.INCLUDE,
-        spellings=(r"\i", ".read", "source"),
+        spellings=(r"\i", r"\ir", r"\.", ".read", "source"),
         argument="FILE",
         summary="run a file",
         needs_argument=True,
     ),
-    CommandRow(action=Action.SHOW_LAST, spellings=(r"\p",), summary="the last statement"),
+    CommandRow(
+        action=Action.SAVED,
+        spellings=(r"\n",),
+        argument="[NAME [X=TEXT]...]",
+        summary="run a saved query, or list them",
+    ),
+    CommandRow(action=Action.SHOW_LAST, spellings=(r"\p",), summary="what is typed so far, or was run last"),
+    CommandRow(action=Action.RESET, spellings=(r"\r",), summary="forget what is typed so far"),
     CommandRow(action=Action.HELP, spellings=(r"\?", ".help", "help", "?"), summary="these commands"),
     CommandRow(
         action=Action.QUIT, spellings=(r"\q", ".exit", ".quit", "exit", "quit"), summary="leave, as Ctrl-D does"
@@ -121,9 +131,12 @@ class Command(Record):
 
 def _match(spelling: str) -> re.Pattern[str]:
     words = r"\s+".join(map(re.escape, spelling.split()))
+    if spelling.startswith(("\\d", "\\l")):
+        words += r"[+S]*"  # psql's: more of it, and the system's
     return re.compile(rf"{words}(?:\s+(?P<argument>.*))?", re.IGNORECASE if spelling[0].isalpha() else 0)
 
 
+_ENDING = re.compile(r"\\(g|gx|G)\s*;?\s*\Z")
 _SPELLINGS = tuple((_match(spelling), spelling, row) for row in _ROWS for spelling in row.spellings)
 
 
@@ -147,6 +160,37 @@ def parse_command(line: str, dialect: Dialect) -> Command | None:
             continue
         return Command(row=row, argument=argument)
     return None
+
+
+def split_entry(text: str, dialect: Dialect) -> tuple[str, Command] | None:
+    """Return the command that an entry is, or ends with on its last line, and what stands before it.
+
+    Whether that is SQL which is still open, and no string, is for whoever asks to find out.
+    """
+    command = parse_command(text, dialect)
+    if command is not None:
+        return "", command
+    text = text.rstrip("\n")
+    start = text.rfind("\\", text.rfind("\n") + 1)
+    command = parse_command(text[start:], dialect) if start > 0 else None
+    return None if command is None else (text[:start].rstrip(), command)
+
+
+class Ending(Record):
+    r"""A \g or \G in a terminator's place."""
+
+    before: str
+    is_vertical: bool
+
+    def is_end_of(self, statement: Statement) -> bool:
+        """Say whether the rows of a statement are to be shown as lines, because it is the one before."""
+        return self.is_vertical and self.before.rstrip().endswith(statement.text.decode("utf-8", "replace"))
+
+
+def split_ending(text: str) -> Ending | None:
+    r"""Return the \g, \gx or \G that a text ends with, and what stands before it."""
+    found = _ENDING.search(text)
+    return None if found is None else Ending(before=text[: found.start()], is_vertical=found[1] != "g")
 
 
 def _belongs_to_server(spelling: str, row: CommandRow, dialect: Dialect) -> bool:

@@ -101,11 +101,16 @@ class SqlCompleter(Completer):
     """Completes SQL and the prompt's commands. Called in a thread of the line editor's; reads what it is given."""
 
     def __init__(
-        self, names: Callable[[], Names], lexical: Callable[[], Lexical], profiles: Callable[[], Iterable[str]]
+        self,
+        names: Callable[[], Names],
+        lexical: Callable[[], Lexical],
+        profiles: Callable[[], Iterable[str]],
+        queries: Callable[[], Iterable[str]],
     ) -> None:
         self._names = names
         self._lexical = lexical
         self._profiles = profiles
+        self._queries = queries
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002
         """Yield what may stand at the cursor."""
@@ -127,7 +132,8 @@ class SqlCompleter(Completer):
                     yield Completion(command, start_position=-len(name))
             return
         typed = argument.lstrip()
-        offered = self._profiles() if name in {"\\c", "\\connect"} else self._table_names()
+        offers = {"\\c": self._profiles, "\\connect": self._profiles, "\\n": self._queries}
+        offered = offers.get(name, self._table_names)()
         for candidate in offered:
             if candidate.lower().startswith(typed.lower()):
                 yield Completion(candidate, start_position=-len(typed))
@@ -196,7 +202,8 @@ def _read_code(text: str, lexical: Lexical) -> tuple[str, bool]:
             is_open = False
         else:
             pieces.append(" ")
-            is_open = end == len(content) and not piece.endswith(("'", "*/", "\n", "$"))
+            # What is closed takes nothing of what comes behind it.
+            is_open = end == len(content) and next(cut_into_pieces(content[start:] + b" ", lexical))[2] > end - start
     return "".join(pieces), is_open
 
 

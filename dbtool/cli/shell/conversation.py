@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import BinaryIO
@@ -16,17 +16,17 @@ from typing import BinaryIO
 from dbtool.actions import catalog
 from dbtool.actions.access import Access
 from dbtool.actions.lasting import LastingSession
-from dbtool.actions.query import Query
-from dbtool.cli.catalog.description import write_description
+from dbtool.actions.query import Query, refuse_files
 from dbtool.cli.query.reporting import RunReporter
-from dbtool.cli.shell.commands import Action, Command, list_commands, parse_command
+from dbtool.cli.shell.commands import Action, Command, Ending, list_commands, split_ending, split_entry
 from dbtool.cli.shell.completion import SqlCompleter
 from dbtool.cli.shell.knowledge import Knowledge, changes_names, open_names
+from dbtool.cli.shell.listings import Listings
+from dbtool.cli.shell.places import say_error
 from dbtool.cli.shell.prompt import LeftUnfinishedError, LineAbortedError, LinePrompt, Typing
 from dbtool.cli.shell.wide import FittingWriter
 from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, make_writer, open_output
-from dbtool.dialects import Dialect, Lexical
+from dbtool.cli.terminal.rows import Rows, RowsRequest
 from dbtool.encodings import UTF8
 from dbtool.environment import Environment
 from dbtool.errors import (
@@ -34,21 +34,26 @@ from dbtool.errors import (
     DbtoolError,
     InterruptedByUserError,
     OutputError,
-    QueryError,
+    Place,
     ReaderGoneError,
     UsageError,
 )
 from dbtool.formats import Format, format_for_suffix
-from dbtool.formats.display import measure_width
-from dbtool.profiles import list_names
-from dbtool.result import Column
+from dbtool.profiles.discover import list_names, list_query_names
+from dbtool.run.binding import parse_parameters
+from dbtool.run.checking import RunOptions, check_sources
+from dbtool.run.following import Hearing, follow
 from dbtool.run.runner import require_no_open_transaction
-from dbtool.run.sources import Recoding, from_file
+from dbtool.run.session import Session
+from dbtool.run.sources import Recoding, Source, from_file
 from dbtool.statements import Client, CopyData, Splitter, Statement
-from dbtool.statements.commands import Remark
-from dbtool.text import make_visible, parse_duration
+from dbtool.text import parse_duration
 
 _EDITOR = "vi"
+_SOURCE = "input"
+"""What an error calls that which was typed."""
+_OPEN_CODE = frozenset({"-", "("})
+"""What a statement leaves open that goes on with more SQL, and not with the rest of a string or a comment."""
 _BETWEEN_LOOKS = 0.05
 """Seconds between two looks at whether somebody pressed Ctrl-C."""
 _WATCH_EVERY = 2.0
@@ -65,22 +70,6 @@ def converse(environment: Environment, query: Query, access: Access, asked_rows:
         conversation.hold()
     finally:
         conversation.close()
-
-
-class _PromptClient(Client):
-    """Says what there is to say; files and other databases are named when dbtool is started."""
-
-    def __init__(self, console: Console, session: LastingSession) -> None:
-        self._console = console
-        self._session = session
-
-    def lexical(self, dialect: Dialect) -> Lexical:  # noqa: ARG002 - the session knows
-        """Return the rules by which the session reads the next statement."""
-        return self._session.connection.lexical
-
-    def note(self, remark: Remark) -> None:
-        """Say something to whoever types."""
-        self._console.note(remark.text)
 
 
 class _ConnectedElsewhereError(Exception):
@@ -104,17 +93,15 @@ class _Conversation:
         self._vertical = "auto" if asked_rows.format_name is None else "off"
         self._shows_times = True
         self._last: Statement | None = None
+        self._last_options: RunOptions | None = None
+        self._ending: Ending | None = None
+        self._typed = ""
         self._prefill = ""
+        self._listings = Listings(environment, asked_rows, self._ask)
         self._splitter: Splitter | None = None
         self._file: BinaryIO | None = None
         self._doers: Mapping[Action, Callable[[str], None]] = {
-            Action.TABLES: self._show_tables,
-            Action.DESCRIBE: self._describe,
-            Action.DATABASES: self._list_databases,
-            Action.SCHEMAS: self._list_schemas,
-            Action.ROUTINES: self._list_routines,
-            Action.INDEXES: self._list_indexes,
-            Action.VIEWS: self._show_views,
+            **self._listings.doers,
             Action.VERTICAL: self._set_vertical,
             Action.TIMING: self._set_timing,
             Action.WATCH: self._watch,
@@ -122,6 +109,8 @@ class _Conversation:
             Action.CONNECT: self._connect_elsewhere,
             Action.OUTPUT: self._set_output,
             Action.INCLUDE: self._include,
+            Action.SAVED: self._run_saved,
+            Action.RESET: self._forget,
             Action.SHOW_LAST: self._show_last,
             Action.HELP: self._help,
             Action.QUIT: self._quit,
@@ -154,10 +143,12 @@ class _Conversation:
         completer = SqlCompleter(
             lambda: self.knowledge.names,
             lambda: self.session.connection.lexical,
-            lambda: list_names(self.environment),
+            lambda: list_names(self.environment, config=self.query.config),
+            lambda: list_query_names(self.environment, config=self.query.config),
         )
         typing = Typing(
             find_open=self._find_open,
+            ends_in_command=lambda text: bool((found := self._find_command(text)) and found[0]),
             transaction=lambda: self.session.connection.transaction,
             completer=completer,
         )
@@ -170,9 +161,36 @@ class _Conversation:
         return False
 
     def _find_open(self, text: str) -> str:
-        if self._splitter is None or (not text.strip()) or parse_command(text, self.session.dialect):
+        """Return what keeps an entry from being run; a command, and what ends with one, is taken as it is."""
+        if not text.strip() or text.lstrip().startswith("\\") or self._find_command(text) or self._find_ending(text):
             return ""
-        return self._splitter.find_open(text.encode("utf-8", "surrogateescape"))
+        return self._look_for_open(text)
+
+    def _look_for_open(self, text: str) -> str:
+        return "" if self._splitter is None else self._splitter.find_open(text.encode("utf-8", "surrogateescape"))
+
+    def _find_ending(self, text: str) -> Ending | None:
+        r"""Return the \G or \g that an entry ends with."""
+        found = split_ending(text)
+        return found if found is not None and self._is_unfinished(found.before) else None
+
+    def _find_command(self, text: str) -> tuple[str, Command] | None:
+        """Return a command, and the unfinished statement that it stands behind; in a string it is none."""
+        found = split_entry(text, self.session.dialect)
+        if found is None or self._splitter is None or self._splitter.pending:
+            return None
+        before, _command = found
+        return found if not before or self._is_unfinished(before) else None
+
+    def _require_no_command(self, text: str) -> None:
+        """Refuse what only looks like a command; one of the native client is refused by its name, with the cure."""
+        refused = self.session.connection.lexical.refused_commands
+        if text.lstrip().startswith("\\") and not any(name.startswith("\\") for name in refused):
+            raise UsageError(f"{text.split(maxsplit=1)[0]} is no command: help lists them")
+
+    def _is_unfinished(self, text: str) -> bool:
+        """Say whether more SQL may follow on the same line: in no string or comment, and behind no whole statement."""
+        return self._look_for_open(f"{text}\n") in _OPEN_CODE and self._look_for_open(f"{text} '\n") == "'"
 
     def _read_on(self, prompt: LinePrompt) -> bool:
         """Read until the end (True), or until what was typed has to be forgotten (False)."""
@@ -180,10 +198,9 @@ class _Conversation:
             for statement in self._statements(prompt):
                 if not self.session.is_ready():
                     return False
-                if statement.copy_data is not None:
+                if statement.copy_data is not None and statement.source == _SOURCE:
                     self._read_data(statement.copy_data, prompt)
-                self._last = statement
-                self._run(statement)
+                self._run_as_last(statement)
         except LineAbortedError:
             return False
         except _PromptLeftError:
@@ -194,48 +211,41 @@ class _Conversation:
         except InterruptedByUserError:
             raise  # SIGTERM: Ctrl-C has been answered
         except DbtoolError as error:
-            self._say_error(error)
+            say_error(self.console, error, self._last, typed=_SOURCE)
             if isinstance(error, ConnectionLostError) or self.session.connection.is_lost:
                 self.session.renew()
             return False
         return True
-
-    def _say_error(self, error: DbtoolError) -> None:
-        """Say what went wrong; of a statement, where in its own lines, and show the place."""
-        place, statement = error.place if isinstance(error, QueryError) else None, self._last
-        if place is None or statement is None or place.line is None or place.source != statement.source:
-            self.console.error(str(error))
-            return
-        number = place.line - statement.line
-        lines = statement.text.decode("utf-8", "replace").split("\n")
-        column = (place.column or 1) - (statement.column - 1 if number == 0 else 0)
-        message = str(error).removeprefix(f"{place}: ")
-        if not 0 <= number < len(lines):
-            self.console.error(message)
-            return
-        self.console.error(f"line {number + 1}: {message}" if len(lines) > 1 else message)
-        before = make_visible(lines[number][: column - 1], keep="\t")
-        blanks = "".join(character if character == "\t" else " " * measure_width(character) for character in before)
-        self.console.show_lines(lines[number].rstrip("\r"), f"{blanks}^")
 
     def _statements(self, prompt: LinePrompt) -> Iterator[Statement]:
         def read() -> bytes:
             while True:
                 prefill, self._prefill = self._prefill, ""
                 entry = prompt.read(prefill)
-                splitter = self._splitter
-                if splitter is None or splitter.pending:
+                if prompt.reads_data:
                     return entry
-                command = parse_command(entry.decode("utf-8", "surrogateescape"), self.session.dialect)
-                if command is None:
+                text = entry.decode("utf-8", "surrogateescape")
+                found = self._find_command(text)
+                self._ending = self._find_ending(text) if found is None else None
+                if self._ending is not None:
+                    end = self._splitter.terminator if self._splitter else b";"
+                    return self._ending.before.encode("utf-8", "surrogateescape") + end + b"\n"
+                if found is None:
+                    self._require_no_command(text)
                     return entry
+                self._typed, command = found
+                # What stood before the command is still to be finished, also where the command fails.
+                self._prefill = f"{self._typed}\n" if self._typed else ""
                 self._do(command)
 
         _written, session = self.query.name_codecs(self.session.current.target)
         recoding = Recoding.between(UTF8, session)
-        client = _PromptClient(self.console, self.session)
+        source = Source(name=_SOURCE, directory=self.environment.working_directory)
         self._splitter = Splitter(
-            recoding.apply(read, "input") if recoding else read, self.session.dialect, source="input", client=client
+            recoding.apply(read, _SOURCE) if recoding else read,
+            self.session.dialect,
+            source=_SOURCE,
+            client=self._follow(source),
         )
         yield from self._splitter
 
@@ -245,15 +255,37 @@ class _Conversation:
         with prompt.reading_data():
             data.load()
 
-    def _run(self, statement: Statement) -> bool:
+    def _follow(self, source: Source) -> Client:
+        """Return the client that follows a source to other files, as that of a script does, but to no database."""
+        profile = self.access.choice.profile
+        return follow(
+            source,
+            Hearing(
+                lexical=lambda: self.session.connection.lexical,
+                connect=_refuse_database,
+                note=lambda remark: self.console.note(remark.text),
+                check=self.query.worker.stop.check,
+                why_no_files=refuse_files(profile),
+            ),
+        )
+
+    def _run_as_last(self, statement: Statement, options: RunOptions | None = None) -> bool:
+        r"""Run a statement that \watch runs again; raises DbtoolError."""
+        self._last, self._last_options = statement, options
+        return self._run(statement, options)
+
+    def _run(self, statement: Statement, options: RunOptions | None = None) -> bool:
         """Run a statement, and say whether it came to its end; raises DbtoolError."""
-        output = self._rows.open_output(spool_at_once=True)
+        rows = self._rows
+        if self._ending is not None and self._ending.is_end_of(statement):
+            rows = Rows(self._rows_environment(), self._asked_rows.replaced(format_name="vertical"))
+        output = rows.open_output(spool_at_once=True)
         reporter = RunReporter(
             self.environment, self.console, shows_progress=False, each_statement=True, shows_times=self._shows_times
         )
         worker = self.query.worker
         runner = self.query.make_runner(
-            self.session.current, self._rows.make_results(output, fitting=self._fit), reporter
+            self.session.current, rows.make_results(output, fitting=self._fit), reporter, options
         )
 
         def run() -> None:
@@ -283,7 +315,7 @@ class _Conversation:
             else:
                 self.console.note("cancelled")
             return False
-        self._rows.say_what_was_cut(self.console, runner.results)
+        rows.say_what_was_cut(self.console, runner.results)
         if changes_names(statement.words):
             self.knowledge.refresh()
         return True
@@ -292,8 +324,8 @@ class _Conversation:
         """Let a table that is too wide for the screen turn into lines, where that was not ruled out."""
         if self._vertical != "auto" or chosen.name != "table" or not self.environment.stdout_is_terminal or self._file:
             return chosen
-        width = get_terminal_size().columns
-        return chosen.replaced(make=lambda output, options: FittingWriter(output, options, width))
+        size = get_terminal_size()
+        return chosen.replaced(make=lambda output, options: FittingWriter(output, options, size))
 
     def _do(self, command: Command) -> None:
         """Do what a command asks for; raises DbtoolError."""
@@ -301,71 +333,10 @@ class _Conversation:
             raise UsageError(f"{command.row.spellings[0]} needs {command.row.argument}")
         self._doers[command.action](command.argument)
 
-    def _show_tables(self, pattern: str) -> None:
-        self._list_relations(pattern, views=False)
-
-    def _show_views(self, pattern: str) -> None:
-        self._list_relations(pattern, views=True)
-
-    def _list_relations(self, pattern: str, *, views: bool) -> None:
-        wanted = catalog.parse_tables(pattern or None, views=views, system=False)
-        answers = self._ask(lambda: catalog.collect_tables(self.session.current, wanted))
-        kind = [column.name for column in answers.columns].index("kind")
-        rows = [row for row in answers.rows if not views or "view" in str(row[kind])]
-        self._print(answers.columns, rows)
-
-    def _describe(self, name: str) -> None:
-        if not name:
-            wanted = catalog.parse_tables(None, views=True, system=False)
-            answers = self._ask(lambda: catalog.collect_tables(self.session.current, wanted))
-            self._print(answers.columns, answers.rows)
-            return
-        schema = self._ask(lambda: catalog.describe_on(self.session.current, name))
-        request = RowsRequest(format_name="table", options=self._asked_rows.options.replaced(null=""))
-        output = open_output(self.environment, request, spool_at_once=False)
-        writer = make_writer(self.environment, request, choose_format(self.environment, request), output)
-        write_description(output, writer, schema, columns_alone=False)
-        output.commit()
-
-    def _list_databases(self, _argument: str) -> None:
-        answers = self._ask(lambda: catalog.collect_databases(self.session.current))
-        self._print(answers.columns, answers.rows)
-
-    def _list_schemas(self, _argument: str) -> None:
-        schema = self._ask(lambda: catalog.read_on(self.session.current))
-        self._print_texts("schema owner comment", [(one.name, one.owner, one.comment) for one in schema.schemas])
-
-    def _list_routines(self, _argument: str) -> None:
-        schema = self._ask(lambda: catalog.read_on(self.session.current))
-        rows = [(one.schema, one.name, one.kind, one.arguments, one.returns) for one in schema.routines]
-        self._print_texts("schema name kind arguments returns", rows)
-
-    def _list_indexes(self, _argument: str) -> None:
-        schema = self._ask(lambda: catalog.read_on(self.session.current))
-        rows = [
-            (table.schema, table.name, index.name, ", ".join(index.keys), "yes" if index.unique else "no")
-            for table in schema.tables
-            for index in table.indexes
-        ]
-        self._print_texts("schema table index on unique", rows)
-
-    def _ask(self, question: Callable[[], catalog.T]) -> catalog.T:
+    def _ask(self, question: Callable[[Session], catalog.T]) -> catalog.T:
         if not self.session.is_ready():
             raise UsageError("not connected")
-        return self.query.worker.call(question)
-
-    def _print_texts(self, names: str, rows: Sequence[tuple[str | None, ...]]) -> None:
-        self._print([Column(name) for name in names.split()], rows)
-
-    def _print(self, columns: catalog.Columns, rows: catalog.Rows) -> None:
-        request = self._asked_rows.replaced(options=self._asked_rows.options.replaced(null=""))
-        output = open_output(self.environment, request, spool_at_once=False)
-        writer = make_writer(self.environment, request, choose_format(self.environment, request), output)
-        writer.begin(columns)
-        writer.write_rows(rows)
-        writer.end()
-        writer.flush()
-        output.commit()
+        return self.query.worker.call(lambda: question(self.session.current))
 
     def _set_vertical(self, wanted: str) -> None:
         if wanted not in {"", "on", "off", "auto"}:
@@ -380,10 +351,12 @@ class _Conversation:
             request = request.replaced(format_name="vertical")
         elif self._file is not None and request.format_name is None:
             request = request.replaced(format_name=format_for_suffix(self._file.name))
-        environment = self.environment
-        if self._file is not None:
-            environment = environment.replaced(stdout=self._file, stdout_is_terminal=False)
-        self._rows = Rows(environment, request)
+        self._rows = Rows(self._rows_environment(), request)
+
+    def _rows_environment(self) -> Environment:
+        if self._file is None:
+            return self.environment
+        return self.environment.replaced(stdout=self._file, stdout_is_terminal=False)
 
     def _set_timing(self, wanted: str) -> None:
         self._shows_times = {"on": True, "off": False}.get(wanted, not self._shows_times)
@@ -391,6 +364,8 @@ class _Conversation:
 
     def _watch(self, wanted: str) -> None:
         """Run the last statement again and again, until Ctrl-C."""
+        if self._typed:
+            self._take_typed()
         if self._last is None:
             raise UsageError("there is no statement to run again yet")
         if self._last.copy_data is not None:
@@ -400,8 +375,15 @@ class _Conversation:
         except ValueError as error:
             raise UsageError(f"\\watch {error}") from error
         self.console.note(f"every {seconds:g} s, until Ctrl-C")
-        while self.session.is_ready() and self._run(self._last) and self._rest(seconds):
+        while self.session.is_ready() and self._run(self._last, self._last_options) and self._rest(seconds):
             pass
+
+    def _take_typed(self) -> None:
+        """Take what is typed so far as a statement, as if it had ended."""
+        content = [f"{self._typed}\n".encode("utf-8", "surrogateescape")]
+        for statement in Splitter(lambda: content.pop() if content else b"", self.session.dialect, source=_SOURCE):
+            self._last, self._last_options = statement, None
+        self._prefill = ""
 
     def _rest(self, seconds: float) -> bool:
         """Wait; say whether nobody pressed Ctrl-C meanwhile."""
@@ -426,7 +408,8 @@ class _Conversation:
         descriptor, name = tempfile.mkstemp(prefix="dbtool-", suffix=".sql")
         path = Path(name)
         try:
-            os.write(descriptor, self._last.text + b";\n" if self._last else b"")
+            last = self._last.text + b";\n" if self._last else b""
+            os.write(descriptor, self._typed.encode("utf-8", "surrogateescape") + b"\n" if self._typed else last)
             os.close(descriptor)
             variables = self.environment.variables
             editor = variables.get("VISUAL") or variables.get("EDITOR") or _EDITOR
@@ -481,19 +464,52 @@ class _Conversation:
     def _include(self, name: str) -> None:
         path = self.environment.working_directory / Path(name).expanduser()
         source = from_file(path, name)
-        client = _PromptClient(self.console, self.session)
-        with source.open(self.query.worker.stop.check) as read:
-            for statement in Splitter(read, self.session.dialect, source=name, client=client):
-                if not self.session.is_ready():
+        written, session = self.query.name_codecs(self.session.current.target)
+        with source.sent_as(written, session).open(self.query.worker.stop.check) as read:
+            for statement in Splitter(read, self.session.dialect, source=name, client=self._follow(source)):
+                if not self.session.is_ready() or not self._run(statement):
                     return
-                if not self._run(statement):
+
+    def _run_saved(self, text: str) -> None:
+        r"""Run a saved query with the values behind its name, written as for `-v`, or list them all."""
+        # Few conversations come to it.
+        from dbtool.cli.query.lists import QUERY_COLUMNS, describe_query, make_source
+        from dbtool.profiles import load_catalog
+
+        saved = load_catalog(self.environment, config=self.query.config)
+        try:
+            name, *values = shlex.split(text) or [""]
+        except ValueError as error:
+            raise UsageError(f"\\n {text}: a quote does not end") from error
+        if not name:
+            self._listings.print_texts(QUERY_COLUMNS, map(describe_query, saved.queries.values()))
+            return
+        source = make_source(saved.get_query(name))
+        parameters = parse_parameters([one for one in values if one != "-v"], self.environment.working_directory)
+        options = RunOptions(parameters=parameters or {})
+        check_sources([source], self.session.dialect, options, one_result=None)
+        with source.open() as read:
+            for statement in Splitter(read, self.session.dialect, source=source.name, client=self._follow(source)):
+                if not self.session.is_ready() or not self._run_as_last(statement, options):
                     return
 
     def _show_last(self, _argument: str) -> None:
-        self.console.note(self._last.text.decode("utf-8", "replace") if self._last else "there is none yet")
+        last = self._last.text.decode("utf-8", "replace") if self._last else "there is none yet"
+        self.console.show_lines(self._typed or last)
+
+    def _forget(self, _argument: str) -> None:
+        self._prefill = ""
+        self.console.note("what was typed is forgotten")
 
     def _help(self, _argument: str) -> None:
-        self._print_texts("command does", [(spelling, summary) for spelling, summary in list_commands()])
+        self._listings.print_texts("command does", list_commands())
 
     def _quit(self, _argument: str) -> None:
         raise _PromptLeftError
+
+
+def _refuse_database(database: str, place: Place) -> None:
+    raise UsageError(
+        f"{place}: the connection is not changed to {database} in a conversation: \\c PROFILE goes on with another "
+        "profile, and dbtool query -f FILE runs a script that changes it"
+    )

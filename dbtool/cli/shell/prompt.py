@@ -28,8 +28,22 @@ from dbtool.records import Record
 _TRANSACTIONS = {TransactionState.NONE: "", TransactionState.OPEN: "*", TransactionState.FAILED: "!"}
 _DATA = ">> "
 _END_OF_DATA = b"\\.\n"
-_SECRET = re.compile(r"\b(?:password|passwd|identified\s+(?:by|with|via)|old_password)\b", re.IGNORECASE)
-"""What stands before a password in SQL, on any engine."""
+_SECRET_WORD = re.compile(
+    r"""passw|passphrase|\bpass\b|pwd|\bpw\b|secret|token|api_?key|\bidentified\b|crypt\s*\("""
+    r"""|\bpragma\s+(?:\w+\.)?(?:re|hex)?key|\bkey\s+(?=['"x])""",
+    re.IGNORECASE,
+)
+"""What stands before a password, on any engine."""
+_VALUE = re.compile("""['"$=]""")
+"""Begins what may be one."""
+_URL_WITH_PASSWORD = re.compile(r"""://[^\s/@'"]*:[^\s@'"]*@""")
+
+
+def may_hold_password(text: str) -> bool:
+    """Say whether an entry is to be forgotten: one too many, rather than one too few."""
+    word = _SECRET_WORD.search(text)
+    is_told = word is not None and _VALUE.search(text, word.end()) is not None
+    return is_told or _URL_WITH_PASSWORD.search(text) is not None
 
 
 class LineAbortedError(Exception):
@@ -45,16 +59,27 @@ class Typing(Record):
 
     find_open: Callable[[str], str]
     """Return what a text leaves open, nothing where it can be run."""
+    ends_in_command: Callable[[str], bool]
+    """Say whether a text is an unfinished statement with a command behind it."""
     transaction: Callable[[], TransactionState]
     completer: Completer = DummyCompleter()
 
 
-class _StatementHistory(FileHistory):
+class _FileHistory(FileHistory):
     """Remembers entries, but none that may hold a password."""
 
     def append_string(self, string: str) -> None:
         """Keep an entry for the next time."""
-        if not _SECRET.search(string):
+        if not may_hold_password(string):
+            super().append_string(string)
+
+
+class _MemoryHistory(InMemoryHistory):
+    """The same where no file can be written, until the conversation ends."""
+
+    def append_string(self, string: str) -> None:
+        """Keep an entry for this time."""
+        if not may_hold_password(string):
             super().append_string(string)
 
 
@@ -66,7 +91,8 @@ class LinePrompt:
         self._style = "ansired bold" if profile.protected else f"ansi{profile.color}" if profile.color else "bold"
         self._mark = "# " if profile.guarded and writes else "> "
         self._typing = typing
-        self._reads_data = False
+        self.reads_data = False
+        """Rows of a COPY are typed, and no statements."""
         is_vi = environment.variables.get("DBTOOL_EDITING_MODE", "").lower() == "vi"
         self._session: PromptSession[str] = PromptSession(
             history=_open_history(environment),
@@ -75,7 +101,7 @@ class LinePrompt:
             completer=typing.completer,
             complete_in_thread=True,
             complete_while_typing=False,
-            multiline=Condition(lambda: not self._reads_data),
+            multiline=Condition(lambda: not self.reads_data),
             prompt_continuation=self._continue,
             editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
             lexer=_make_lexer(environment),
@@ -84,16 +110,23 @@ class LinePrompt:
     def _bind_keys(self) -> KeyBindings:
         bindings = KeyBindings()
         # Tabs stand between the columns of COPY's text.
-        bindings.add("tab", filter=Condition(lambda: self._reads_data))(
+        bindings.add("tab", filter=Condition(lambda: self.reads_data))(
             lambda event: event.current_buffer.insert_text("\t")
         )
 
-        @bindings.add("enter", filter=Condition(lambda: not self._reads_data))
+        # The rows of a COPY are no statements for the history.
+        bindings.add("enter", filter=Condition(lambda: self.reads_data))(
+            lambda event: event.app.exit(result=event.current_buffer.text)
+        )
+
+        @bindings.add("enter", filter=Condition(lambda: not self.reads_data))
         def _enter(event: KeyPressEvent) -> None:
             """Take the entry if nothing is open in it, else go on in a new line."""
             buffer = event.current_buffer
             text = buffer.document.text
-            if self._typing.find_open(text + "\n"):
+            if self._typing.ends_in_command(text):
+                event.app.exit(result=text)  # the statement that it stands behind goes on, and is no entry yet
+            elif self._typing.find_open(text + "\n"):
                 buffer.newline(copy_margin=False)
             else:
                 buffer.validate_and_handle()
@@ -108,7 +141,7 @@ class LinePrompt:
     def _stands_on_empty_line(self) -> bool:
         document = self._session.default_buffer.document
         return (
-            not self._reads_data and bool(document.text) and not document.current_line and document.is_cursor_at_the_end
+            not self.reads_data and bool(document.text) and not document.current_line and document.is_cursor_at_the_end
         )
 
     def _continue(self, width: int, line_number: int, wrap_count: int) -> str:
@@ -122,11 +155,11 @@ class LinePrompt:
     @contextmanager
     def reading_data(self) -> Iterator[None]:
         """Read lines of data for a while: a mark says so, and Ctrl-D ends them."""
-        self._reads_data = True
+        self.reads_data = True
         try:
             yield
         finally:
-            self._reads_data = False
+            self.reads_data = False
 
     def read(self, prefill: str = "") -> bytes:
         """Return the next entry, b"" at Ctrl-D. Raises LineAbortedError at Ctrl-C, LeftUnfinishedError.
@@ -134,13 +167,13 @@ class LinePrompt:
         The prompt shows a transaction as psql does: an open one by a star, a failed one by an exclamation mark.
         """
         message = self._name + _TRANSACTIONS[self._typing.transaction()] + self._mark
-        if self._reads_data:
+        if self.reads_data:
             message = _DATA.rjust(len(message))
         try:
             with self._ends_at_sigterm():
                 text = self._session.prompt(FormattedText([(self._style, message)]), default=prefill)
         except EOFError:
-            return _END_OF_DATA if self._reads_data else b""
+            return _END_OF_DATA if self.reads_data else b""
         except KeyboardInterrupt as error:
             raise LineAbortedError from error
         return text.encode("utf-8", "surrogateescape") + b"\n"
@@ -178,5 +211,5 @@ def _open_history(environment: Environment) -> History:
         make_private(path.parent)
         path.touch(mode=0o600)
     except OSError:
-        return InMemoryHistory()
-    return _StatementHistory(path)
+        return _MemoryHistory()
+    return _FileHistory(path)

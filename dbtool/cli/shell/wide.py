@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import terminal_size
 
 from dbtool.formats import FORMATS, FormatOptions, Output, Writer, copytext
+from dbtool.formats.controls import escape_onto_table_line
 from dbtool.formats.display import measure_width
 from dbtool.result import Column, Lane, Row
 
 _SHORT = 20
 """Rows that are read as lines, a value each, rather than with a pager that moves sideways."""
+_AROUND = 3
+"""Lines that a table takes beside its rows: so many more make the pager show it."""
 _BETWEEN = 3
 """Columns that a table puts between two of its own."""
 
 
 class FittingWriter:
-    """Waits for the first rows of each result, and then writes a table or lines, as `width` allows."""
+    """Waits for the first rows of each result, and then writes a table or lines, as the screen allows."""
 
     lanes: Sequence[Lane] = (Lane.COPY_TEXT,)
 
-    def __init__(self, output: Output, options: FormatOptions, width: int) -> None:
+    def __init__(self, output: Output, options: FormatOptions, size: terminal_size) -> None:
         self._output = output
         self._options = options
-        self._width = width
+        self._width = size.columns
+        # A table that fits on the screen is in no pager, and would be broken into lines.
+        self._short = max(_SHORT, size.lines - _AROUND)
         self._columns: Sequence[Column] = ()
         self._rows: list[Row] = []
         self._writer: Writer | None = None
@@ -37,7 +43,7 @@ class FittingWriter:
             self._writer.write_rows(rows)
             return
         self._rows += rows
-        if len(self._rows) > _SHORT:
+        if len(self._rows) > self._short:
             self._choose("table")
 
     def write_block(self, _lane: Lane, block: bytes) -> None:
@@ -71,4 +77,4 @@ class FittingWriter:
 
 
 def _measure_value(value: object) -> int:
-    return measure_width(value if isinstance(value, str) else str(value))
+    return measure_width(escape_onto_table_line(value) if isinstance(value, str) else str(value))
