@@ -12,6 +12,7 @@ import pytest
 from dbtool.dialects import DIALECTS
 from tests.docs import reference, schema_form
 from tests.docs.pages import CHECKOUT, DOCS, PAGES, README, find_broken_links
+from tests.examples.reader import LANGUAGES, read_blocks
 
 
 def test_the_reference_lists_every_command_option_format_status_and_key_as_the_code_has_them() -> None:
@@ -68,6 +69,11 @@ def test_the_readme_is_a_front_page_that_leads_to_every_other() -> None:
     assert readme.count("\n") <= 300
     for page in DOCS.glob("*.md"):
         assert f"](docs/{page.name})" in readme, page.name
+
+
+def test_every_fence_says_how_its_example_is_run() -> None:
+    said = {block.language: block.place for page in PAGES for block in read_blocks(page)}
+    assert {place for language, place in said.items() if language not in LANGUAGES} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -34,6 +34,8 @@ _BLOCK = re.compile(r"(?:<!-- typed: (.+) -->\n+)?^(```+)(.*)\n((?:.*\n)*?)\2$",
 _COMMAND = re.compile(r"^\$ (.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _STATUS = re.compile(r"# status (\d+)")
 _END = "\x1e"
+LANGUAGES = ("console", "sh", "zsh", "fish", "powershell", "python", "toml")
+_STRICT = {"bash": ("-e", "-o", "pipefail"), "zsh": ("-e",)}
 _OPERATORS = set("();<>|&")
 
 
@@ -85,7 +87,7 @@ class Reader:
             "python": self._run_python,
             "toml": self._read_profiles,
         }
-        assert block.language in ways, f"{block.place}: a fence needs one of {', '.join(ways)}"
+        assert block.language in LANGUAGES, f"{block.place}: a fence needs one of {', '.join(LANGUAGES)}"
         ways[block.language](block, self._translate(block.text))
 
     def _translate(self, text: str) -> str:
@@ -115,8 +117,8 @@ class Reader:
                 terminal.wait_for(self._translate(before))
                 terminal.enter(keys)
             terminal.finish(SECONDS)
-            seen = terminal.screen.split(_END)
-        for (command, shown), printed, status in zip(commands, seen[::2], seen[1::2], strict=False):
+            *seen, _ = terminal.screen.split(_END)
+        for (command, shown), printed, status in zip(commands, seen[::2], seen[1::2], strict=True):
             self._compare(f"{block.place}: {command}", shown.rstrip("\n"), printed.rstrip("\n"), int(status))
 
     def _compare(self, place: str, shown: str, printed: str, status: int) -> None:
@@ -157,7 +159,7 @@ class Reader:
             # As its start-up file has done by then.
             text = f"{name_places_of_zsh(program)}autoload -Uz compinit; compinit -D\n{text}"
         done = subprocess.run(
-            [program, "-c", text],
+            [program, *_STRICT.get(name, ()), "-c", text],
             cwd=self.directory,
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -196,9 +198,7 @@ class Reader:
 def _is_plain(line: str) -> bool:
     """Say whether a line is one command, which no shell is needed for."""
     words = [*shlex.shlex(line, posix=True, punctuation_chars=True)]
-    return (
-        words[0] in {"dbtool", "make", "pip"} and "$" not in line and not any(set(word) <= _OPERATORS for word in words)
-    )
+    return words[0] in {"dbtool", "make", "pip"} and not any("$" in word or set(word) <= _OPERATORS for word in words)
 
 
 def _require_extra(place: str, arguments: Sequence[str]) -> None:

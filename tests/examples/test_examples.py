@@ -77,6 +77,8 @@ def reader(
             "EDITOR": "true",
             "PAGER": "cat",
             "DBTOOL_FORMAT": "table",
+            "DB_PASSWORD": "hush",
+            "sql": "select 1",
             "PGHOST": address.host,
             "PGPORT": str(address.port),
             "PGUSER": address.user,
@@ -110,7 +112,8 @@ def reader(
                     '"shop", host="db.example.com"',
                     f'"{address.database}", host="{address.host}", port={address.port}, user="{address.user}"',
                 ),
-                ("pg_dump shop", f"pg_dump {address.database}"),
+                # The database is there already.
+                ("pg_dump shop", f"pg_dump --clean --if-exists {address.database}"),
                 ("4711", str(pid)),
             ),
         )
@@ -133,6 +136,9 @@ def _lay_out(reader: Reader, page: Path, address: DatabaseAddress) -> None:
         home / "config" / "dbtool" / "profiles.toml": _PROFILES.format(url=address.url),
         home / ".pg_service.conf": "[live2]\nhost=db.example.com\ndbname=shop\n",
         home / ".my.cnf": "[client]\nhost=db.example.com\nuser=app\n",
+        directory / "rows.tsv": "1\tone\n",
+        directory / "rows.csv": "a,b\n1,one\n",
+        directory / "nightly.sql": "\\echo nightly\n\\i data.sql\n",
         directory / ".env": f"DATABASE_URL={address.url}\n",
         directory / "harlequin.toml": f'[profiles.prod]\nadapter = "postgres"\nconn_str = ["{address.url}"]\n',
     }
