@@ -6,6 +6,7 @@ run inside another process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from dbtool.records import Record
 TYPE_CHECKING = False  # every command pays for what is imported here
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
+
+
+NO_HOME = Path(os.devnull) / "(no home directory: set HOME)"
+"""The home of a user whom the system does not know, as in many containers: nothing is there, nor can be made there.
+
+An error that shows a path in it says what to do.
+"""
 
 
 def say_nothing(_text: str) -> None:

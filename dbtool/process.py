@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from dbtool.environment import Environment, say_nothing
+from dbtool.environment import NO_HOME, Environment, say_nothing
 from dbtool.errors import UsageError, one_line
 
 TYPE_CHECKING = False  # every command pays for what is imported here
@@ -44,7 +44,7 @@ def command_environment() -> Environment:
 
 
 def process_environment(*, warns: bool = True) -> Environment:
-    """Return this process's surroundings; raises UsageError where it has no home or working directory.
+    """Return this process's surroundings; raises UsageError where it has no working directory.
 
     A library does not warn: its host's stderr is not its own.
     """
@@ -90,8 +90,8 @@ def _find_home() -> Path:
         raise UsageError("HOME is empty: set it to an absolute path, or unset it")
     try:
         home = Path.home()
-    except RuntimeError as error:
-        raise UsageError("this user has no home directory that could be found: set HOME") from error
+    except RuntimeError:
+        return NO_HOME
     if not home.is_absolute():
         # Relative, it would be a directory of whatever project one stands in, and its profiles one's own.
         raise UsageError(f"HOME is {str(home)!r}: it has to be an absolute path")

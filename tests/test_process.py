@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from platformdirs import user_config_path, user_state_path
 
-from dbtool.cli.app import run
-from dbtool.errors import UsageError
+from dbtool.cli.fast_path import run
 from dbtool.process import process_environment
 from tests.cli.running import CHECKOUT
 
@@ -68,8 +68,34 @@ def without_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_home")
-def test_a_home_that_cannot_be_found_is_an_error_with_its_cure(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match="set HOME"):
-        process_environment()
-    assert run(["profile", "list"]) == 2
-    assert capsys.readouterr().err == "dbtool: error: this user has no home directory that could be found: set HOME\n"
+@pytest.mark.parametrize(
+    ("line", "status", "out", "err"),
+    [
+        ("query -p :memory: -F csv", 0, "a\n1\n", ""),
+        ("query -p {directory}/made.db -F csv", 2, "", "?create=true would make it"),
+        ("query -p sqlite:///{directory}/made.db?create=true -F csv", 0, "a\n1\n", ""),
+        ("query -p ~/made.db", 2, "", "no home directory: set HOME"),
+        ("tables -p :memory: -F csv", 0, "schema,name,kind,rows,size,comment\n", ""),
+        ("profile list -F csv", 0, "active,name,engine", ""),
+        ("profile path -F csv", 0, "file,scope", "no home directory: set HOME"),
+        ("profile add x --url sqlite:///x.db", 2, "", "no home directory: set HOME"),
+        ("profile import pgpass", 2, "", "no home directory: set HOME"),
+        ("switch --unset", 2, "", "no home directory: set HOME"),
+        ("current", 2, "", "no profile yet"),
+        ("completions bash", 0, "# bash completion", ""),
+    ],
+)
+def test_without_a_home_all_runs_that_needs_no_file(  # noqa: PLR0917 - a row of the table, and the fixtures
+    line: str, status: int, out: str, err: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word.format(directory=tmp_path) for word in line.split()]
+    words += ["select 1 as a"] if words[0] == "query" else []
+    with (tmp_path / "out").open("wb+", buffering=0) as stdout, (tmp_path / "err").open("w+") as stderr:
+        own = process_environment().replaced(stdout=stdout, stderr=stderr)
+        assert run(words, own) == status
+    assert (tmp_path / "out").read_text().startswith(out)
+    said = (tmp_path / "err").read_text()
+    assert err in said
+    if words[1] != "list":
+        assert said.count("\n") == bool(err)

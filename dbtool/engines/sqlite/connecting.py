@@ -54,6 +54,8 @@ def database_uri(target: Target, settings: SessionSettings) -> str:
 
 def _say_how_to_make(target: Target, settings: SessionSettings) -> str:
     """Say what would make a file that is missing, if anything would."""
+    if not Path(target.path or "").parent.is_dir():
+        return ", nor a directory for it"
     if settings.read_only:
         return "" if not target.create else " (a session that only reads makes none)"
     if target.origin.scope is Scope.ARGUMENT:
