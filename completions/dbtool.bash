@@ -23,6 +23,8 @@ _dbtool_is_command() {
         ' profile path') return 0 ;;
         ' profile trust') return 0 ;;
         ' profile add') return 0 ;;
+        ' profile set') return 0 ;;
+        ' profile password') return 0 ;;
         ' profile edit') return 0 ;;
         ' profile copy') return 0 ;;
         ' profile rename') return 0 ;;
@@ -56,6 +58,8 @@ _dbtool_options() {
         ' profile path') echo '--config -F --format --debug -h --help' ;;
         ' profile trust') echo '--yes --debug -h --help' ;;
         ' profile add') echo '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help' ;;
+        ' profile set') echo '--file --project --config --debug -h --help' ;;
+        ' profile password') echo '--password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help' ;;
         ' profile edit') echo '--file --project --config --debug -h --help' ;;
         ' profile copy') echo '--plain --file --project --config --debug -h --help' ;;
         ' profile rename') echo '--file --project --config --debug -h --help' ;;
@@ -162,7 +166,7 @@ _dbtool_kind() {
         ' current -p'|' current --profile') echo 'profiles' ;;
         ' current --config') echo 'files' ;;
         ' current -F'|' current --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
-        ' profile ') echo 'words list show check path trust add edit copy rename remove import schema' ;;
+        ' profile ') echo 'words list show check path trust add set password edit copy rename remove import schema' ;;
         ' profile list --config') echo 'files' ;;
         ' profile list -F'|' profile list --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile show --config') echo 'files' ;;
@@ -193,6 +197,15 @@ _dbtool_kind() {
         ' profile add --file') echo 'files' ;;
         ' profile add --config') echo 'files' ;;
         ' profile add ') echo 'profiles' ;;
+        ' profile set --file') echo 'files' ;;
+        ' profile set --config') echo 'files' ;;
+        ' profile set ') echo 'profiles' ;;
+        ' profile password --password-env') echo 'anything' ;;
+        ' profile password --password-file') echo 'files' ;;
+        ' profile password --password-command') echo 'anything' ;;
+        ' profile password --file') echo 'files' ;;
+        ' profile password --config') echo 'files' ;;
+        ' profile password ') echo 'profiles' ;;
         ' profile edit --file') echo 'files' ;;
         ' profile edit --config') echo 'files' ;;
         ' profile edit ') echo 'profiles' ;;

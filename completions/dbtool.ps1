@@ -59,7 +59,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Values = @('--prompt words bash zsh plain', '-p profiles', '--profile profiles', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
         }
         'profile' = @{
-            Own = 'words list show check path trust add edit copy rename remove import schema'
+            Own = 'words list show check path trust add set password edit copy rename remove import schema'
             Options = '-h --help'
             Values = @()
         }
@@ -92,6 +92,16 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Own = 'profiles'
             Options = '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help'
             Values = @('--url anything', '--engine words sqlite postgresql mysql mariadb', '--host anything', '--port anything', '--user anything', '--database anything', '--path files', '--extends profiles', '--tls words disable prefer require verify-ca verify-full', '--color words black red green yellow blue magenta cyan white', '--tag anything', '--set anything', '--password-env anything', '--password-file files', '--password-command anything', '--file files', '--config files')
+        }
+        'profile set' = @{
+            Own = 'profiles'
+            Options = '--file --project --config --debug -h --help'
+            Values = @('--file files', '--config files')
+        }
+        'profile password' = @{
+            Own = 'profiles'
+            Options = '--password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help'
+            Values = @('--password-env anything', '--password-file files', '--password-command anything', '--file files', '--config files')
         }
         'profile edit' = @{
             Own = 'profiles'

@@ -61,6 +61,13 @@ class ConnectionFailedError(DbtoolError):
         self.transient = transient
 
 
+class PasswordNeededError(ConnectionFailedError):
+    """The server asked for a password, and nothing that a profile leads to had one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, transient=False)
+
+
 class PoolTimeoutError(DbtoolError):
     """The pool had no connection to give before the deadline."""
 

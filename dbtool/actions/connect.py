@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from dbtool.actions.face import Face
+from dbtool.actions.passwords import TypedPasswords
 from dbtool.engines.engine import SessionSettings
 from dbtool.environment import Environment
-from dbtool.errors import ConnectionFailedError, DbtoolError, TimedOutError
+from dbtool.errors import ConnectionFailedError, DbtoolError, PasswordNeededError, TimedOutError
 from dbtool.profiles import resolve
 from dbtool.profiles.model import Profile, Target
 from dbtool.records import Record
@@ -50,15 +51,31 @@ class Connector(Record, kw_only=False):
     face: Face
     worker: Worker
     limits: Limits
+    typed: TypedPasswords
 
     def open(self, profile: Profile, settings: SessionSettings) -> Session:
-        """Resolve a profile and open a session of it; raises DbtoolError."""
+        """Resolve a profile and open a session of it, asking for a password that only a person knows.
+
+        Raises DbtoolError.
+        """
         deadline = self.limits.deadline
         target = self.worker.call(
             lambda: resolve(profile, self.environment, deadline=deadline),
             deadline=deadline,
             timed_out=self.limits.timed_out,
         )
+        known = self.typed.find(profile)
+        try:
+            session = self._connect(target if known is None else target.replaced(password=known), settings)
+        except PasswordNeededError as error:
+            password = self.typed.ask(self.face, profile, target, error)
+            session = self._connect(target.replaced(password=password), settings)
+            self.typed.keep(self.environment, self.face, profile, password)
+        for warning in session.connection.warnings:
+            self.face.warn(warning)
+        return session
+
+    def _connect(self, target: Target, settings: SessionSettings) -> Session:
         started, attempts = time.monotonic(), 0
 
         def connect() -> Session:
@@ -69,8 +86,6 @@ class Connector(Record, kw_only=False):
         session = connect_in_time(self.worker, self.limits, target, connect)
         if attempts > 1:
             self.face.note(f"connected after waiting {format_duration(time.monotonic() - started)}")
-        for warning in session.connection.warnings:
-            self.face.warn(warning)
         return session
 
 

@@ -31,3 +31,9 @@ class Face(Protocol):
 
     def ask_name(self, name: str, purpose: str) -> str:
         """Return what a person types when a protected profile's name is asked for."""
+
+    def ask_secret(self, label: str) -> str:
+        """Return what a person types unseen. Raises InterruptedByUserError, and GuardError where it would be seen."""
+
+    def confirm(self, question: str) -> bool:
+        """Return a person's yes or no, no where it is neither. Raises InterruptedByUserError."""

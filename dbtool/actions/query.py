@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dbtool.actions.access import Access, WriteRequest, choose_profile, decide_read_only
 from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.face import Face
+from dbtool.actions.passwords import TypedPasswords
 from dbtool.dialects import DIALECTS
 from dbtool.encodings import UTF8, InvalidText, find_codec
 from dbtool.engines.engine import DriverConnection, SessionSettings
@@ -103,6 +104,7 @@ class Query:
         face: Face,
         rows: RowsFace,
         worker: Worker,
+        typed: TypedPasswords | None = None,
     ) -> None:
         self._environment = environment
         self._request = request
@@ -110,6 +112,7 @@ class Query:
         self._face = face
         self._rows = rows
         self.worker = worker
+        self._typed = typed or TypedPasswords()
         self._output: ResultOutput | None = None
 
     @property
@@ -136,6 +139,7 @@ class Query:
             face=self._face,
             rows=self._rows,
             worker=self.worker,
+            typed=self._typed,
         )
 
     def run(self, access: Access, watch: RunWatch) -> None:
@@ -227,7 +231,8 @@ class Query:
         """
         limits = Limits(wait=self._limits.wait, started=time.monotonic()) if again else self._limits
         profile = access.choice.profile
-        return Connector(self._environment, self._face, self.worker, limits).open(profile, self._settings(access))
+        connector = Connector(self._environment, self._face, self.worker, limits, self._typed)
+        return connector.open(profile, self._settings(access))
 
     def _settings(self, access: Access) -> SessionSettings:
         return SessionSettings(

@@ -44,7 +44,9 @@ _PROFILE_COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("paths", "files", "where"), "dbtool profile path"),
     "current": "dbtool current",
 }
-_OF_PROFILES = frozenset({"add", "check", "copy", "edit", "import", "path", "remove", "rename", "show"})
+_OF_PROFILES = frozenset(
+    {"add", "check", "copy", "edit", "import", "password", "path", "remove", "rename", "set", "show"}
+)
 _VERBS = frozenset({"alter", "begin", "delete", "drop", "explain", "insert", "truncate", "update", "with"})
 
 _PLACE = "where to connect is said by -p, with a profile's name or a URL such as postgresql://user@host:5432/database"

@@ -205,6 +205,25 @@ def _ask_keyring(secret: KeyringSecret, context: Context) -> str:
     return value
 
 
+_KEYRING_LIMIT = 5.0
+"""Seconds that a keyring may take to say whether it is there."""
+
+
+def can_keep() -> bool:
+    """Say whether there is a keyring on this machine that takes passwords."""
+
+    def look() -> bool:
+        import keyring
+
+        find: Callable[[], object] = getattr(keyring, "get_keyring", lambda: None)
+        return float(getattr(find(), "priority", 1.0)) > 0
+
+    try:
+        return _wait_for(look, Deadline(at=time.monotonic() + _KEYRING_LIMIT), "the keyring")
+    except Exception:  # whatever is wrong with it, it keeps nothing
+        return False
+
+
 def keep_in_keyring(entry: str, text: str, deadline: Deadline) -> None:
     """Put a secret into the platform's keyring, in place of what the entry holds. Raises SecretError."""
     service, _, user = entry.rpartition("/")

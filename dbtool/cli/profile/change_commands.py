@@ -32,11 +32,32 @@ _Keyring: TypeAlias = Annotated[
 _Plain: TypeAlias = Annotated[
     bool, typer.Option("--plain", help="Write the password into the file in the clear.", rich_help_panel=PASSWORD)
 ]
+_Variable: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--password-env",
+        metavar="NAME",
+        help="The environment variable that holds the password.",
+        rich_help_panel=PASSWORD,
+    ),
+]
+_PasswordFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--password-file", metavar="PATH", help="The file that holds the password.", rich_help_panel=PASSWORD),
+]
+_PasswordCommand: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--password-command", metavar="COMMAND", help="The command that prints the password.", rich_help_panel=PASSWORD
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `dbtool profile`."""
     app.command(epilog="Example:  dbtool profile add prod --url postgresql://app@db.example.com/shop --protected")(add)
+    app.command(name="set", epilog="Example:  dbtool profile set prod port=5433 pool.max_connections=20 color=")(set_)
+    app.command(epilog="Example:  dbtool profile password prod")(password)
     app.command(epilog="Example:  dbtool profile edit prod")(edit)
     app.command(epilog="Example:  dbtool profile copy staging prod")(copy)
     app.command(epilog="Example:  dbtool profile rename prod production")(rename)
@@ -70,30 +91,9 @@ def add(
         typer.Option("--set", metavar="KEY=VALUE", help="Any other key, as pool.max_connections=5 (repeatable)."),
     ] = None,
     keyring: _Keyring = False,
-    variable: Annotated[
-        str | None,
-        typer.Option(
-            "--password-env",
-            metavar="NAME",
-            help="The environment variable that holds the password.",
-            rich_help_panel=PASSWORD,
-        ),
-    ] = None,
-    password_file: Annotated[
-        str | None,
-        typer.Option(
-            "--password-file", metavar="PATH", help="The file that holds the password.", rich_help_panel=PASSWORD
-        ),
-    ] = None,
-    command: Annotated[
-        str | None,
-        typer.Option(
-            "--password-command",
-            metavar="COMMAND",
-            help="The command that prints the password.",
-            rich_help_panel=PASSWORD,
-        ),
-    ] = None,
+    variable: _Variable = None,
+    password_file: _PasswordFile = None,
+    command: _PasswordCommand = None,
     plain: _Plain = False,
     file: _File = None,
     project: _Project = False,
@@ -133,6 +133,52 @@ def add(
         where=Where(config=config, file=file, project=project),
     )
     run(command_environment(), request)
+
+
+def set_(
+    name: _Name,
+    settings: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="Keys as a profile file has them; KEY= takes one out.")
+    ],
+    file: _File = None,
+    project: _Project = False,
+    config: options.Config = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Set keys of a profile where they stand.
+
+    url=URL changes where it connects, and nothing else. The other keys, comments and order stay.
+    """
+    from dbtool.cli.profile.revise import set_settings
+    from dbtool.process import command_environment
+    from dbtool.profiles.changes.destinations import Where
+
+    set_settings(command_environment(), name, settings, Where(config=config, file=file, project=project))
+
+
+def password(
+    name: _Name,
+    keyring: _Keyring = False,
+    variable: _Variable = None,
+    password_file: _PasswordFile = None,
+    command: _PasswordCommand = None,
+    plain: _Plain = False,
+    file: _File = None,
+    project: _Project = False,
+    config: options.Config = None,
+    _debug: options.Debug = False,
+) -> None:
+    """Keep a profile's password, or say where it is kept.
+
+    It goes to the keyring unless an option names another place; it is asked for unseen, or read from standard input.
+    """
+    from dbtool.cli.profile.passwords import PasswordRequest
+    from dbtool.cli.profile.revise import change_password
+    from dbtool.process import command_environment
+    from dbtool.profiles.changes.destinations import Where
+
+    request = PasswordRequest(keyring=keyring, env=variable, file=password_file, command=command, plain=plain)
+    change_password(command_environment(), name, request, Where(config=config, file=file, project=project))
 
 
 def edit(

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from dbtool.actions.check import Checked, check, list_candidates
 from dbtool.actions.connect import Connector, Limits
+from dbtool.actions.passwords import TypedPasswords
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
@@ -46,7 +47,8 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     console = Console(environment)
     candidates = list_candidates(environment, console, request.names, every=request.every, config=request.config)
     prepare_process()
-    checks = [_check_apart(environment, console, limits, candidate) for candidate in candidates]
+    typed = TypedPasswords(may_ask=not request.every)
+    checks = [_check_apart(environment, console, limits, typed, candidate) for candidate in candidates]
     if is_junit:
         _print_junit(environment, checks)
     else:
@@ -57,12 +59,14 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     )
 
 
-def _check_apart(environment: Environment, console: Console, limits: Limits, candidate: Profile | Checked) -> Checked:
+def _check_apart(
+    environment: Environment, console: Console, limits: Limits, typed: TypedPasswords, candidate: Profile | Checked
+) -> Checked:
     """Check one profile with a worker of its own, which a server that hangs may keep."""
     worker = Worker()
     try:
         with stopping_on_signals(worker):
-            return check(Connector(environment, console, worker, limits), candidate)
+            return check(Connector(environment, console, worker, limits, typed), candidate)
     finally:
         worker.close()
 

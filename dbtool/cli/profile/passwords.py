@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.questions import Questions, is_interactive
+from dbtool.cli.terminal.questions import is_interactive, read_hidden
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.changes.editing import is_clear, quote_literal
@@ -58,9 +58,9 @@ def plan_password(
             console.note("the URL's password is left out: the profile looks for it where the option says")
         return PasswordPlan(written=reference)
     if request.keyring:
-        return plan_keyring(name, given or _read_password(environment, console, name))
+        return plan_keyring(name, given or _read_password(environment, name))
     if request.plain:
-        return PasswordPlan(written=quote_literal(given or _read_password(environment, console, name)))
+        return PasswordPlan(written=quote_literal(given or _read_password(environment, name)))
     if given is not None:
         raise UsageError(
             "the URL holds a password, which would stand in the file in the clear: pass --password-keyring, "
@@ -89,10 +89,10 @@ def _find_reference(request: PasswordRequest) -> dict[str, Any] | None:
     return given or None
 
 
-def _read_password(environment: Environment, console: Console, name: str) -> str:
+def _read_password(environment: Environment, name: str) -> str:
     """Ask for the password, or read one line of standard input. Raises UsageError for an empty one."""
     if is_interactive(environment):
-        text = Questions(environment, console).ask_hidden(f"password of {name}")
+        text = read_hidden(f"password of {name}")
     else:
         text = environment.stdin.readline().decode("utf-8", "replace").rstrip("\r\n")
     if not text:

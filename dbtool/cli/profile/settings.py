@@ -28,23 +28,24 @@ def read_setting(name: str, text: str) -> Any:
     return value
 
 
-def read_settings(written: Iterable[str]) -> dict[str, Any]:
-    """Return what KEY=VALUE arguments say, a pool's keys below `pool`. Raises UsageError."""
+def read_settings(written: Iterable[str], *, option: str = "--set ") -> dict[str, Any]:
+    """Return what KEY=VALUE arguments say, those of `option`, a pool's keys below `pool`. Raises UsageError."""
     settings: dict[str, Any] = {}
     known = [name for name in PROFILE_KEYS if name != "pool"] + [_POOL + name for name in POOL_KEYS]
     for argument in written:
         name, equals, text = argument.partition("=")
         if not equals:
-            raise UsageError(f"--set {scrub(name)!r}: write KEY=VALUE")
+            raise UsageError(f"{option}{scrub(name)!r}: write KEY=VALUE")
         table, _, inner = name.partition(".")
         if name not in known and not (table in _TABLES and inner):
-            raise UsageError(f"--set {scrub(name)!r}: is not a key that dbtool knows{suggest(name, known)}")
+            raise UsageError(f"{option}{scrub(name)!r}: is not a key that dbtool knows{suggest(name, known)}")
         if name in {"password", "url"}:
-            raise UsageError(f"--set {name}: use --url, and one of the --password options")
+            cure = "--url" if name == "url" else "one of the --password options, or dbtool profile password"
+            raise UsageError(f"{option}{name}: use {cure}")
         try:
             _put(settings, name, read_setting(name, text))
         except ValueError as error:
-            raise UsageError(f"--set {name}: {error}") from None
+            raise UsageError(f"{option}{name}: {error}") from None
     return settings
 
 

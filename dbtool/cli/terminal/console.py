@@ -72,6 +72,23 @@ class Console:
             self._stream.flush()
             return terminal.readline().strip()
 
+    def ask_secret(self, label: str) -> str:
+        """Ask for something on the terminal itself that is typed unseen."""
+        from dbtool.cli.terminal.questions import read_hidden  # few servers ask for what no profile knows
+        from dbtool.cli.terminal.signals import leaving_on_signals
+
+        with leaving_on_signals():
+            return read_hidden(label)
+
+    def confirm(self, question: str) -> bool:
+        """Ask for a yes or a no on the terminal itself."""
+        from dbtool.cli.terminal.signals import leaving_on_signals  # as above
+
+        with leaving_on_signals(), _TERMINAL.open(encoding="utf-8", errors="replace") as terminal:
+            self._stream.write(f"{question} [y/N]: ")
+            self._stream.flush()
+            return terminal.readline().strip().lower() in {"y", "yes"}
+
     def data(self, record: Mapping[str, Any]) -> None:
         """Write a record for a program, as one line of JSON."""
         from json import dumps  # a script has to ask for it

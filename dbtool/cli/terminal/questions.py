@@ -14,6 +14,21 @@ def is_interactive(environment: Environment) -> bool:
     return environment.stdin_is_terminal and environment.stderr_is_terminal
 
 
+def read_hidden(label: str) -> str:
+    """Return what is typed unseen on the terminal. Raises GuardError where it would be seen."""
+    import getpass  # few commands ask for a secret
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"{label}: ")
+    except EOFError:
+        raise KeyboardInterrupt from None
+    except getpass.GetPassWarning:
+        raise GuardError("this terminal would show the password while it is typed") from None
+
+
 class Questions:
     """Asks a person; Ctrl-C and Ctrl-D end the command with nothing written."""
 
@@ -47,20 +62,6 @@ class Questions:
                 self._console.warn(str(error))
             else:
                 return answer
-
-    def ask_hidden(self, label: str) -> str:
-        """Return what is typed unseen. Raises GuardError where it would be seen."""
-        import getpass  # few commands ask for a secret
-        import warnings
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", getpass.GetPassWarning)
-                return getpass.getpass(f"{label}: ")
-        except EOFError:
-            raise KeyboardInterrupt from None
-        except getpass.GetPassWarning:
-            raise GuardError("this terminal would show the password while it is typed") from None
 
     def confirm(self, label: str, *, default: bool = False) -> bool:
         """Return a yes or a no."""

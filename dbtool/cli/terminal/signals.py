@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -37,6 +38,24 @@ def stopping_on_signals(
             os._exit(_SIGNALLED + number)
 
     previous = {number: signal.signal(number, handle) for number in _stopping_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def leaving_on_signals() -> Iterator[None]:
+    """Have a signal end a question at once, whose terminal is put right on the way, and not the worker's next call."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise InterruptedByUserError(f"stopped by {signal.Signals(number).name}", signal_number=number)
+
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
+        yield
+        return
+    previous = {number: signal.signal(number, leave) for number in _stopping_signals()}
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from dbtool.errors import (
     ConnectionLostError,
     DbtoolError,
     GuardError,
+    PasswordNeededError,
     Place,
     QueryError,
     TimedOutError,
@@ -113,6 +114,8 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
     text = f"profile {target.name!r}: cannot connect at {where}: {text_of(error)}{number}"
     if number_of(error) in _READ_ONLY:
         return GuardError(f"{text} - the session is read-only: see --write")
+    if number_of(error) == ER.ACCESS_DENIED_ERROR and not target.password:
+        return PasswordNeededError(text)
     return ConnectionFailedError(text, transient=transient)
 
 

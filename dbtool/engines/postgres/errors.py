@@ -19,6 +19,7 @@ from dbtool.errors import (
     ConnectionLostError,
     DbtoolError,
     GuardError,
+    PasswordNeededError,
     Place,
     QueryError,
     TimedOutError,
@@ -41,6 +42,7 @@ _MAY_PASS = expression(
 _ENDED_BY_SERVER = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})
 _REFUSED = frozenset({"25006"})
 _FORM_REFUSED = frozenset({"42601", "0A000"})
+_NO_PASSWORD = "no password supplied"  # noqa: S105 - what libpq says, which speaks English here
 _LEADER = expression(r"^connection to server (?:at|on socket) (?P<where>.*?) failed: (?:FATAL:  )?")
 
 
@@ -164,7 +166,10 @@ def translate_connect_error(error: BaseException, target: Target) -> DbtoolError
             f" - {' and '.join(target.withheld)} may hold one, which a project that you have not trusted does not get: "
             f"look at its files, then run `dbtool profile trust` in {target.origin.file.parent}"
         )
-    return ConnectionFailedError(f"{where}: {_LEADER.sub('', text)}{hint}", transient=transient)
+    told = f"{where}: {_LEADER.sub('', text)}{hint}"
+    if target.password is None and _NO_PASSWORD in text:
+        return PasswordNeededError(told)
+    return ConnectionFailedError(told, transient=transient)
 
 
 _MOST = 101

@@ -30,11 +30,16 @@ def add_profile(text: str, name: str, values: Mapping[str, Any]) -> str:
 
 def update_profile(text: str, name: str, values: Mapping[str, Any]) -> str:
     """Return the text with a profile that connects as `values` say; its other keys stay. Raises ProfileError."""
+    own = _read(text)["profiles"][name]
+    return set_keys(text, name, values, gone=[key for key in own if key in _PLACE_KEYS and key not in values])
+
+
+def set_keys(text: str, name: str, values: Mapping[str, Any], *, gone: Iterable[str] = ()) -> str:
+    """Return the text with some keys of a profile set, and others gone. Raises ProfileError."""
     import tomlkit  # slow, and needed only to write
 
     wanted = _read(text)
     own = wanted["profiles"][name]
-    gone = [key for key in own if key in _PLACE_KEYS and key not in values]
     changed = {key: value for key, value in values.items() if own.get(key) != value}
     wanted["profiles"][name] = {key: value for key, value in own.items() if key not in gone} | changed
     document: Any = tomlkit.parse(text)
@@ -42,7 +47,13 @@ def update_profile(text: str, name: str, values: Mapping[str, Any]) -> str:
     for key in gone:
         del table[key]
     for key in changed.keys() & own.keys():
-        table[key] = _make_item(changed[key])
+        if isinstance(own[key], dict) and isinstance(changed[key], dict):
+            for inner in own[key].keys() - changed[key].keys():
+                del table[key][inner]
+            for inner, value in changed[key].items():
+                table[key][inner] = value
+        else:
+            table[key] = _make_item(changed[key])
     added = {key: value for key, value in changed.items() if key not in own}
     return _require(_insert(tomlkit.dumps(document), name, added), wanted)
 
