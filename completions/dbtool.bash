@@ -66,7 +66,7 @@ _dbtool_options() {
         ' profile remove') echo '--yes --file --project --config --debug -h --help' ;;
         ' profile import') echo '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help' ;;
         ' profile schema') echo '--debug -h --help' ;;
-        ' pool-bench') echo '--pool --compare --connections --isolation --autocommit --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --gates --ignore --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help' ;;
+        ' pool-bench') echo '--pool --compare --connections --isolation --autocommit --threads --processes --duration --warm-up --hold --think --rate --arrivals --query --script --writes --sweep --sweep-time --slo --chaos --json --html --baseline --fail-if --gates --ignore --write --confirm -p --profile --config --wait --timeout -F --format -q --quiet --debug -h --help' ;;
         ' pool-bench merge') echo '--json --html -F --format -q --quiet --debug -h --help' ;;
         ' completions') echo '--debug -h --help' ;;
     esac
@@ -239,6 +239,7 @@ _dbtool_kind() {
         ' pool-bench --rate') echo 'anything' ;;
         ' pool-bench --arrivals') echo 'words poisson constant' ;;
         ' pool-bench --query') echo 'anything' ;;
+        ' pool-bench --script') echo 'files' ;;
         ' pool-bench --writes') echo 'anything' ;;
         ' pool-bench --sweep') echo 'anything' ;;
         ' pool-bench --sweep-time') echo 'anything' ;;

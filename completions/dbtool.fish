@@ -316,6 +316,7 @@ complete -c dbtool -n '__dbtool_at pool-bench' -l think -x -d 'Pause of a thread
 complete -c dbtool -n '__dbtool_at pool-bench' -l rate -x -d 'Requests a second that arrive whether or not others are done (open loop)'
 complete -c dbtool -n '__dbtool_at pool-bench' -l arrivals -x -a 'poisson constant' -d 'How they arrive, with --rate'
 complete -c dbtool -n '__dbtool_at pool-bench' -l query -x -d 'What each request runs'
+complete -c dbtool -n '__dbtool_at pool-bench' -l script -r -F -d 'Run a file\'s statements in a request; of several, one by its weight'
 complete -c dbtool -n '__dbtool_at pool-bench' -l writes -x -d 'Mix reads and so many writes, on a scratch table that is dropped at the end'
 complete -c dbtool -n '__dbtool_at pool-bench' -l sweep -x -d 'Load pools of these sizes, and recommend one; a list as 1,2,4 will do'
 complete -c dbtool -n '__dbtool_at pool-bench' -l sweep-time -x -d 'How long each size is loaded'

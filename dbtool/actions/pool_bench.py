@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from dbtool.actions.face import Face
 from dbtool.bench.faults.chaos import parse_faults
 from dbtool.bench.gates import parse_gates
 from dbtool.bench.load.plan import Load, Status
+from dbtool.bench.load.scripts import Script, ScriptWork, parse_script, parse_weight
 from dbtool.bench.load.work import Work
 from dbtool.bench.measures.sizing import parse_sizes
 from dbtool.bench.measures.sweep import SweepPlan
@@ -22,6 +23,7 @@ from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.comparison import Facts, Observer, Order, ask_server, compare
 from dbtool.bench.trials.scene import Counting, Stop
 from dbtool.bench.trials.trial import Extras
+from dbtool.dialects import DIALECTS
 from dbtool.engines import load_probe
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, UsageError
@@ -38,6 +40,8 @@ _ARRIVALS = {None: True, "poisson": True, "constant": False}
 _SWEEP_TIME = 3.0
 _MOST_THREADS = 1000
 """Beyond it the interpreter is what is measured, and each has its own histograms."""
+_LARGEST_SCRIPT = 1 << 20
+"""Bytes."""
 
 
 class BenchRequest(Record):
@@ -61,6 +65,8 @@ class BenchRequest(Record):
     rate: float | None = None
     arrivals: str | None = None
     query: str | None = None
+    scripts: Sequence[str] = ()
+    """Each FILE or FILE@WEIGHT."""
     writes: str | None = None
     sweep: str | None = None
     sweep_time: float | None = None
@@ -149,7 +155,7 @@ class PoolBench:
         return Order(
             target=target,
             subjects=_find_subjects(request, target, directory),
-            load=_make_load(request, target),
+            load=_make_load(request, target, directory),
             processes=request.processes,
             connections=connections,
             isolates_session=_ISOLATIONS[request.isolation],
@@ -205,8 +211,10 @@ def _check_request(request: BenchRequest) -> None:
             raise UsageError(f"--{name} is empty: leave it out for what it is without")
     if request.pool is not None and request.compare is not None:
         raise UsageError("give --pool or --compare, not both")
-    if request.query is not None and request.writes is not None:
-        raise UsageError("give --query or --writes, not both: a mix brings its own statements")
+    given = [name for name in ("query", "scripts", "writes") if getattr(request, name)]
+    if len(given) > 1:
+        first, second = (name.removesuffix("s") if name == "scripts" else name for name in given[:2])
+        raise UsageError(f"give --{first} or --{second}, not both: either says what a request does")
     if request.isolation not in _ISOLATIONS:
         raise UsageError(f"--isolation {request.isolation!r}: write transaction or session")
     if request.autocommit not in _AUTOCOMMIT:
@@ -253,14 +261,15 @@ def _find_subjects(request: BenchRequest, target: Target, working_directory: Pat
     return tuple(find_subject(name, target.engine, working_directory) for name in names)
 
 
-def _make_load(request: BenchRequest, target: Target) -> Load:
+def _make_load(request: BenchRequest, target: Target, directory: Path) -> Load:
     """Return the load; a sweep's has work for the server in it."""
     probe = load_probe(target.engine)
     usual = probe.work if request.sweep is None else probe.server_work
     share = None if request.writes is None else _parse_share(request.writes)
+    scripts = tuple(_read_script(argument, target, directory) for argument in request.scripts)
     return Load(
         threads=request.threads,
-        work=Work(sql=request.query or usual, write_share=share),
+        work=ScriptWork(scripts=scripts) if scripts else Work(sql=request.query or usual, write_share=share),
         duration=request.duration,
         warm_up=request.warm_up,
         hold=request.hold,
@@ -268,6 +277,19 @@ def _make_load(request: BenchRequest, target: Target) -> Load:
         rate=request.rate,
         is_poisson=_ARRIVALS[request.arrivals],
     )
+
+
+def _read_script(argument: str, target: Target, directory: Path) -> Script:
+    name, weight = parse_weight(argument)
+    source = f"--script {name}"
+    try:
+        with (directory / Path(name).expanduser()).open("rb") as file:
+            text = file.read(_LARGEST_SCRIPT + 1)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(text) > _LARGEST_SCRIPT:
+        raise UsageError(f"{source}: a script of a load has {_LARGEST_SCRIPT >> 20} MB at most")
+    return parse_script(text, DIALECTS[target.engine], name=name, weight=weight)
 
 
 def _parse_share(text: str) -> float:

@@ -76,7 +76,7 @@ def test_the_json_report_has_the_keys_that_scripts_rely_on(reports: list[dict[st
     assert (report["schema"], report["pool"], other["pool"]) == (2, "dbtool", "none")
     assert report.keys() == other.keys() == {
         "schema", "pool", "profile", "engine", "verdict", "environment", "load", "gates", "measures", "bleed",
-        "histograms", "series", "sweep", "recommendation", "chaos", "notes", "doubts", "partial", "hosts",
+        "histograms", "series", "course", "sweep", "recommendation", "chaos", "notes", "doubts", "partial", "hosts",
     }  # fmt: skip
     assert {"dbtool", "python", "driver", "server", "cpus"} <= report["environment"].keys()
     assert report["load"].keys() == {
@@ -217,7 +217,7 @@ def test_a_protected_profile_is_loaded_only_when_somebody_says_so(
 
 
 def test_more_connections_than_the_server_has_room_for_are_refused(postgres_database: DatabaseAddress) -> None:
-    done = run_inside("pool-bench", "-p", postgres_database.url, *_SHORT, "--connections", "5000")
+    done = run_inside("pool-bench", "-p", postgres_database.url, "--connections", "5000")
     assert (done.status, done.out) == (6, b""), done
     assert "the server has room for" in done.err
 

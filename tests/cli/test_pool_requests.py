@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Completed, profile_of, run_inside, start_dbtool
+from tests.engines.rendering import execute
 from tests.servers.database import DatabaseAddress
 
-_SHORT = ("--duration", "50ms", "--warm-up", "0", "--threads", "2", "--connections", "2")
+_SHORT = {"--duration": "50ms", "--warm-up": "0", "--threads": "2", "--connections": "2"}
 _OWN_POOL = """
 import queue
 from contextlib import contextmanager
@@ -42,7 +43,8 @@ def make(connect, *, max_connections, timeout):
 
 
 def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
-    return run_inside("pool-bench", *_SHORT, *arguments, cwd=cwd)
+    short = [word for option, value in _SHORT.items() if option not in arguments for word in (option, value)]
+    return run_inside("pool-bench", *short, *arguments, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,13 @@ def _bench(*arguments: str | Path, cwd: Path | None = None) -> Completed:
         (("--query", ""), "--query is empty"),
         (("--writes", ""), "--writes is empty"),
         (("--chaos", ""), "--chaos is empty"),
+        (("--query", "select 1", "--script", "a.sql"), "give --query or --script, not both"),
+        (("--script", "a.sql", "--writes", "20%"), "give --script or --writes, not both"),
+        (("--script", "a.sql@0"), "--script a.sql@0: write FILE@WEIGHT"),
+        (("--script", "no-such.sql@2"), "--script no-such.sql: cannot be read: No such file or directory"),
+        (("--script", "."), "--script .: cannot be read: Is a directory"),
+        (("--script", "/dev/zero"), "--script /dev/zero: a script of a load has 1 MB at most"),
+        (("--script", "/dev/null"), "--script /dev/null: there is no statement in it"),
         (("--slo", "5ms"), "--slo goes with --sweep"),
         (("--sweep-time", "1s"), "--sweep-time goes with --sweep"),
         (("--arrivals", "constant"), "--arrivals goes with --rate"),
@@ -76,6 +85,41 @@ def test_what_makes_no_sense_is_refused_before_anything_runs(
     assert (done.status, done.out) == (74 if "cannot be written" in named else 2, b""), done.err
     assert done.err.startswith(f"dbtool: error: {named}")
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        ("select 1;\nselect no_such", 1, "--script a.sql:2:1: no such column: no_such"),
+        ("begin;\nselect 1", 2, "--script a.sql: it leaves a transaction open: end it with COMMIT or ROLLBACK"),
+        ("select\n  :x", 2, "--script a.sql:1:1: :x has no value"),
+    ],
+)
+def test_a_script_that_would_fail_in_every_turn_is_refused_by_its_place(
+    script: str, status: int, said: str, sqlite_database: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.sql").write_text(script)
+    done = _bench(*profile_of(sqlite_database), "--script", "a.sql", cwd=tmp_path)
+    assert (done.status, done.out) == (status, b"")
+    assert done.err.startswith(f"dbtool: error: {said}")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.timing
+def test_scripts_are_what_the_load_runs_and_the_report_says_which(sqlite_database: Path, tmp_path: Path) -> None:
+    for name, step in (("often", 1), ("rarely", -1)):
+        (tmp_path / f"{name}.sql").write_text(
+            f"\\set i random(1, 5)\nbegin;\nupdate turns set n = n + {step} where i = :i;\ncommit;"
+        )
+    execute(sqlite_database, "create table turns (i, n); insert into turns values (1,0),(2,0),(3,0),(4,0),(5,0)")
+    scripts = ("--script", "often.sql@9", "--script", "rarely.sql")
+    done = _bench(*profile_of(sqlite_database), *scripts, "--duration", "1s", "--json", "r.json", "-q", cwd=tmp_path)
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["load"]["work"] == "scripts often.sql (90%), rarely.sql (10%)", done.err
+    counted = [int(line) for line in execute(sqlite_database, "select n from turns").split()]
+    # Nine of ten count up and one down; of the warm-up and of the failures there are more than were measured.
+    assert sum(counted) > 0.5 * report["measures"]["requests"]
+    assert all(counted)
 
 
 @pytest.mark.parametrize("option", [("--json", "both.json"), ("--rate", "5"), ("--quiet",)])

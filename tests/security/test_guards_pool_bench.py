@@ -62,6 +62,42 @@ def test_no_query_of_its_own_writes(database: DatabaseAddress | Path, tmp_path: 
         assert execute(database, "select i from t") == b"1\n", sql
 
 
+SCRIPTS = {
+    "sqlite": ["begin immediate;\ninsert into t values (2);\ncommit;", "pragma query_only = off;"],
+    "postgresql": [
+        "begin; set transaction read write; insert into t values (2); commit",
+        "set default_transaction_read_only = off; insert into t values (2)",
+        "select set_config('default_transaction_read_only', 'off', false); insert into t values (2)",
+        "\\set n random(2, 9)\nselect 1; insert into t values (:n)",
+        "commit; insert into t values (2)",
+    ],
+    "mysql": [
+        "start transaction read write; insert into t values (2); commit",
+        "set session transaction read write; insert into t values (2)",
+        "\\set n random(50000, 50000)\n/*!:n insert into t values (2) */",
+        "\\set n random(2, 9)\nselect 1; insert into t values (:n)",
+    ],
+}
+
+
+def test_no_script_of_its_own_writes(database: DatabaseAddress | Path, tmp_path: Path) -> None:
+    (tmp_path / "reads.sql").write_text("select 1")
+    for sql in [*SENT[target_of(database).engine], *SCRIPTS[target_of(database).engine]]:
+        (tmp_path / "script.sql").write_text(sql)
+        done = _bench(database, tmp_path, "--script", "reads.sql@99", "--script", "script.sql")
+        assert (done.status, done.out) == (6, b""), (sql, done.err)
+        assert execute(database, "select i from t") == b"1\n", sql
+
+
+def test_a_script_that_reads_is_benched_in_its_transaction(database: DatabaseAddress | Path, tmp_path: Path) -> None:
+    (tmp_path / "reads.sql").write_text(
+        "\\set n random(1, 3)\nbegin;\nselect * from t where i = :n;\nselect :n;\ncommit;"
+    )
+    done = _bench(database, tmp_path, "--script", "reads.sql")
+    assert done.status in {0, 5}, done.err
+    assert done.out
+
+
 @pytest.mark.slow
 def test_no_option_makes_it_write(database: DatabaseAddress | Path, tmp_path: Path) -> None:
     for options in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbtool.bench.gates.verdict import UNLIMITED, Finding, failed, passed, skipped, warned
+from dbtool.bench.load.scripts import ScriptWork
 from dbtool.bench.load.tally import merge_tallies
 from dbtool.bench.load.work import Work
 from dbtool.bench.trials.evidence import Carried
@@ -41,10 +42,16 @@ def check_failures(scene: Scene, carried: Sequence[Carried]) -> Sequence[Finding
     ]
     counts = (whole.unfounded, whole.refused - whole.unfounded, others, stuck)
     said = ", ".join(part for part, number in zip(parts, counts, strict=True) if number) + first
-    is_locking = not scene.probe.is_remote and isinstance(scene.load.work, Work) and scene.load.work.write_share
-    if is_locking and not whole.refused and not stuck:
+    if _may_lock(scene) and not whole.refused and not stuck:
         return [warned("failures", f"{said}; here writers wait for one another, whatever the pool does")]
     return [failed("failures", said)]
+
+
+def _may_lock(scene: Scene) -> bool:
+    """Say whether turns may keep one another from writing to a file, however sound the pool is."""
+    work = scene.load.work
+    writes = isinstance(work, ScriptWork) or (isinstance(work, Work) and bool(work.write_share))
+    return writes and not scene.probe.is_remote
 
 
 def check_reuse(scene: Scene, carried: Sequence[Carried]) -> Sequence[Finding]:

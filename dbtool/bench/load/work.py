@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
@@ -47,27 +48,26 @@ class Work(Record):
         return _make_mix(self.table, self.write_share, random.Random(seed))  # noqa: S311 - a load, no secret
 
 
-def try_work(work: Workload, connection: Any) -> None:
-    """Run a load's statement once, where it needs no table; raises QueryError."""
-    if not isinstance(work, Work) or work.write_share is not None:
-        return
+def try_statement(sql: str, connection: Any, source: object) -> None:
+    """Run a statement of a turn once; raises QueryError, which names its source."""
     try:
-        make_query(work.sql)(connection)
+        run_statement(sql, connection)
     except Exception as error:
-        raise QueryError(f"a turn's work fails: {one_line(str(error))}") from error
+        raise QueryError(f"{source}: {one_line(str(error))}") from error
 
 
 def make_query(sql: str) -> Use:
     """Return work that runs one statement and reads what it returns."""
+    return partial(run_statement, sql)
 
-    def use(connection: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(sql)
-        if cursor.description is not None:
-            cursor.fetchall()
-        cursor.close()
 
-    return use
+def run_statement(sql: str, connection: Any) -> None:
+    """Run one statement and read what it returns."""
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    if cursor.description is not None:
+        cursor.fetchall()
+    cursor.close()
 
 
 def _make_mix(table: str, write_share: float, source: random.Random) -> Use:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from dbtool.bench.load.course import Stretch
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import LONGEST_SERIES, Sample, thin
+from dbtool.bench.load.scripts import ScriptWork
 from dbtool.bench.load.tally import Tally, judge_fairness, merge_tallies
 from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import Fairness, Harness, Instant, LoadFacts, Measures, Moment
@@ -119,7 +120,7 @@ def describe_load(run: Run) -> LoadFacts:
         think=load.think,
         rate=load.rate,
         arrivals=("poisson" if load.is_poisson else "constant") if is_open else None,
-        work=load.work.describe() if isinstance(load.work, Work) else "",
+        work=load.work.describe() if isinstance(load.work, Work | ScriptWork) else "",
         duration=run.elapsed,
         client_bound=run.bound_by is not None,
         bound_by=run.bound_by,

@@ -6,15 +6,17 @@ import io
 import os
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from dbtool.bench.faults.chaos import require_faults
 from dbtool.bench.load.plan import Load, Status
-from dbtool.bench.load.work import Work, scratch_table, try_work
+from dbtool.bench.load.scripts import Script, ScriptWork
+from dbtool.bench.load.work import Work, scratch_table, try_statement
 from dbtool.bench.measures.sweep import require_sizes
 from dbtool.bench.pools.opening import connect_beside
 from dbtool.bench.pools.recipe import Subject
@@ -166,21 +168,36 @@ def _prepare_work(shared: Shared) -> Iterator[Load]:
 def _try_work(shared: Shared, load: Load) -> None:
     """Try the load's SQL before it fails in every turn; how long it takes is no matter of the connect's limit."""
     with closing(connect_beside(shared.order.target, shared.settings)) as connection:
-        if shared.order.read_only and isinstance(load.work, Work):
-            _try_guarded(shared, load.work.sql, connection)
-        try_work(load.work, connection)
+        if isinstance(load.work, ScriptWork):
+            for script in load.work.scripts:
+                _try_script(shared, script, connection)
+        if isinstance(load.work, Work) and load.work.write_share is None:
+            if shared.order.read_only:
+                _try_guarded(shared, [("--query", load.work.sql)], connection)
+            try_statement(load.work.sql, connection, "a turn's work fails")
 
 
-def _try_guarded(shared: Shared, sql: str, connection: Any) -> None:
-    """Run a load's SQL as a query of a read-only session is run; raises GuardError for more than one that reads."""
+def _try_script(shared: Shared, script: Script, connection: Any) -> None:
+    statements = list(script.write(Random()))  # noqa: S311 - a load, no secret
+    if shared.order.read_only:
+        _try_guarded(shared, statements, connection)
+    for place, sql in statements:
+        try_statement(sql, connection, place)
+    if load_probe(shared.order.target.engine).is_in_transaction(connection):
+        raise UsageError(f"--script {script.name}: it leaves a transaction open: end it with COMMIT or ROLLBACK")
+
+
+def _try_guarded(shared: Shared, statements: Iterable[tuple[object, str]], connection: Any) -> None:
+    """Run a load's statements as a read-only session's queries are run; raises GuardError for one that writes."""
     target = shared.order.target
     engine = load_engine(target.engine)
     session = engine.adopt(connection, target, shared.settings)
-    statements = list(split(io.BytesIO(sql.encode()).read, engine.dialect, source="--query"))
-    if len(statements) != 1:
-        raise GuardError(f"--query: {count(len(statements), 'statement')}; a session that is read-only is sent one")
-    session.guard(statements[0])
-    session.run(Request(statements[0]), _Unread())
+    for place, sql in statements:
+        found = list(split(io.BytesIO(sql.encode()).read, engine.dialect, source=str(place)))
+        if len(found) != 1:
+            raise GuardError(f"{place}: {count(len(found), 'statement')}; a session that is read-only is sent one")
+        session.guard(found[0])
+        session.run(Request(found[0]), _Unread())
 
 
 class _Unread:

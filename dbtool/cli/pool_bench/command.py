@@ -25,6 +25,8 @@ EPILOG = """Examples:
 
   dbtool pool-bench --threads 32 --hold 2ms --rate 500
 
+  dbtool pool-bench --script read.sql@9 --script order.sql@1
+
   dbtool pool-bench --sweep 1..64 --connections 64
 
   dbtool pool-bench --chaos kill-idle,kill-busy,blackhole
@@ -149,6 +151,15 @@ def pool_bench(
     ] = None,
     query: Annotated[
         str | None, typer.Option("--query", metavar="SQL", help="What each request runs.", rich_help_panel=LOAD)
+    ] = None,
+    script: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--script",
+            metavar="FILE[@WEIGHT]",
+            help="Run a file's statements in a request; of several, one by its weight. Repeatable.",
+            rich_help_panel=LOAD,
+        ),
     ] = None,
     writes: Annotated[
         str | None,
@@ -282,6 +293,7 @@ def pool_bench(
         rate=rate,
         arrivals=arrivals,
         query=query,
+        scripts=script or (),
         writes=writes,
         sweep=sweep,
         sweep_time=sweep_time,
