@@ -19,8 +19,7 @@ from dbtool.bench.measures.sizing import parse_sizes
 from dbtool.bench.measures.sweep import SweepPlan
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.pools.subjects import find_subject
-from dbtool.bench.reports.report import Report
-from dbtool.bench.trials.comparison import Facts, Observer, Order, ask_server, compare
+from dbtool.bench.trials.comparison import Facts, Observer, Order, Outcome, ask_server, compare
 from dbtool.bench.trials.scene import Counting, Stop
 from dbtool.bench.trials.trial import Extras
 from dbtool.dialects import DIALECTS
@@ -135,8 +134,12 @@ class PoolBench:
             )
         return Access(choice=choice, read_only=decide_read_only(self._face, choice, request.writing))
 
-    def run(self, access: Access) -> tuple[Report, ...]:
-        """Run the test and return a report for each pool, in the order that was asked for; raises DbtoolError."""
+    def run(self, access: Access) -> Outcome:
+        """Run the test and return a report for each pool, in the order that was asked for.
+
+        Where something ends it early, the outcome has that and what was measured until then; raises DbtoolError
+        where nothing was.
+        """
         try:
             order = self._within_limits(lambda: self._make_order(access.choice.profile, read_only=access.read_only))
             facts = connect_in_time(self._worker, self._limits, order.target, lambda: ask_server(order))
@@ -183,7 +186,7 @@ class PoolBench:
             )
         return SweepPlan(sizes=sizes, seconds=request.sweep_seconds, slo=request.slo)
 
-    def _compare(self, order: Order, facts: Facts) -> tuple[Report, ...]:
+    def _compare(self, order: Order, facts: Facts) -> Outcome:
         observer = Observer(announce=self._watch.announce, watch=self._watch.watch)
         return self._worker.call(
             lambda: compare(order, facts, observer, self._stop),
@@ -191,6 +194,7 @@ class PoolBench:
             timed_out=self._limits.timed_out,
             running=lambda: self,
             glance=self._watch.show_progress,
+            keeps_result=True,
         )
 
     def cancel(self, timeout: float) -> None:  # noqa: ARG002 - what the worker's targets are asked

@@ -36,6 +36,8 @@ _LOOK_EVERY = 0.1
 _START_PATIENCE = 60.0
 _END_PATIENCE = 60.0
 """Seconds beyond its load that a process gets to end it and report."""
+_STOP_PATIENCE = 3.5
+"""Seconds that it gets for that where the bench is ended."""
 
 
 class ChildError(DbtoolError):
@@ -64,8 +66,7 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         process = self._process
-        with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # it was asked for
+        self.end()
         try:
             process.wait(1.0)
         except subprocess.TimeoutExpired:
@@ -84,6 +85,20 @@ class Child:
     def begin(self) -> None:
         """Let a child that waits for it begin."""
         self._send(b"go\n")
+
+    def end(self) -> None:
+        """Let a child end its load now: it hears that nothing more will be asked."""
+        with suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+
+    def wait_for_result(self, give_up: float) -> Any:
+        """Return what it has done, None where it does not say so in time."""
+        while (left := give_up - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                message = self.messages.get(timeout=left)
+                if isinstance(message, Done | Failed):
+                    return message.result if isinstance(message, Done) else None
+        return None
 
     def _send(self, data: bytes) -> None:
         # One that has ended already says so through its messages.
@@ -135,7 +150,8 @@ def call_in_child(function: Callable[[Scene, Parent], _T], plan: Plan, *, timeou
 def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> Sequence[Carried]:
     """Run a load in so many processes at once, each with its own pool; return what each has seen.
 
-    They begin when all are ready. Raises ChildError, and what ends the bench.
+    They begin when all are ready. Where the bench is ended under load, that is what they have seen until then, and
+    nothing unless all of them tell. Raises ChildError, and what ends the bench before the load.
     """
     with ExitStack() as stack:
         children = [
@@ -148,7 +164,12 @@ def run_load_in_processes(scene: Scene, load: Load, number: int, phase: str) -> 
                 raise ChildError("a process of the bench did not say that it was ready")
         for child in children:
             child.begin()
-        return _collect(scene, children, phase, time.monotonic() + load.warm_up + load.duration + _END_PATIENCE)
+        try:
+            return _collect(scene, children, phase, time.monotonic() + load.warm_up + load.duration + _END_PATIENCE)
+        except DbtoolError:
+            if not scene.stop.is_set:
+                raise
+            return _end_all(children)
 
 
 def _run_load(scene: Scene, parent: Parent) -> Carried:
@@ -177,6 +198,15 @@ def _collect(scene: Scene, children: Sequence[Child], phase: str, deadline: floa
                 latest[index] = message
                 scene.watch(phase, _add_up(list(latest.values())))
     return [results[index] for index in range(len(children))]
+
+
+def _end_all(children: Sequence[Child]) -> Sequence[Any]:
+    """End every process's load, and return what each has seen; nothing unless all tell in time."""
+    for child in children:
+        child.end()
+    give_up = time.monotonic() + _STOP_PATIENCE
+    results = [child.wait_for_result(give_up) for child in children]
+    return [] if None in results else results
 
 
 def _add_up(statuses: Sequence[Status]) -> Status:

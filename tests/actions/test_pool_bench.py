@@ -46,7 +46,7 @@ judging = Judging(environment, ["throughput < 1000000000"], None)
 bench = PoolBench(
     environment, request, Limits(started=time.monotonic()), face=program, watch=program, worker=worker
 )
-reports = bench.run(bench.find_access())
+reports = bench.run(bench.find_access()).reports
 worker.close()
 assert [report.pool for report in reports] == ["dbtool", "none"]
 assert program.asked == [("own", "write to it")]

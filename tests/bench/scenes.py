@@ -93,7 +93,10 @@ def make_order(database: DatabaseAddress | Path, *subjects: str, **changes: Any)
 
 def run_order(order: Order, stop: Stop | None = None) -> tuple[Report, ...]:
     """Run it as the command does."""
-    return compare(order, ask_server(order), SILENT, stop or Stop())
+    outcome = compare(order, ask_server(order), SILENT, stop or Stop())
+    if outcome.ended is not None:
+        raise outcome.ended
+    return outcome.reports
 
 
 def list_failures(findings: Report | list[Finding]) -> set[str]:
@@ -117,4 +120,4 @@ def run_checks(scene: Scene, *gates: str, load: Load | None = None) -> list[Find
 
 def run_all_gates(scene: Scene) -> list[Finding]:
     """Load a scene's pool, and return what every gate finds."""
-    return list(run_gates(scene, look_at(scene), _take_no_notice))
+    return list(merge_findings(run_gates(scene, look_at(scene), _take_no_notice)))

@@ -92,7 +92,8 @@ def test_a_load_that_fails_or_is_ended_leaves_no_table_and_no_session(postgres_d
         order, stop = _change_load(make_order(postgres_database, "dbtool"), work=_MIX, duration=60.0), Stop()
         observer = Observer(announce=lambda *_: None, watch=end(stop, reason))
         with pytest.raises(type(reason)):
-            compare(order, ask_server(order), observer, stop)
+            # What was measured by then is reported.
+            raise compare(order, ask_server(order), observer, stop).ended or AssertionError
         assert _list_tables(postgres_database) == set()
     assert len(seen) == 2
     assert _count_sessions(postgres_database) == 0
@@ -121,7 +122,7 @@ def test_no_pool_has_its_turns_all_at_once(sqlite_database: Path, monkeypatch: p
     observer = Observer(
         announce=lambda pool, phase: turns.append(pool) if phase == "load" else None, watch=lambda *_: None
     )
-    first, second = compare(order, ask_server(order), observer, Stop())
+    first, second = compare(order, ask_server(order), observer, Stop()).reports
     assert turns == ["none", "connect"] * 3
     assert (first.pool, second.pool) == ("none", "connect")
     assert 0.3 <= first.load.duration < 0.6
@@ -195,7 +196,7 @@ def test_a_check_that_a_pool_breaks_fails_its_gates_and_says_why(
         raise OSError("broken\npipe")
 
     monkeypatch.setattr("dbtool.bench.gates._CHECKS", ((("expiry", "fork"), break_down),))
-    findings = run_gates(make_scene(sqlite_database), Seen(carried=(), fairness=Fairness()), lambda _name: None)
+    findings = list(run_gates(make_scene(sqlite_database), Seen(carried=(), fairness=Fairness()), lambda _name: None))
     assert [(finding.gate.name, finding.gate.status) for finding in findings] == [("expiry", FAIL), ("fork", FAIL)]
     assert findings[0].gate.detail == "the check came to no end: OSError: broken pipe"
 

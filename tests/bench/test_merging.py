@@ -10,9 +10,9 @@ import pytest
 
 from dbtool.bench.reports.merging import merge_reports
 from dbtool.bench.reports.reading import read_report
-from dbtool.bench.reports.report import Bleed, Gate, Instant, Moment, Report
+from dbtool.bench.reports.report import Bleed, Gate, Harness, Instant, Moment, Report
 from dbtool.errors import UsageError
-from tests.bench.reports import REPORT, change_load, write
+from tests.bench.reports import REPORT, change_load, change_measures, write
 
 _PASSED = replace(REPORT, verdict="pass", gates=(Gate(name="leaks", status="pass", detail="none"),), bleed=())
 
@@ -138,6 +138,38 @@ def test_the_environment_is_what_hosts_have_in_common_and_what_each_has_of_its_o
     assert merged.environment == {"python": "3.11", "hosts": [{"cpus": 2, "host": "a"}, {"cpus": 4}]}
     third = replace(REPORT, environment={"python": "3.12", "cpus": 2, "host": "c"})
     assert _merge(merged, third).environment == _merge(one, other, third).environment
+
+
+def test_each_host_keeps_its_share_and_its_doubts() -> None:
+    calm, busy = (Harness(load_average=average) for average in (0.5, 4.0))
+    one = replace(change_measures(harness=calm, throughput=3.0), environment={"host": "a"}, doubts=("busy",))
+    other = replace(change_measures(harness=busy, throughput=5.0), environment={}, partial=None, doubts=())
+    merged = _merge(one, other)
+    assert [(share.source, share.host, share.throughput) for share in merged.hosts] == [
+        ("A.json", "a", 3.0), ("B.json", None, 5.0),
+    ]  # fmt: skip
+    assert [share.harness.load_average for share in merged.hosts] == [0.5, 4.0]
+    assert merged.measures.harness.load_average == 4.0
+    assert merged.doubts == ("A.json: busy",)
+    # One that is itself merged brings its hosts along.
+    again = _merge(merged, replace(one, environment={"host": "c"}))
+    assert [share.host for share in again.hosts] == ["a", None, "c"]
+    assert [share.source for share in again.hosts] == ["A.json", "B.json", "B.json"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "verdict"),
+    [(("pass", "partial"), "partial"), (("partial", "fail"), "fail"), (("pass", "pass"), "pass")],
+)
+def test_what_one_host_did_not_finish_is_partial_for_all(verdicts: tuple[str, str], verdict: str) -> None:
+    reports = [
+        replace(_PASSED, verdict=each, partial="stopped by SIGINT (load)" if each == "partial" else None)
+        for each in verdicts
+    ]
+    merged = _merge(*reports)
+    assert merged.verdict == verdict
+    name = "AB"[verdicts.index("partial")] if "partial" in verdicts else ""
+    assert merged.partial == (f"{name}.json: stopped by SIGINT (load)" if name else None)
 
 
 def _instant(at: float, **changes: Any) -> Instant:

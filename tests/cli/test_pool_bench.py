@@ -225,8 +225,11 @@ def test_more_connections_than_the_server_has_room_for_are_refused(postgres_data
 @pytest.mark.timing
 def test_one_deadline_holds_for_everything(postgres_database: DatabaseAddress) -> None:
     started_at = time.monotonic()
-    done = run_inside("pool-bench", "-p", postgres_database.url, "--duration", "1m", "--timeout", "1500ms")
-    assert (done.status, done.out) == (4, b""), done
+    limits = ("--warm-up", "100ms", "--duration", "1m", "--timeout", "1500ms")
+    done = run_inside("pool-bench", "-p", postgres_database.url, *limits, "-F", "csv")
+    assert done.status == 4, done
+    # What was measured until then is reported; before anything was, there is nothing to report.
+    assert [line.split(b",")[:2] for line in done.out.splitlines()[1:]] in ([[b"partial", b"dbtool"]], []), done
     assert time.monotonic() - started_at < 30
 
 
@@ -272,21 +275,27 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(  # noqa: PLR0917
     with started(
         "pool-bench",
         *("-p", postgres_database.url, "--duration", "1m", "--writes", "20%", "--threads", "4"),
-        *("--processes", processes, "--json", "never.json"),
+        *("--processes", processes, "--json", "partial.json"),
         home=tmp_path,
         environment={"DBTOOL_TEST_MARK": mark},
     ) as process:
         # The scratch table is there, and every process has borrowed.
         eventually(lambda: bool(_find_tables(postgres, postgres_database.database)) and count() >= 4)
+        # Its warm-up is over.
+        time.sleep(1.5)
         process.send_signal(number)
         done = finish(process)
     assert done.status == status, done
     assert done.err.splitlines()[-1] == f"dbtool: error: stopped by {number.name}"
-    assert done.out == b""
+    report = json.loads((tmp_path / "partial.json").read_text())
+    assert (report["verdict"], report["partial"]) == ("partial", f"stopped by {number.name} (load)")
+    assert report["measures"]["requests"] > 0
+    assert report["load"]["processes"] == int(processes)
+    assert {gate["status"] for gate in report["gates"]} == {"skipped"}
+    assert done.err.startswith(f"dbtool: partial - stopped by {number.name} (load): ")
     eventually(lambda: count() == 0)
     assert _find_tables(postgres, postgres_database.database) == []
     eventually(lambda: not _find_processes(mark))
-    assert list(tmp_path.glob("never*")) == []
 
 
 @pytest.mark.slow
@@ -295,7 +304,7 @@ def test_a_server_that_dies_ends_it_with_three_and_no_traceback(
 ) -> None:
     sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{postgres_database.database}'"
     with started(
-        "pool-bench", "-p", postgres_database.url, "--duration", "1s", "--threads", "4", home=tmp_path
+        "pool-bench", "-p", postgres_database.url, "--duration", "1s", "--threads", "4", "-F", "csv", home=tmp_path
     ) as process:
         eventually(lambda: int(postgres.execute(sessions)[0][0]) >= 4)
         postgres.stop()
@@ -303,6 +312,8 @@ def test_a_server_that_dies_ends_it_with_three_and_no_traceback(
             done = finish(process, seconds=60)
         finally:
             postgres.start()
-    assert (done.status, done.out) == (3, b""), done
+    assert done.status == 3, done
     assert done.err.splitlines()[-1].startswith("dbtool: error: ")
     assert "Traceback" not in done.err
+    # It has died under load, or before anything was measured.
+    assert [line.split(b",")[:2] for line in done.out.splitlines()[1:]] in ([[b"partial", b"dbtool"]], []), done

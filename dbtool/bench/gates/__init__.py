@@ -13,7 +13,7 @@ from dbtool.bench.gates.leaks import check_leaks
 from dbtool.bench.gates.serving import check_failures, check_reuse
 from dbtool.bench.gates.soundness import check_counts, check_repointing, check_soundness
 from dbtool.bench.gates.survival import check_survival
-from dbtool.bench.gates.verdict import Finding, failed, merge_findings, skipped
+from dbtool.bench.gates.verdict import Finding, failed, skipped
 from dbtool.bench.gates.waiting import check_starvation, check_timeout
 from dbtool.bench.reports.report import GATES, Fairness
 from dbtool.bench.trials.evidence import Carried
@@ -55,15 +55,11 @@ _CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
 )
 
 
-def run_gates(scene: Scene, seen: Seen, announce: Callable[[str], object]) -> tuple[Finding, ...]:
-    """Return what the checks find, one finding for each gate; `announce` is told which one begins.
+def run_gates(scene: Scene, seen: Seen, announce: Callable[[str], object]) -> Iterator[Finding]:
+    """Give what the checks find, one after the other, to be merged; `announce` is told which one begins.
 
     Raises what ends the bench, ConnectionFailedError and UsageError.
     """
-    return merge_findings(_run_checks(scene, seen, announce))
-
-
-def _run_checks(scene: Scene, seen: Seen, announce: Callable[[str], object]) -> Iterator[Finding]:
     for names, check in _CHECKS:
         scene.check()
         announce(names[0])

@@ -99,6 +99,11 @@ class Sample(Record):
     """Requests that were due, and that no thread had begun when the time to end was over as well."""
 
     @property
+    def has_begun(self) -> bool:
+        """Say whether a request was due after the warm-up."""
+        return bool(self.whole.turns or self.whole.failures or self.stuck or self.unserved)
+
+    @property
     def throughput(self) -> float:
         """Turns per second."""
         return self.whole.turns / self.elapsed if self.elapsed else 0.0

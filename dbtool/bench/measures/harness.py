@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from dbtool.bench.load.custody import Book
@@ -9,7 +10,7 @@ from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.run import LoadRun
 from dbtool.bench.load.strain import read_load_average
 from dbtool.bench.load.work import Work
-from dbtool.bench.reports.report import Harness, Latency, is_behind
+from dbtool.bench.reports.report import Harness, Latency, Measures, is_behind
 from dbtool.bench.trials.scene import Scene
 
 _SECONDS = 0.1
@@ -19,6 +20,13 @@ _NEAR_ITS_OWN_LIMIT = 0.5
 """A run this near to one without pool and driver has measured the generator."""
 _LATE = 0.01
 """Seconds by which a thread that is free may begin a request too late, at the 99th percentile."""
+
+
+_BUSY = 0.5
+"""The load average of a core before the load, beyond which others are in the way."""
+_STOLEN = 0.02
+_INTERRUPTED = 0.01
+"""Involuntary switches for each request, beyond which they are what p99 is made of."""
 
 
 class _NullCursor:
@@ -78,6 +86,25 @@ def measure_harness(scene: Scene) -> Harness:
 def _make_book(scene: Scene) -> Book:
     """Return a book that asks nobody: what keeping it costs is the generator's own."""
     return Book(scene.probe, None, asks=False)
+
+
+def list_doubts(measures: Measures) -> tuple[str, ...]:
+    """Say why the figures may be this machine's rather than the pool's."""
+    harness, doubts, cores = measures.harness, [], os.cpu_count() or 1
+    if harness.load_average is not None and harness.load_average > _BUSY * cores:
+        doubts.append(
+            f"others kept this machine busy: its load average was {harness.load_average:.2f} before the load began, "
+            f"on {cores} cores"
+        )
+    if harness.steal is not None and harness.steal > _STOLEN:
+        doubts.append(f"this machine's host gave {harness.steal:.1%} of its time to others")
+    switches = harness.involuntary_switches
+    if switches is not None and measures.throughput and switches > _INTERRUPTED * measures.throughput:
+        doubts.append(
+            f"threads had to give up their processor {switches:,.0f} times a second, "
+            f"once in {measures.throughput / switches:,.3g} requests: the high percentiles are this machine's as well"
+        )
+    return tuple(doubts)
 
 
 def find_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> str | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
-from dbtool.bench.reports.report import FAIL, FAULTS, GATES, PASS, SKIPPED, WARNING, Measures, Report
+from dbtool.bench.reports.report import FAIL, FAULTS, GATES, PARTIAL, PASS, SKIPPED, WARNING, Measures, Report
 from dbtool.errors import UsageError
 from dbtool.text import format_duration, parse_duration
 
@@ -60,7 +60,7 @@ _FIGURES = ("failures", "recovery", "first_success", "p99", "worst", "stalled_re
 _FAULT_FIGURES = tuple(f"chaos.{fault}.{figure}" for fault in FAULTS for figure in _FIGURES)
 _SIZES = tuple(f"recommendation.{figure}" for figure in ("max_connections", "low", "high"))
 WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {**{f"gates.{gate}": (PASS, FAIL, WARNING, SKIPPED) for gate in GATES}, "verdict": (PASS, FAIL)}
+    {**{f"gates.{gate}": (PASS, FAIL, WARNING, SKIPPED) for gate in GATES}, "verdict": (PASS, FAIL, PARTIAL)}
 )
 """What has a word and no number, and which words."""
 NUMBERS = (*MEASURES, *_FAULT_FIGURES, *_SIZES)

@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 from dbtool.bench.reports.merging_measures import list_unique, merge_histograms, merge_measures
 from dbtool.bench.reports.report import (
     FAIL,
+    PARTIAL,
     PASS,
     PHASES,
     SKIPPED,
     WARNING,
     Bleed,
     Gate,
+    HostShare,
     Instant,
     LoadFacts,
     Moment,
@@ -70,12 +72,11 @@ def _merge_pool(sourced: _Sourced) -> Report:
     reports = [report for _, report in sourced]
     histograms = merge_histograms(reports)
     gates = _merge_gates(sourced)
-    failed = any(report.verdict == FAIL for report in reports) or any(gate.fails for gate in gates)
     return Report(
         pool=reports[0].pool,
         profile=", ".join(list_unique(report.profile for report in reports)),
         engine=reports[0].engine,
-        verdict=FAIL if failed else PASS,
+        verdict=_merge_verdicts(reports, gates),
         environment=_merge_environments([report.environment for report in reports]),
         load=_merge_loads([report.load for report in reports]),
         gates=gates,
@@ -85,7 +86,42 @@ def _merge_pool(sourced: _Sourced) -> Report:
         series=_merge_series([report.series for report in reports]),
         course=_merge_courses([report.course for report in reports]),
         notes=_merge_notes(sourced),
+        doubts=_merge_texts(sourced, lambda report: report.doubts),
+        partial="; ".join(_merge_texts(sourced, lambda report: filter(None, [report.partial]))) or None,
+        hosts=tuple(share for source, report in sourced for share in _list_shares(source, report)),
     )
+
+
+def _merge_verdicts(reports: Sequence[Report], gates: Sequence[Gate]) -> str:
+    verdicts = {report.verdict for report in reports}
+    if FAIL in verdicts or any(gate.fails for gate in gates):
+        return FAIL
+    return PARTIAL if PARTIAL in verdicts else PASS
+
+
+def _merge_texts(sourced: _Sourced, get: Callable[[Report], Iterable[str]]) -> tuple[str, ...]:
+    return tuple(_attribute([(source, text) for source, report in sourced for text in get(report)], len(sourced)))
+
+
+def _list_shares(source: str, report: Report) -> Sequence[HostShare]:
+    """Return what each host did: several where the report is itself a merged one."""
+    if report.hosts:
+        return report.hosts
+    host, measures = report.environment.get("host"), report.measures
+    share = HostShare(
+        source=source,
+        host=host if isinstance(host, str) else None,
+        verdict=report.verdict,
+        throughput=measures.throughput,
+        requests=measures.requests,
+        failures=measures.failures,
+        acquire_p99=measures.acquire.p99,
+        client_bound=report.load.client_bound,
+        harness=measures.harness,
+        doubts=report.doubts,
+        partial=report.partial,
+    )
+    return [share]
 
 
 def _check_alike(sourced: _Sourced) -> None:
@@ -252,7 +288,7 @@ def _sum_instants(at: float, instants: Sequence[Instant], failures: int) -> Inst
 
 def _merge_notes(sourced: _Sourced) -> tuple[str, ...]:
     notes = [f"merged from {', '.join(source for source, _ in sourced)}"]
-    notes += _attribute([(source, note) for source, report in sourced for note in report.notes], len(sourced))
+    notes += _merge_texts(sourced, lambda report: report.notes)
     dropped: Sequence[tuple[str, Callable[[Report], object]]] = (
         ("chaos", lambda report: report.chaos),
         ("sweep", lambda report: report.sweep),

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.reports.report import FAIL, PASS, SCHEMA, SKIPPED, WARNING, Report
+from dbtool.bench.reports.report import FAIL, PARTIAL, PASS, SCHEMA, SKIPPED, WARNING, Report
 from dbtool.errors import UsageError
 
 _NAMES = {
@@ -69,7 +69,7 @@ def _read_one(data: Any, where: str) -> Report:
         found = "has no schema number" if schema is None else f"has the schema {json.dumps(schema)[:20]}"
         raise ValueError(f"{where or 'it'} {found}, and this dbtool reads {SCHEMA}: run it again")
     report: Report = _read_record(Report, data, where)
-    _check_word(report.verdict, (PASS, FAIL), _join(where, "verdict"))
+    _check_word(report.verdict, (PASS, FAIL, PARTIAL), _join(where, "verdict"))
     for index, gate in enumerate(report.gates):
         _check_word(gate.status, (PASS, FAIL, WARNING, SKIPPED), _join(where, f"gates[{index}].status"))
     return report

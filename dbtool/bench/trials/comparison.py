@@ -22,10 +22,10 @@ from dbtool.bench.pools.opening import connect_beside
 from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.reports.report import Report
 from dbtool.bench.trials.scene import Counting, Scene, Stop
-from dbtool.bench.trials.trial import Extras, Trial
+from dbtool.bench.trials.trial import Ended, Extras, Trial
 from dbtool.engines import load_engine, load_probe
 from dbtool.engines.engine import Request, SessionSettings
-from dbtool.errors import GuardError, UsageError
+from dbtool.errors import DbtoolError, GuardError, UsageError
 from dbtool.profiles.model import Reset, Target
 from dbtool.records import Record
 from dbtool.result import Column, Lane, Row
@@ -78,6 +78,13 @@ class Facts(Record):
     free: int | None
 
 
+class Outcome(Record):
+    """The reports of what was measured, and what ended that before its time."""
+
+    reports: tuple[Report, ...] = ()
+    ended: DbtoolError | None = None
+
+
 class Shared(Record):
     """What all the pools of a comparison share."""
 
@@ -88,19 +95,37 @@ class Shared(Record):
     stop: Stop
 
 
-def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> tuple[Report, ...]:
+def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> Outcome:
     """Test each pool and return its report, in the order that was asked for.
 
-    Raises UsageError, GuardError, and QueryError for SQL that fails, before anything is loaded, and what
-    `stop` was given. Nothing stays open, and nothing stays behind on the server.
+    Raises UsageError, GuardError, and QueryError for SQL that fails, before anything is loaded, and what ends the
+    bench before anything was measured. Nothing stays open, and nothing stays behind on the server.
     """
     _require_room(order, facts)
     shared = Shared(order=order, facts=facts, settings=_make_settings(order), observer=observer, stop=stop)
-    with _prepare_work(shared) as load:
-        trials = [_make_trial(shared, load, subject) for subject in order.subjects]
-        _try_work(shared, load)
-        _run_load(trials, load, observer)
-        return tuple(_finish(shared, trial) for trial in trials)
+    outcome = Outcome()
+    try:
+        with _prepare_work(shared) as load:
+            trials = [_make_trial(shared, load, subject) for subject in order.subjects]
+            _try_work(shared, load)
+            outcome = _run_trials(shared, trials, load)
+    except DbtoolError as error:
+        # The scratch table of a server that is gone, which the error names.
+        outcome = outcome.replaced(ended=error)
+    if outcome.ended is not None and not outcome.reports:
+        raise outcome.ended
+    return outcome
+
+
+def _run_trials(shared: Shared, trials: Sequence[Trial], load: Load) -> Outcome:
+    """Load the pools, and examine each; what ends that leaves the reports of what was measured until then."""
+    ended = _run_load(trials, load, shared.observer)
+    reports = []
+    for trial in trials:
+        if ended is None or trial.has_served:
+            reports.append(_finish(shared, trial, ended))
+            ended = trial.ended
+    return Outcome(reports=tuple(reports), ended=None if ended is None else ended.reason)
 
 
 def _make_settings(order: Order) -> SessionSettings:
@@ -243,17 +268,21 @@ def _make_trial(shared: Shared, load: Load, subject: Subject) -> Trial:
     return Trial(scene, processes=order.processes)
 
 
-def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> None:
-    """Let the pools take turns, each for a slice, until every one has had its time."""
+def _run_load(trials: Sequence[Trial], load: Load, observer: Observer) -> Ended | None:
+    """Let the pools take turns, each for a slice, until every one has had its time; return what ended that sooner."""
     slices = max(1, round(load.duration / _SLICE)) if len(trials) > 1 else 1
     for number in range(slices):
         for trial in trials:
             observer.announce(trial.scene.subject.name, "load")
             warm_up = load.warm_up if number == 0 else min(_SLICE_WARM_UP, load.warm_up)
-            trial.run_slice(load.duration / slices, warm_up)
+            try:
+                trial.run_slice(load.duration / slices, warm_up)
+            except DbtoolError as error:
+                return Ended(reason=error, phase="load")
+    return None
 
 
-def _finish(shared: Shared, trial: Trial) -> Report:
+def _finish(shared: Shared, trial: Trial, ended: Ended | None) -> Report:
     subject, extras = trial.scene.subject, shared.order.extras
     if extras.sweep is not None:
         extras = extras.replaced(sweep=extras.sweep.replaced(limit=shared.facts.free))
@@ -261,6 +290,7 @@ def _finish(shared: Shared, trial: Trial) -> Report:
         extras,
         _describe_environment(shared.facts, subject),
         lambda phase: shared.observer.announce(subject.name, phase),
+        ended,
     )
 
 
@@ -272,6 +302,7 @@ def _describe_environment(facts: Facts, subject: Subject) -> Mapping[str, Any]:
         "server": facts.server,
         "cpus": os.cpu_count(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "host": platform.node() or None,
     }
     if subject.distribution is not None:
         known["library"] = f"{subject.distribution} {_find_version(subject.distribution)}"

@@ -149,9 +149,9 @@ def carry_load(
 ) -> Carried:
     """Run a load, and then ask the same pool for all that it has; `looks` says to count on the server as well.
 
-    The load begins when `wait` returns.
+    The load begins when `wait` returns. Where the bench is ended meanwhile, nothing is asked any more.
 
-    Raises what ends the bench.
+    Raises ConnectionFailedError.
     """
     with scene.look() as connection:
         identity = ask_value(connection, scene.probe.identity)
@@ -160,9 +160,11 @@ def carry_load(
         with scene.open_pool() as opened:
             wait()
             with watch or nullcontext():
-                sample = scene.run_load(opened, load, phase, book=book)
+                sample = scene.run_load_until_ended(opened, load, phase, book=book)
             # What is opened from here on is not the load's.
             sample = sample.replaced(connects=Histogram.merged([opened.meter.times]))
+            if scene.stop.is_set:
+                return Carried(sample=sample, looked=looks)
             at_rest, idle = (None, None) if watch is None else watch.count_at_rest(opened)
             is_dead = sample.stuck == len(sample.turns)
             can_ask = scene.subject.is_pool and scene.subject.takes_limits and not is_dead

@@ -43,6 +43,11 @@ class Stop:
         for control in controls:
             control.finish()
 
+    @property
+    def is_set(self) -> bool:
+        """Say whether there is a reason to end."""
+        return self._reason is not None
+
     def check(self) -> None:
         """Raise the reason to end, if there is one."""
         if self._reason is not None:
@@ -263,9 +268,15 @@ class Scene(Record):
         self, opened: Opened, load: Load, phase: str, *, book: Book | None = None, commits: bool | None = None
     ) -> Sample:
         """Run a load to its end; raises what ends the bench. `commits` says what else than usual ends a turn."""
+        sample = self.run_load_until_ended(opened, load, phase, book=book, commits=commits)
+        self.check()
+        return sample
+
+    def run_load_until_ended(
+        self, opened: Opened, load: Load, phase: str, *, book: Book | None = None, commits: bool | None = None
+    ) -> Sample:
+        """Run a load to its end, or to that of the bench."""
         adapted = self.adapt(load)
         run = LoadRun(opened.pool, adapted if commits is None else adapted.replaced(commits=commits), book=book)
         with self.stop.over(run.control):
-            sample = run.run(lambda status: self.watch(phase, status))
-        self.check()
-        return sample
+            return run.run(lambda status: self.watch(phase, status))

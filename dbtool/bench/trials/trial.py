@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from dbtool.bench.faults.chaos import FaultPlan, judge_fault, run_fault
 from dbtool.bench.gates import Finding, Seen, give_up_on, run_gates, weigh
-from dbtool.bench.gates.verdict import merge_findings
+from dbtool.bench.gates.verdict import merge_findings, skipped
 from dbtool.bench.load.histogram import Histogram
-from dbtool.bench.measures.harness import find_bound, measure_harness
+from dbtool.bench.measures.harness import find_bound, list_doubts, measure_harness
 from dbtool.bench.measures.nesting import try_nesting
 from dbtool.bench.measures.storm import measure_storm
 from dbtool.bench.measures.summary import Run, describe_load, join_course, join_series, list_notes, measure, time_phases
-from dbtool.bench.measures.sweep import SweepPlan, run_sweep
+from dbtool.bench.measures.sweep import Sweep, SweepLog, SweepPlan, end_sweep, run_sweep
 from dbtool.bench.measures.warm import count_round_trips, time_validation
 from dbtool.bench.processes import run_load_in_processes
-from dbtool.bench.reports.report import FAIL, PASS, ChaosResult, Latency, Measures, Report
+from dbtool.bench.reports.report import FAIL, GATES, PARTIAL, PASS, ChaosResult, Gate, Latency, Measures, Report, Storm
 from dbtool.bench.trials.evidence import Carried, carry_load
 from dbtool.bench.trials.scene import Scene
+from dbtool.errors import DbtoolError
 from dbtool.records import Record
 
 _T = TypeVar("_T")
@@ -35,6 +36,27 @@ class Extras(Record):
     sweep: SweepPlan | None = None
 
 
+class Ended(Record):
+    """What ended a bench before its time, and in which phase."""
+
+    reason: DbtoolError
+    phase: str
+
+
+class Results:
+    """What has been found after the load so far. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+        self.findings: list[Finding] = []
+        self.validate = Histogram()
+        self.storm: Storm | None = None
+        self.nested: str | None = None
+        self.round_trips: float | None = None
+        self.chaos: list[ChaosResult] = []
+        self.sweep: Sweep | None = None
+
+
 class Trial:
     """One pool under test. Belongs to one thread; `run_slice` may be called often, `finish` once, after it."""
 
@@ -44,9 +66,14 @@ class Trial:
         self._carried: list[Carried] = []
         self._bound_by: str | None = None
         self._harness = measure_harness(scene)
+        self.ended: Ended | None = None
+        """What ended it before its time."""
 
     def run_slice(self, seconds: float, warm_up: float) -> None:
-        """Run a part of the load, on a pool (and in processes) of its own."""
+        """Run a part of the load, on a pool (and in processes) of its own; what it saw counts also where that raises.
+
+        Raises what ends the bench.
+        """
         scene, number = self.scene, self._processes
         rate = scene.load.rate
         load = scene.load.replaced(
@@ -62,64 +89,111 @@ class Trial:
         self._carried += carried
         found = (find_bound(scene, load, each.sample, self._harness) for each in carried)
         self._bound_by = self._bound_by or next(filter(None, found), None)
+        scene.check()
 
-    def finish(self, extras: Extras, environment: Mapping[str, Any], announce: Announce) -> Report:
-        """Check the gates, take the measures, strike the faults and sweep, and return the report."""
-        scene = self.scene
-        run = Run(
-            scene=scene,
+    @property
+    def has_served(self) -> bool:
+        """Say whether anything was measured."""
+        return any(each.sample.has_begun for each in self._carried)
+
+    def finish(
+        self, extras: Extras, environment: Mapping[str, Any], announce: Announce, ended: Ended | None = None
+    ) -> Report:
+        """Check the gates, take the measures, strike the faults and sweep, and return the report of all that.
+
+        Where the load was `ended` before its time, or something ends the rest, the report is of what there is, and
+        says so; `ended` has then what ended it.
+        """
+        run = self._sum_up()
+        results = Results()
+        try:
+            if ended is None:
+                self._examine(run, extras, results, announce)
+        except DbtoolError as error:
+            ended = Ended(reason=error, phase=results.phase)
+        self.ended = ended
+        return self._report(run, results, environment)
+
+    def _sum_up(self) -> Run:
+        return Run(
+            scene=self.scene,
             processes=self._processes,
             samples=tuple(each.sample for each in self._carried),
             harness=self._harness,
             bound_by=self._bound_by,
         )
-        measures, histograms = measure(run), time_phases(run, Histogram())
-        chaos: tuple[ChaosResult, ...] = ()
-        sweep = None
-        findings: tuple[Finding, ...]
+
+    def _examine(self, run: Run, extras: Extras, results: Results, announce: Announce) -> None:
+        """Do what comes after the load; raises what ends it."""
+        scene = self.scene
+
+        def begin(phase: str) -> None:
+            results.phase = phase
+            announce(phase)
+
         if run.is_dead:
-            findings = give_up_on(scene)
-        else:
-            seen = Seen(carried=tuple(self._carried), fairness=measures.fairness)
-            findings = run_gates(scene, seen, lambda name: announce(f"gates: {name}"))
-            announce("measures")
-            histograms = time_phases(run, self._attempt(lambda: time_validation(scene)) or Histogram())
-            measures = self._complete(measures, histograms)
-            chaos = tuple(self._strike(plan, announce) for plan in extras.faults)
-            sweep = None if extras.sweep is None else run_sweep(scene, extras.sweep, self._harness)
-        findings = weigh(merge_findings([*findings, *(judge_fault(scene, result) for result in chaos)]), scene.counting)
-        honesty = next((finding.timeout for finding in findings if finding.timeout is not None), None)
+            results.findings += give_up_on(scene)
+            return
+        seen = Seen(carried=tuple(self._carried), fairness=measure(run).fairness)
+        for finding in run_gates(scene, seen, lambda name: begin(f"gates: {name}")):
+            results.findings.append(finding)
+        begin("measures")
+        results.validate = self._attempt(lambda: time_validation(scene)) or Histogram()
+        results.storm, results.nested = measure_storm(scene), try_nesting(scene)
+        results.round_trips = self._attempt(lambda: count_round_trips(scene))
+        for plan in extras.faults:
+            begin(f"chaos: {plan.name}")
+            results.chaos.append(run_fault(scene, plan))
+            results.findings += [judge_fault(scene, results.chaos[-1])]
+        if extras.sweep is not None:
+            begin("sweep")
+            results.sweep = self._sweep(extras.sweep, results)
+
+    def _sweep(self, plan: SweepPlan, results: Results) -> Sweep:
+        log = SweepLog()
+        try:
+            return run_sweep(self.scene, plan, self._harness, log)
+        except DbtoolError:
+            results.sweep = end_sweep(self.scene, log, self._harness)
+            raise
+
+    def _report(self, run: Run, results: Results, environment: Mapping[str, Any]) -> Report:
+        scene, sweep, ended = self.scene, results.sweep, self.ended
+        findings = merge_findings(results.findings)
+        if ended is not None:
+            missing = [name for name in GATES if name not in {finding.gate.name for finding in findings}]
+            findings += tuple(skipped(name, "the run was ended before it") for name in missing)
+        findings = weigh(findings, scene.counting)
         gates = tuple(finding.gate for finding in findings)
+        histograms = time_phases(run, results.validate)
+        latencies: dict[str, Any] = {name: Latency.of(histogram) for name, histogram in histograms.items()}
+        measures = replace(
+            measure(run),
+            **latencies,
+            storm=results.storm,
+            nested=results.nested,
+            round_trips=results.round_trips,
+            timeout=next((finding.timeout for finding in findings if finding.timeout is not None), None),
+        )
         return Report(
             pool=scene.subject.name,
             profile=scene.target.name,
             engine=scene.target.engine,
-            # A pool that served nobody has shown nothing.
-            verdict=PASS if measures.requests and not any(gate.fails for gate in gates) else FAIL,
+            verdict=_judge(measures, gates, ended),
             environment=environment,
             load=describe_load(run),
             gates=gates,
-            measures=replace(measures, timeout=honesty),
+            measures=measures,
             bleed=tuple(bleed for finding in findings for bleed in finding.bleed),
             histograms={name: histogram for name, histogram in histograms.items() if histogram.count},
             series=join_series(run),
             course=join_course(run),
             sweep=() if sweep is None else sweep.results,
             recommendation=None if sweep is None else sweep.recommended,
-            chaos=chaos,
+            chaos=tuple(results.chaos),
             notes=list_notes(run) + (() if sweep is None else sweep.notes),
-        )
-
-    def _complete(self, measures: Measures, histograms: Mapping[str, Histogram]) -> Measures:
-        """Add the latencies, and what is measured apart from the load."""
-        scene = self.scene
-        latencies: dict[str, Any] = {name: Latency.of(histogram) for name, histogram in histograms.items()}
-        return replace(
-            measures,
-            **latencies,
-            storm=measure_storm(scene),
-            nested=try_nesting(scene),
-            round_trips=self._attempt(lambda: count_round_trips(scene)),
+            doubts=list_doubts(measures),
+            partial=None if ended is None else f"{ended.reason} ({ended.phase})",
         )
 
     def _attempt(self, take: Callable[[], _T]) -> _T | None:
@@ -130,6 +204,11 @@ class Trial:
             self.scene.check()
             return None
 
-    def _strike(self, plan: FaultPlan, announce: Announce) -> ChaosResult:
-        announce(f"chaos: {plan.name}")
-        return run_fault(self.scene, plan)
+
+def _judge(measures: Measures, gates: Sequence[Gate], ended: Ended | None) -> str:
+    if any(gate.fails for gate in gates):
+        return FAIL
+    if ended is not None:
+        return PARTIAL
+    # A pool that served nobody has shown nothing.
+    return PASS if measures.requests else FAIL

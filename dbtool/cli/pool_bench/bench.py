@@ -43,12 +43,14 @@ def run_bench(environment: Environment, asked: BenchOptions) -> None:
             # What a user's own pool prints must not get among the rows.
             with redirect_stdout(environment.stderr), stopping_on_signals(worker):
                 prepare_process()
-                reports = bench.run(access)
-            output.write(reports)
+                outcome = bench.run(access)
+            output.write(outcome.reports)
     finally:
         worker.close()
-    judging.tell_changes(console, reports)
-    judging.judge(reports)
+    if outcome.ended is not None:
+        raise outcome.ended
+    judging.tell_changes(console, outcome.reports)
+    judging.judge(outcome.reports)
 
 
 def run_merge(environment: Environment, files: Sequence[Path], request: OutputRequest) -> None:

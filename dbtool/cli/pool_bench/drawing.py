@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dbtool.bench.reports.report import PASS, Report
+from dbtool.bench.reports.report import Report
 from dbtool.cli.pool_bench.findings import (
     Observation,
     describe_environment,
@@ -32,6 +32,7 @@ from dbtool.cli.pool_bench.tables import (
     tabulate_chaos,
     tabulate_gates,
     tabulate_histogram,
+    tabulate_hosts,
     tabulate_latencies,
     tabulate_sweep,
 )
@@ -78,7 +79,7 @@ def _can_draw(environment: Environment) -> bool:
 
 
 def _draw_report(canvas: _Canvas, report: Report) -> None:
-    canvas.draw_heading(report.pool, describe_verdict(report), is_good=report.verdict == PASS)
+    canvas.draw_heading(report.pool, describe_verdict(report), tone=TONES[report.verdict])
     facts = [
         Observation(topic="environment", text=describe_environment(report)),
         Observation(topic="load", text=describe_load(report.load)),
@@ -97,7 +98,7 @@ def _list_tables(report: Report) -> list[TextTable]:
     # In an open loop the time from the moment at which a request was due is what its caller feels.
     phase = "acquire" if report.load.rate is None else "total"
     histogram = report.histograms.get(phase)
-    tables = [tabulate_gates([report]), tabulate_latencies([report])]
+    tables = [tabulate_hosts([report]), tabulate_gates([report]), tabulate_latencies([report])]
     if histogram:
         tables.append(tabulate_histogram(f"Latency of {phase}", histogram))
     return [table for table in (*tables, tabulate_chaos([report]), tabulate_sweep([report])) if table.rows]
@@ -129,9 +130,9 @@ class _Canvas:
         """All that was drawn."""
         return "".join(f"{line.rstrip()}\n" for line in self._stream.getvalue().split("\n")[:-1])
 
-    def draw_heading(self, pool: str, verdict: str, *, is_good: bool) -> None:
+    def draw_heading(self, pool: str, verdict: str, *, tone: str) -> None:
         """Draw the line with which a pool's part begins."""
-        heading = _make_text(f"{pool}: ", "bold") + _make_text(verdict, _STYLES["good" if is_good else "bad"])
+        heading = _make_text(f"{pool}: ", "bold") + _make_text(verdict, _STYLES[tone])
         self._console.print(heading, overflow="fold")
 
     def draw_findings(self, findings: Sequence[Observation]) -> None:

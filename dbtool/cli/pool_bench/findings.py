@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.bench.reports.report import (
+    PARTIAL,
     PASS,
     Fairness,
     Harness,
@@ -54,9 +55,12 @@ def describe_verdict(report: Report) -> str:
     passed = {gate.name for gate in report.gates if gate.status == PASS}
     failed = [gate for gate in report.gates if gate.fails]
     reasons = [f"{gate.name}: {gate.detail}" if gate.detail else gate.name for gate in failed]
+    if report.verdict == PARTIAL:
+        return f"partial - {report.partial}: what was measured until then is no verdict"
     if report.verdict == PASS:
         virtues = [virtue for gate, virtue in _VIRTUES.items() if gate in passed]
         return " - ".join(filter(None, ["pass", ", ".join(virtues)]))
+    reasons += [f"partial: {report.partial}"] if report.partial else []
     return " - ".join(filter(None, ["FAIL", "; ".join(reasons)]))
 
 
@@ -78,7 +82,9 @@ def describe_load(load: LoadFacts) -> str:
 
 def describe_environment(report: Report) -> str:
     """Return what the pool ran on."""
-    facts = [f"{name} {value}" for name, value in report.environment.items() if value is not None]
+    # What each host has of its own is no one line's matter: the report's table of hosts names them.
+    known = [(name, value) for name, value in report.environment.items() if value is not None]
+    facts = [f"{name} {value}" for name, value in known if name != "hosts"]
     return "; ".join([f"profile {report.profile}", report.engine, *facts])
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from importlib.util import find_spec
 
-from dbtool.bench.reports.report import PASS, Report
+from dbtool.bench.reports.report import Report
 from dbtool.cli.pool_bench.courses import BANDS, plot_course, plot_fault, plot_stacks
 from dbtool.cli.pool_bench.figures import (
     Plot,
@@ -36,6 +36,7 @@ from dbtool.cli.pool_bench.tables import (
     tabulate_chaos,
     tabulate_fairness,
     tabulate_gates,
+    tabulate_hosts,
     tabulate_latencies,
     tabulate_storms,
     tabulate_sweep,
@@ -97,6 +98,7 @@ def _fill_sections(reports: Sequence[Report]) -> list[tuple[str, str]]:
     return [
         ("Verdict", _show_verdicts(reports)),
         ("Environment and load", _show_surroundings(reports)),
+        ("Hosts", _make_table(tabulate_hosts(reports))),
         ("Gates", _make_table(tabulate_gates(reports))),
         ("Findings", _join_for_each(reports, lambda _, report: _make_list(list_findings(report)))),
         ("Latency", _show_plots("latency", latency, legend) + _make_table(tabulate_latencies(reports))),
@@ -113,7 +115,7 @@ def _fill_sections(reports: Sequence[Report]) -> list[tuple[str, str]]:
 def _show_verdicts(reports: Sequence[Report]) -> str:
     parts = []
     for report in reports:
-        tone = "good" if report.verdict == PASS else "bad"
+        tone = TONES[report.verdict]
         words = f"<strong>{_escape(report.pool)}</strong>: {_escape(describe_verdict(report))}"
         parts.append(f'<p class="verdict {tone}"><span>{words}</span></p>\n')
     if len(reports) > 1:

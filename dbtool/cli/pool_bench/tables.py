@@ -36,6 +36,7 @@ TONES = {
     "pass": "good",
     "fail": "bad",
     "warning": "warn",
+    "partial": "warn",
     "fail (ignored)": "dull",
     "skipped": "dull",
     "clean": "good",
@@ -112,6 +113,30 @@ def tabulate_storms(reports: Sequence[Report]) -> TextTable:
     table = TextTable(title="Cold storm", header=header, rows=(), numbers=frozenset(header))
     bars = _share_of_most([storm.serialisation for storm in storms])
     return replace(_fill(table, reports, rows), bars=bars, bar_name="times one connect")
+
+
+def tabulate_hosts(reports: Sequence[Report]) -> TextTable:
+    """Return what each host of a merged report did."""
+
+    def rows(report: Report) -> Iterable[tuple[str, ...]]:
+        for share in report.hosts:
+            average, steal = share.harness.load_average, share.harness.steal
+            yield (
+                share.source,
+                share.host or _NOTHING,
+                share.verdict,
+                describe_rate(share.throughput),
+                f"{share.failures:,}",
+                describe_duration(share.acquire_p99),
+                _NOTHING if average is None else f"{average:.2f}",
+                _NOTHING if steal is None else f"{steal:.1%}",
+            )
+
+    header = ("report", "host", "verdict", "throughput", "failed", "acquire p99", "load average", "stolen")
+    table = TextTable(
+        title="Hosts", header=header, rows=(), numbers=frozenset(header[3:]), verdicts=frozenset({"verdict"})
+    )
+    return _fill(table, reports, rows)
 
 
 def tabulate_bleed(reports: Sequence[Report]) -> TextTable:
