@@ -148,6 +148,8 @@ def _lay_out(reader: Reader, page: Path, address: DatabaseAddress) -> None:
     if page.stem == "pool-bench":
         for name in ("main.json", "host-a.json", "host-b.json"):
             assert run_inside("pool-bench", "--json", name, environment=reader.variables, cwd=directory).status == 0
+        for name in ("read", "order"):
+            (directory / f"{name}.sql").write_text("select 1")
         (directory / "myapp").mkdir()
         (own,) = (block.text for block in read_blocks(page) if block.language == "python")
         (directory / "myapp" / "db.py").write_text(own)
