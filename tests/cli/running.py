@@ -1,7 +1,8 @@
 """Run dbtool as a user does, with a home of its own: inside the tests' process, or in a process of its own.
 
 `run_inside` takes a tenth of the time. `run_dbtool` is for what only a process shows: its status, its
-signals and the pipes it was given, what it imports, and what it leaves alone when it is prepared.
+signals and the pipes it was given, what it imports, and what it leaves alone when it is prepared. `start_dbtool` forks,
+as long as that can make no difference: it is for what goes on while a command runs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from dbtool.cli import fast_path
 from dbtool.environment import Environment
+from tests.cli.forks import Fork, can_fork
 from tests.servers.database import DatabaseAddress
 
 CHECKOUT = Path(__file__).parents[2]
@@ -165,8 +167,12 @@ def run_dbtool(
     """Run a command to its end; without `stdin` it reads nothing, without `cwd` it starts in its empty home."""
     with tempfile.TemporaryDirectory(prefix="dbtool-home-") as home:
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE if isinstance(stdin, bytes) else stdin
-        process = start_dbtool(
-            *arguments, home=Path(home), stdin=source, environment=environment, cwd=cwd, stdout=stdout
+        process = _start(
+            [*COMMAND, *arguments],
+            surroundings(Path(home), environment),
+            cwd or Path(home),
+            stdin=source,
+            stdout=stdout,
         )
         try:
             out, err = process.communicate(stdin if isinstance(stdin, bytes) else None, timeout=SECONDS)
@@ -178,17 +184,60 @@ def run_dbtool(
 def start_dbtool(
     *arguments: str | bytes | Path,
     home: Path,
+    command: Sequence[str] = COMMAND,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdout: IO[bytes] | int = subprocess.PIPE,
+    stderr: IO[bytes] | int = subprocess.PIPE,
+    terminal: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a command and return while it runs; its home is the caller's, who waits for it."""
+    """Start a command and return while it runs; its home is the caller's, who waits for it.
+
+    `terminal` is the stream whose terminal is to be the command's own.
+    """
+    variables = surroundings(home, environment)
+    if command == COMMAND and can_fork(environment or {}):
+        return Fork(
+            arguments,
+            environment=variables,
+            directory=cwd or home,
+            terminal=terminal,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    line = [*command, *arguments]
+    return _start(line, variables, cwd or home, stdin=stdin, stdout=stdout, stderr=stderr, terminal=terminal)
+
+
+# The new session takes the terminal that it was given as its own, so that /dev/tty is there.
+_TAKE_TERMINAL = (
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); "
+    # A test run in the background ignores SIGINT, and so would what it starts.
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def _start(
+    line: Sequence[str | bytes | Path],
+    variables: Mapping[str, str],
+    directory: Path,
+    *,
+    stdin: IO[bytes] | int,
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int = subprocess.PIPE,
+    terminal: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command as a shell would."""
+    take = [] if terminal is None else [sys.executable, "-SEc", _TAKE_TERMINAL.format(descriptor=terminal)]
     return subprocess.Popen(
-        [*COMMAND, *arguments],
+        [*take, *line],
         stdin=stdin,
         stdout=stdout,
-        stderr=subprocess.PIPE,
-        env=surroundings(home, environment),
-        cwd=cwd or home,
+        stderr=stderr,
+        env=variables,
+        cwd=directory,
+        start_new_session=terminal is not None,
     )

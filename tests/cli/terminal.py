@@ -9,25 +9,17 @@ import re
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.running import COMMAND, surroundings
+from tests.cli.running import COMMAND, start_dbtool
 
 _SECONDS = 20.0
 _ROWS, _COLUMNS = 24, 80
 _SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()].|\x1b[=>78]|\r|\x07")
-# The new session takes the terminal that it was given as its own, so that /dev/tty is there.
-_TAKE_TERMINAL = (
-    "import fcntl, os, signal, sys, termios; fcntl.ioctl({descriptor}, termios.TIOCSCTTY, 0); "
-    # A test run in the background ignores SIGINT, and so would what it starts.
-    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "os.execv(sys.argv[1], sys.argv[1:])"
-)
 
 
 class Terminal:
@@ -105,15 +97,16 @@ def on_terminal(
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
     descriptor = next(number for number, given in enumerate((stdin, stdout, stderr)) if given is None)
-    take = _TAKE_TERMINAL.format(descriptor=descriptor)
-    process = subprocess.Popen(
-        [sys.executable, "-SEc", take, *command, *arguments],
+    process = start_dbtool(
+        *arguments,
+        home=home,
+        command=command,
+        environment={"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **(environment or {})},
+        cwd=cwd,
+        terminal=descriptor,
         stdin=slave if stdin is None else stdin,
         stdout=slave if stdout is None else stdout,
         stderr=slave if stderr is None else stderr,
-        env=surroundings(home, {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **(environment or {})}),
-        cwd=cwd or home,
-        start_new_session=True,
     )
     os.close(slave)
     try:
