@@ -57,7 +57,7 @@ _dbtool_options() {
         ' profile check') echo '--all --wait --timeout --config -F --format --debug -h --help' ;;
         ' profile path') echo '--config -F --format --debug -h --help' ;;
         ' profile trust') echo '--yes --debug -h --help' ;;
-        ' profile add') echo '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help' ;;
+        ' profile add') echo '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --no-check --file --project --config --debug -h --help' ;;
         ' profile set') echo '--file --project --config --debug -h --help' ;;
         ' profile password') echo '--password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help' ;;
         ' profile edit') echo '--file --project --config --debug -h --help' ;;

@@ -90,7 +90,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'profile add' = @{
             Own = 'profiles'
-            Options = '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --file --project --config --debug -h --help'
+            Options = '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --no-check --file --project --config --debug -h --help'
             Values = @('--url anything', '--engine words sqlite postgresql mysql mariadb', '--host anything', '--port anything', '--user anything', '--database anything', '--path files', '--extends profiles', '--tls words disable prefer require verify-ca verify-full', '--color words black red green yellow blue magenta cyan white', '--tag anything', '--set anything', '--password-env anything', '--password-file files', '--password-command anything', '--file files', '--config files')
         }
         'profile set' = @{

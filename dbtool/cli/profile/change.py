@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dbtool.actions.face import ask_for_name
 from dbtool.cli.profile.commit import commit, note_rivals, note_trust, say_place
-from dbtool.cli.profile.interview import ask_password, ask_settings
+from dbtool.cli.profile.interview import Interview, ask_for_request
 from dbtool.cli.profile.passwords import PasswordRequest, plan_password
 from dbtool.cli.profile.settings import read_setting, read_settings
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.questions import Questions, is_interactive
-from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
 from dbtool.errors import GuardError, ProfileError, UsageError
+from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.catalog import Catalog, load_catalog
 from dbtool.profiles.changes.destinations import Where, choose_file, find_holder, open_catalog, require_free
 from dbtool.profiles.changes.editing import Change, find_extenders, follow_rename, is_clear, relocate_paths
@@ -42,38 +43,141 @@ class AddRequest(Record):
     """`--set KEY=VALUE`."""
     password: PasswordRequest
     where: Where
+    check: bool = True
+    """Connect at the end, where a person is there to see."""
 
 
 def add(environment: Environment, request: AddRequest) -> None:
-    """Write a new profile; raises DbtoolError with nothing written."""
+    """Write a new profile, and try it out where a person is there to see; raises DbtoolError with nothing written."""
     console = Console(environment)
-    catalog = open_catalog(environment, request.where)
-    source = choose_file(environment, catalog, request.where)
-    values, password = _gather(request), request.password
-    questions = Questions(environment, console) if not values and is_interactive(environment) else None
-    name = request.name or (questions.ask("name") if questions else "")
-    if not name:
-        raise UsageError("name the new profile: dbtool profile add NAME")
-    require_free(catalog, source, name)
-    if questions is not None:
-        values = ask_settings(environment, questions)
-    if not values:
+    values = _gather(request)
+    if values or not is_interactive(environment):
+        if not request.name:
+            raise UsageError("name the new profile: dbtool profile add NAME")
+        draft = _Draft(name=request.name, values=values, password=request.password)
+        change = _write(environment, console, request.where, draft)
+        if not _wants_check(environment, request):
+            console.note(
+                f"added {draft.name} to {say_place(change, draft.name)}; try it: dbtool profile check {draft.name}"
+            )
+        else:
+            console.note(f"added {draft.name} to {say_place(change, draft.name)}")
+            _try_out(environment, console, change, draft.name)
+        _note_what_follows(environment, console, change, draft.name)
+        return
+    _add_by_answers(environment, console, request)
+
+
+class _Draft(Record):
+    """A profile to be written; `is_asked` says that a person was asked for all of it."""
+
+    _concealed = frozenset({"values"})
+
+    name: str
+    values: Mapping[str, Any]
+    password: PasswordRequest
+    is_asked: bool = False
+    replaces: bool = False
+    """It has been written before, with other answers."""
+
+
+def _add_by_answers(environment: Environment, console: Console, request: AddRequest) -> None:
+    """Ask for a profile, write it and try it out, again as often as the person wants to change an answer."""
+
+    def check_name(name: str) -> None:
+        catalog = open_catalog(environment, request.where)
+        try:
+            require_free(catalog, choose_file(environment, catalog, request.where), name)
+        except ProfileError as error:
+            raise ValueError(str(error)) from None
+
+    if request.name:
+        catalog = open_catalog(environment, request.where)
+        require_free(catalog, choose_file(environment, catalog, request.where), request.name)
+    questions = Questions(environment, console, may_go_back=True)
+    interview = Interview(environment, questions, name=request.name, check_name=check_name)
+    is_again = False
+    while True:
+        interview.run()
+        password = request.password if not request.password.is_silent else interview.password
+        draft = _Draft(
+            name=interview.name, values=interview.settings, password=password, is_asked=True, replaces=is_again
+        )
+        change = _write(environment, console, request.where, draft)
+        console.note(f"{'changed' if is_again else 'added'} {draft.name} in {say_place(change, draft.name)}")
+        is_good = not _wants_check(environment, request) or _try_out(environment, console, change, draft.name)
+        if is_good or not Questions(environment, console).confirm("Go through the questions again?"):
+            break
+        interview.keep_name()
+        is_again = True
+    _note_what_follows(environment, console, change, draft.name)
+
+
+def _write(environment: Environment, console: Console, where: Where, draft: _Draft) -> Change:
+    """Write a profile into its file. Raises DbtoolError with nothing written."""
+    catalog = open_catalog(environment, where)
+    source = choose_file(environment, catalog, where)
+    if not draft.replaces:
+        require_free(catalog, source, draft.name)
+    if not draft.values:
         raise UsageError(
             "say where the database is: --url, or --engine with --host, --database or --path, or --extends"
         )
-    values, given = _take_url(values)
-    if questions is not None and password.is_silent and _takes_password(values):
-        password = ask_password(questions)
+    values, given = _take_url(_split_port(draft.values))
+    password = draft.password
+    if given is not None and is_clear(given) and password.is_silent and is_interactive(environment):
+        # Told otherwise, it is left out.
+        password = password if draft.is_asked else ask_for_request(Questions(environment, console))
         given = None if password.is_silent else given
-    plan = plan_password(environment, console, name, password, given=given)
+    plan = plan_password(environment, console, draft.name, password, given=given)
     if plan.written is not None:
         values["password"] = plan.written
     values = _place_paths(environment, source, values)
-    change = Change(catalog=catalog, source=source, text=add_profile(source.text, name, values))
+    text = remove_profile(source.text, draft.name) if draft.replaces else source.text
+    change = Change(catalog=catalog, source=source, text=add_profile(text, draft.name, values))
     commit(environment, console, change, plan)
-    console.note(f"added {name} to {say_place(change, name)}; try it: dbtool profile check {name}")
+    return change
+
+
+def _split_port(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the port off a host that it was typed behind, unless there are several, each with its own."""
+    host = values.get("host", "")
+    name, port = split_host(host)
+    if not port or "," in host or "port" in values:
+        return values
+    return {key: name if key == "host" else value for key, value in values.items()} | {"port": int(port)}
+
+
+def _wants_check(environment: Environment, request: AddRequest) -> bool:
+    return request.check and is_interactive(environment)
+
+
+def _try_out(environment: Environment, console: Console, change: Change, name: str) -> bool:
+    """Connect to a new profile, and say what came of it."""
+    from dbtool.actions.connect import Limits
+    from dbtool.actions.passwords import TypedPasswords
+    from dbtool.cli.profile.check import check_apart
+    from dbtool.process import prepare_process
+
+    catalog = change.reload(environment)
+    if catalog.problems_of(name):  # it needs trust, which is said below
+        return True
+    console.note("connecting ...")
+    prepare_process()
+    limits = Limits(started=time.monotonic())
+    checked = check_apart(environment, console, limits, TypedPasswords(), catalog.get(name))
+    if checked.failure is None and checked.facts is not None:
+        access = "read-only" if checked.facts.read_only else "read-write"
+        console.note(f"it works: {checked.facts.version}, TLS {checked.facts.tls or 'none'}, {access}")
+        return True
+    console.warn(f"it does not connect yet: {checked.failure}")
+    console.note(f"change it with dbtool profile set {name} KEY=VALUE, and try it with dbtool profile check {name}")
+    return False
+
+
+def _note_what_follows(environment: Environment, console: Console, change: Change, name: str) -> None:
     note_rivals(console, change, name)
-    note_trust(environment, console, source, name)
+    note_trust(environment, console, change.source, name)
 
 
 def copy(environment: Environment, name: str, new: str, where: Where, *, plain: bool) -> None:
@@ -151,12 +255,6 @@ def _gather(request: AddRequest) -> dict[str, Any]:
             raise UsageError(f"--set {key}: an option says it too: say it in one of the two")
         values[key] = value
     return values
-
-
-def _takes_password(values: Mapping[str, Any]) -> bool:
-    """Say whether a profile may have a password, as far as its engine is known."""
-    dialect = DIALECTS.get(values.get("engine", ""))
-    return dialect is None or "password" in dialect.keys
 
 
 def _take_url(values: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -95,15 +95,16 @@ def add(
     password_file: _PasswordFile = None,
     command: _PasswordCommand = None,
     plain: _Plain = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Do not try the connection at the end.")] = False,
     file: _File = None,
     project: _Project = False,
     config: options.Config = None,
     _debug: options.Debug = False,
 ) -> None:
-    """Add a profile; on a terminal, without options, it asks for everything.
+    """Add a profile; on a terminal, without options, it asks.
 
-    It goes to your own profiles.toml unless an option names another file. A password in a URL is refused unless an
-    option says where it is to be kept.
+    It goes to your own profiles.toml unless an option names another file. On a terminal the connection is tried at the
+    end. Where nobody can be asked, a password in a URL is refused unless an option says where it is to be kept.
     """
     from dbtool.cli.profile.change import AddRequest
     from dbtool.cli.profile.change import add as run
@@ -131,6 +132,7 @@ def add(
         more=tuple(more or ()),
         password=PasswordRequest(keyring=keyring, env=variable, file=password_file, command=command, plain=plain),
         where=Where(config=config, file=file, project=project),
+        check=not no_check,
     )
     run(command_environment(), request)
 

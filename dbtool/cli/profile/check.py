@@ -48,7 +48,7 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     candidates = list_candidates(environment, console, request.names, every=request.every, config=request.config)
     prepare_process()
     typed = TypedPasswords(may_ask=not request.every)
-    checks = [_check_apart(environment, console, limits, typed, candidate) for candidate in candidates]
+    checks = [check_apart(environment, console, limits, typed, candidate) for candidate in candidates]
     if is_junit:
         _print_junit(environment, checks)
     else:
@@ -59,7 +59,7 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     )
 
 
-def _check_apart(
+def check_apart(
     environment: Environment, console: Console, limits: Limits, typed: TypedPasswords, candidate: Profile | Checked
 ) -> Checked:
     """Check one profile with a worker of its own, which a server that hangs may keep."""

@@ -15,6 +15,7 @@ from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.expressions import expression
 from dbtool.profiles import Catalog, current_name, load_catalog
+from dbtool.profiles.active.rules import NO_PROFILE_YET
 from dbtool.profiles.checks.schema import PROFILE_KEYS
 from dbtool.profiles.model import (
     CommandSecret,
@@ -67,7 +68,7 @@ def _report_unreadable(environment: Environment, catalog: Catalog) -> None:
         if file.problem:
             console.warn(file.problem)
     if not catalog.names():
-        console.note(f"no profile yet: write [profiles.NAME] into {environment.config_directory / 'profiles.toml'}")
+        console.note(NO_PROFILE_YET)
 
 
 def _active_name(environment: Environment, config: str | None) -> str | None:

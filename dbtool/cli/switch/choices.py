@@ -7,6 +7,7 @@ from dbtool.cli.terminal.listing import print_listing, text_columns
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError
 from dbtool.profiles import Catalog, State, explain
+from dbtool.profiles.active.rules import NO_PROFILE_YET
 from dbtool.result import Row
 
 
@@ -31,7 +32,7 @@ def list_choices(environment: Environment, catalog: Catalog, state: State, *, fo
     ]
     print_listing(environment, text_columns("active name engine where guard"), rows, format_name=format_name)
     if not rows:
-        Console(environment).note("no profile yet: dbtool profile path says where they are looked for")
+        Console(environment).note(NO_PROFILE_YET)
 
 
 def find_active(environment: Environment, catalog: Catalog, state: State) -> str | None:
@@ -54,7 +55,8 @@ def pick(environment: Environment, catalog: Catalog, state: State) -> str:
         if entry.problem is None
     ]
     if not choices:
-        raise ProfileError("there is no profile to pick: dbtool profile path says where they are looked for")
+        broken = "no profile can be used: dbtool profile list says why"
+        raise ProfileError(broken if catalog.names() else f"there is {NO_PROFILE_YET}")
     return Picker(environment, choices, active=find_active(environment, catalog, state)).run()
 
 

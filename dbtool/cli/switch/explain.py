@@ -35,13 +35,13 @@ def explain_current(environment: Environment, *, flag: str | None, config: str |
     print_listing(environment, text_columns("won rule says source note"), rows, format_name=format_name)
     if state.warning:
         Console(environment).warn(state.warning)
-    _require_winner(environment, reports, catalog)
+    _require_winner(reports, catalog)
 
 
-def _require_winner(environment: Environment, reports: tuple[RuleReport, ...], catalog: Catalog) -> None:
+def _require_winner(reports: tuple[RuleReport, ...], catalog: Catalog) -> None:
     decided = next((report for report in reports if report.says or report.refusal), None)
     if decided is None:
-        raise ProfileError(say_how_to_begin(environment, catalog.sources))
+        raise ProfileError(say_how_to_begin(catalog.sources))
     if decided.refusal:
         raise ProfileError(decided.refusal)
     if decided.names_profile and decided.says not in catalog.names():

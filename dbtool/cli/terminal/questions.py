@@ -29,12 +29,27 @@ def read_hidden(label: str) -> str:
         raise GuardError("this terminal would show the password while it is typed") from None
 
 
-class Questions:
-    """Asks a person; Ctrl-C and Ctrl-D end the command with nothing written."""
+class GoBackError(Exception):
+    """The person wants the question before once more."""
 
-    def __init__(self, environment: Environment, console: Console) -> None:
+
+_BACK = "<"
+
+
+class Questions:
+    """Asks a person; Ctrl-C and Ctrl-D end the command with nothing written.
+
+    Where a person `may_go_back`, the answer `<` raises GoBackError.
+    """
+
+    def __init__(self, environment: Environment, console: Console, *, may_go_back: bool = False) -> None:
         self._environment = environment
         self._console = console
+        self._may_go_back = may_go_back
+
+    def explain(self, text: str) -> None:
+        """Say something about the questions that follow."""
+        self._console.note(text)
 
     def ask(
         self,
@@ -53,6 +68,8 @@ class Questions:
             likely = [choice for choice in choices if answer and choice.startswith(answer)]
             if len(likely) == 1:
                 answer = likely[0]
+            if answer == _BACK and self._may_go_back:
+                raise GoBackError
             if not answer:
                 return default
             try:

@@ -54,7 +54,7 @@ def choose(
             raise ProfileError(report.refusal)
         if report.says:
             return _take(report, report.says, catalog)
-    raise ProfileError(say_how_to_begin(environment, catalog.sources))
+    raise ProfileError(say_how_to_begin(catalog.sources))
 
 
 def explain(

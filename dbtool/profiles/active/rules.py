@@ -128,7 +128,7 @@ def find_current(surroundings: Surroundings, *, flag: str | None = None) -> str:
         if report.shown:
             _require_known(surroundings, report)
             return make_visible(report.shown)
-    raise ProfileError(say_how_to_begin(surroundings.environment, surroundings.sources))
+    raise ProfileError(say_how_to_begin(surroundings.sources))
 
 
 def _require_known(surroundings: Surroundings, report: RuleReport) -> None:
@@ -250,13 +250,17 @@ def _refuse_stranger(surroundings: Surroundings, report: RuleReport) -> RuleRepo
     return report if refusal is None else report.replaced(says=None, refusal=refusal)
 
 
-def say_how_to_begin(environment: Environment, sources: Sources) -> str:
+NO_PROFILE_YET = (
+    "no profile yet: make one with `dbtool profile add`, take over those of other programs with `dbtool profile import`"
+)
+
+
+def say_how_to_begin(sources: Sources) -> str:
     """Return the error for when no rule names a profile."""
     names = {name for source in sources.files for name in source.profiles}
     given = "--profile postgresql://user@host/database or --profile ./file.db"
     if not names:
-        place = environment.config_directory / "profiles.toml"
-        return f"there is no profile yet: write one ([profiles.NAME]) in {place} or in dbtool.toml, or pass {given}"
+        return f"there is {NO_PROFILE_YET}, or pass {given}"
     return (
         f"none of the {len(names)} profiles is active: pass --profile NAME, set DBTOOL_PROFILE, run "
         '`dbtool switch NAME`, name one in a .dbtool-profile file, write default = "NAME" at the top of a profiles '

@@ -8,7 +8,7 @@ from typing import Any
 
 from dbtool.environment import Environment
 from dbtool.expressions import expression
-from dbtool.profiles.catalog import Catalog, check_sources
+from dbtool.profiles.catalog import Catalog, check_sources, load_catalog
 from dbtool.profiles.changes.writing import replace_file
 from dbtool.profiles.checks.schema import PROFILE_KEYS, KeyKind
 from dbtool.profiles.discover import Sources
@@ -36,6 +36,12 @@ class Change(Record):
         """The new text as bytes; a byte order mark stays if there was one."""
         mark = b"\xef\xbb\xbf" if self.source.content.startswith(b"\xef\xbb\xbf") else b""
         return mark + self.text.encode()
+
+    def reload(self, environment: Environment) -> Catalog:
+        """Return what its file says now that it is written, with the others that count here if it is one of those."""
+        catalog = load_catalog(environment)
+        files = {source.path for source in catalog.sources.files}
+        return catalog if self.source.path in files else load_catalog(environment, config=str(self.source.path))
 
 
 def find_problems(environment: Environment, change: Change, *, whole_file: bool = False) -> tuple[Problem, ...]:
