@@ -26,6 +26,13 @@ def find_broken_links(page: Path) -> Iterator[str]:
             yield link
 
 
+def find_commands_in_text(page: Path) -> Iterator[str]:
+    """Yield each command that a page names in its sentences and tables, but for headings, which show its form."""
+    text = re.sub(r"^#.*$", "", _FENCED.sub("", page.read_text()), flags=re.MULTILINE)
+    for said in re.findall(r"`(dbtool [a-z][^`]*)`", text):
+        yield re.split(r" [|<>] ", " ".join(said.split()))[0]
+
+
 def _anchors(page: Path) -> set[str]:
     """Return what GitHub names a page's headings."""
     headings = re.findall(r"^#+ (.+)$", _FENCED.sub("", page.read_text()), re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from dbtool.dialects import DIALECTS
 from tests.docs import reference, schema_form
-from tests.docs.pages import CHECKOUT, DOCS, PAGES, README, find_broken_links
+from tests.docs.pages import CHECKOUT, DOCS, PAGES, README, find_broken_links, find_commands_in_text
 from tests.examples.reader import LANGUAGES, read_blocks
 
 
@@ -69,6 +70,21 @@ def test_the_readme_is_a_front_page_that_leads_to_every_other() -> None:
     assert readme.count("\n") <= 300
     for page in DOCS.glob("*.md"):
         assert f"](docs/{page.name})" in readme, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_command_in_a_sentence_has_the_options_that_it_is_shown_with(page: Path) -> None:
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in reference.commands()
+    }
+    for said in find_commands_in_text(page):
+        words = shlex.split(said)
+        names = [name for name in options if words[: len(name.split())] == name.split()]
+        assert names, f"{said}: there is no such command"
+        for word in words:
+            option = word.partition("=")[0]
+            assert not re.fullmatch("--[a-z-]+|-[A-Za-z0-9]", option) or option in options[max(names, key=len)], said
 
 
 def test_every_fence_says_how_its_example_is_run() -> None:
