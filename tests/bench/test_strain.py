@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.bench.load import strain as strain_module
-from dbtool.bench.load.strain import StrainMeter, find_steal, read_load_average, read_ticks
+from dbtool.bench.load.strain import StrainMeter, Ticks, find_share, read_load_average, read_ticks
 from dbtool.bench.measures.harness import list_doubts
 from dbtool.bench.reports.report import Harness, Measures
 
@@ -19,9 +19,11 @@ def test_the_time_that_the_host_took_is_read_from_the_kernels_first_line(tmp_pat
     counters = tmp_path / "stat"
     counters.write_text("cpu  100 0 50 800 10 0 0 40 999 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n")
     before = read_ticks(counters)
-    assert before == (40, 1000)
-    counters.write_text("cpu  150 0 50 840 10 0 0 50 5000 0\n")
-    assert find_steal(before, read_ticks(counters)) == pytest.approx(0.1)
+    assert before == Ticks(idle=810, steal=40, whole=1000)
+    counters.write_text("cpu  150 0 50 835 15 0 0 50 5000 0\n")
+    after = read_ticks(counters)
+    assert find_share("steal", before, after) == pytest.approx(0.1)
+    assert find_share("idle", before, after) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("text", ["", "cpu 1 2 3\n", "cpu a b c d e f g h\n"])
@@ -32,8 +34,9 @@ def test_a_platform_that_does_not_tell_is_left_alone(
     counters.write_text(text)
     assert read_ticks(counters) is None
     assert read_ticks(tmp_path / "none") is None
-    assert find_steal(None, (1, 2)) is None
-    assert find_steal((1, 2), (1, 2)) is None
+    some = Ticks(idle=1, steal=1, whole=2)
+    assert find_share("idle", None, some) is None
+    assert find_share("idle", some, some) is None
     monkeypatch.delattr(os, "getloadavg", raising=False)
     assert read_load_average() is None
     monkeypatch.setattr(sys, "platform", "win32")

@@ -15,11 +15,14 @@ from dbtool.bench.load.control import Control
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import Sample
 from dbtool.bench.load.run import LoadRun
+from dbtool.bench.load.strain import Strain
+from dbtool.bench.load.tally import Tally
 from dbtool.bench.measures.harness import find_bound, measure_harness
 from dbtool.bench.measures.summary import Run, describe_load, list_notes, measure, time_phases
 from dbtool.bench.reports.report import Harness, Latency, is_behind
 from tests.bench.scenes import make_scene
 from tests.bench.stubs import NullWork, StubPool, load_of
+from tests.servers.database import DatabaseAddress
 
 
 def _run(pool: StubPool, **load: Any) -> Run:
@@ -120,3 +123,23 @@ def test_what_a_pool_does_is_no_wait_for_a_thread() -> None:
     assert sample.whole.queued.count == sample.whole.turns
     assert sample.whole.queued.percentile(0.0) < 0.01
     assert LoadRun(StubPool(), load_of()).run().whole.queued.count == 0
+
+
+@pytest.mark.parametrize(
+    ("strain", "said"),
+    [
+        (Strain(cpu_share=0.95), "its process had no processor time left"),
+        (Strain(cpu_share=0.6, idle=0.05), "it took a large part of this machine, which had nothing left"),
+        # What is taken by others, or left, is none of its fault.
+        (Strain(cpu_share=0.3, idle=0.05), None),
+        (Strain(cpu_share=0.6, idle=0.3), None),
+        (Strain(cpu_share=0.6, idle=None), None),
+    ],
+)
+def test_a_generator_that_takes_the_processors_is_the_limit(
+    strain: Strain, said: str | None, postgres_database: DatabaseAddress
+) -> None:
+    scene = make_scene(postgres_database)
+    sample = Sample(whole=Tally(), turns=(1,), elapsed=1.0, late=Histogram(), strain=strain)
+    found = find_bound(scene, scene.load, sample, Harness(rate=1e6))
+    assert (found or "").partition(":")[0] == (said or "")

@@ -11,9 +11,18 @@ from dbtool.records import Record
 
 _COUNTERS = Path("/proc/stat")
 """Of Linux: its first line says what the time of all processors went to."""
+_IDLE, _WAITS = 3, 4
 _STEAL = 7
 _OWN_COUNTERS = 8
 """Those after it are counted in the first ones as well."""
+
+
+class Ticks(Record):
+    """What the time of all processors went to so far."""
+
+    idle: int
+    steal: int
+    whole: int
 
 
 class Strain(Record):
@@ -23,6 +32,8 @@ class Strain(Record):
     """How much of one core this process kept busy."""
     steal: float | None = None
     """The share of the machine's time that its host gave to others."""
+    idle: float | None = None
+    """The share of its time in which its processors had nothing to do."""
     voluntary: float | None = None
     """Times a second that a thread gave up its processor, as one does that waits."""
     involuntary: float | None = None
@@ -41,8 +52,11 @@ class StrainMeter:
         elapsed = time.perf_counter() - self._at
         if elapsed <= 0:
             return Strain()
+        cpu_share, ticks = (time.process_time() - self._cpu) / elapsed, read_ticks()
         strain = Strain(
-            cpu_share=(time.process_time() - self._cpu) / elapsed, steal=find_steal(self._ticks, read_ticks())
+            cpu_share=cpu_share,
+            steal=find_share("steal", self._ticks, ticks),
+            idle=find_share("idle", self._ticks, ticks),
         )
         before, after = self._switches, _count_switches()
         if before is None or after is None:
@@ -59,21 +73,24 @@ def read_load_average() -> float | None:
         return None
 
 
-def read_ticks(counters: Path = _COUNTERS) -> tuple[int, int] | None:
-    """Return how much time of all processors went to others, and how much there was; None where nobody tells."""
+def read_ticks(counters: Path = _COUNTERS) -> Ticks | None:
+    """Return what the processors' time went to; None where nobody tells."""
     try:
         line = counters.read_text(encoding="ascii").partition("\n")[0]
         ticks = [int(word) for word in line.split()[1 : 1 + _OWN_COUNTERS]]
     except (OSError, ValueError):
         return None
-    return (ticks[_STEAL], sum(ticks)) if len(ticks) == _OWN_COUNTERS else None
-
-
-def find_steal(before: tuple[int, int] | None, after: tuple[int, int] | None) -> float | None:
-    """Return which share of the time between two readings went to others."""
-    if before is None or after is None or after[1] <= before[1]:
+    if len(ticks) < _OWN_COUNTERS:
         return None
-    return (after[0] - before[0]) / (after[1] - before[1])
+    return Ticks(idle=ticks[_IDLE] + ticks[_WAITS], steal=ticks[_STEAL], whole=sum(ticks))
+
+
+def find_share(name: str, before: Ticks | None, after: Ticks | None) -> float | None:
+    """Return which share of the time between two readings went to one thing."""
+    if before is None or after is None or after.whole <= before.whole:
+        return None
+    share: float = (getattr(after, name) - getattr(before, name)) / (after.whole - before.whole)
+    return share
 
 
 def _count_switches() -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from typing import Any
 from dbtool.bench.load.custody import Book
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.run import LoadRun
-from dbtool.bench.load.strain import read_load_average
+from dbtool.bench.load.strain import Strain, read_load_average
 from dbtool.bench.load.work import Work
 from dbtool.bench.reports.report import Harness, Latency, Measures, is_behind
 from dbtool.bench.trials.scene import Scene
@@ -16,6 +16,10 @@ from dbtool.bench.trials.scene import Scene
 _SECONDS = 0.1
 _SATURATED = 0.9
 """The share of one core beyond which a process of CPython threads has nothing left."""
+_LARGE = 0.5
+"""The share of one core that makes it a rival of whoever else wants it."""
+_NOTHING_LEFT = 0.1
+"""The idle share of all cores, below which somebody waits for one."""
 _NEAR_ITS_OWN_LIMIT = 0.5
 """A run this near to one without pool and driver has measured the generator."""
 _LATE = 0.01
@@ -112,8 +116,9 @@ def find_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> st
 
     Where the database runs in this process (SQLite), a busy process says nothing about the generator.
     """
-    if scene.probe.is_remote and sample.strain.cpu_share > _SATURATED:
-        return "its process had no processor time left: give it more --processes"
+    bound = _find_greed(sample.strain) if scene.probe.is_remote else None
+    if bound is not None:
+        return bound
     if harness.rate and sample.throughput > harness.rate * _NEAR_ITS_OWN_LIMIT:
         return f"it does {harness.rate:,.0f} requests a second without a pool and a driver: give it more --processes"
     if load.rate is None:
@@ -122,4 +127,13 @@ def find_bound(scene: Scene, load: Load, sample: Sample, harness: Harness) -> st
         return f"requests waited for a thread while connections were free: give it more --threads than {load.threads}"
     if sample.late.percentile(0.99) > _LATE:
         return "its threads woke up too late for their requests: run it on a machine that does nothing else"
+    return None
+
+
+def _find_greed(strain: Strain) -> str | None:
+    """Say whether the generator used up the processors."""
+    if strain.cpu_share > _SATURATED:
+        return "its process had no processor time left: give it more --processes"
+    if strain.cpu_share > _LARGE and strain.idle is not None and strain.idle < _NOTHING_LEFT:
+        return "it took a large part of this machine, which had nothing left: run it on another than the server's"
     return None
