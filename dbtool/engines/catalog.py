@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 from dbtool.engines.engine import Parameters
 from dbtool.records import Record
 from dbtool.schema.model import Schema
 from dbtool.schema.names import Pattern
+
+_T = TypeVar("_T")
 
 Answer: TypeAlias = tuple[Any, ...]
 """One row of an answer: the server's own text for each value, None for NULL; SQLite's numbers."""
@@ -88,3 +90,26 @@ def fit(pattern: Pattern, schema: str, name: str) -> tuple[str, dict[str, str]]:
         conditions.append(like(name, "name", exact=pattern.is_name_exact))
         parameters["name"] = pattern.name
     return " and ".join(conditions), parameters
+
+
+def group(rows: Iterable[Answer], make: Callable[[Answer], _T]) -> dict[str, list[_T]]:
+    """Gather what is made of rows under the value of their first column."""
+    found: dict[str, list[_T]] = {}
+    for row in rows:
+        found.setdefault(str(row[0]), []).append(make(row))
+    return found
+
+
+def whole(row: Answer) -> Answer:
+    """Return a row as it is."""
+    return row
+
+
+def as_text(value: object) -> str | None:
+    """Return a value's text, None where there is none."""
+    return None if value is None or value == "" else str(value)
+
+
+def as_number(value: object) -> int | None:
+    """Return a value as the number that it spells."""
+    return None if value is None else int(str(value))

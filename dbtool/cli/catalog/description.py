@@ -11,7 +11,6 @@ from dbtool.schema.model import Constraint, Schema, Table
 from dbtool.schema.model import Sequence as NumberSequence
 from dbtool.text import make_visible
 
-_VIEWS = frozenset({"view", "materialized view"})
 _LINES = "\n\t"
 _COLUMN = ("column", "type", "null", "default", "comment")
 
@@ -40,7 +39,8 @@ _Section = tuple[str, tuple[str, ...], list[Row]]
 def _describe(schema: Schema) -> Iterator[tuple[str, list[_Section], str]]:
     for table in schema.tables:
         title = f"{table.kind.capitalize()} {table.schema}.{table.name}"
-        definition = (table.definition or "").strip() if table.kind in _VIEWS else ""
+        # Of a table, only SQLite keeps the statement, and more stands in it than any pragma tells.
+        definition = (table.definition or "").strip()
         yield title, [section for section in _list_sections(table) if section[2]], definition
     for sequence in schema.sequences:
         yield f"Sequence {sequence.schema}.{sequence.name}", [("", ("property", "value"), _list_facts(sequence))], ""
@@ -137,7 +137,7 @@ def _spell_column(column: TableColumn) -> Row:
         default = column.identity if column.identity.startswith("auto") else f"identity {column.identity}"
     extras = [f"{name}: {_join(value)}" for name, value in column.details.items()]
     comment = "; ".join(filter(None, [column.comment, *extras]))
-    return (column.name, type_, "yes" if column.nullable else "no", default, comment or None)
+    return (column.name, type_ or None, "yes" if column.nullable else "no", default, comment or None)
 
 
 def _write_rows(writer: Writer, names: tuple[str, ...], rows: list[Row]) -> None:

@@ -7,7 +7,20 @@ from collections.abc import Callable
 
 from pymysql.constants import ER
 
-from dbtool.engines.catalog import ActivityWanted, Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
+from dbtool.engines.catalog import (
+    ActivityWanted,
+    Answer,
+    Ask,
+    Catalog,
+    Listing,
+    Relation,
+    TablesWanted,
+    as_number,
+    as_text,
+    fit,
+    group,
+    whole,
+)
 from dbtool.engines.engine import ParameterValue
 from dbtool.errors import DbtoolError, QueryError, UsageError
 from dbtool.expressions import expression
@@ -163,7 +176,10 @@ from information_schema.tables t order by 1, 2"""
 _RELATIONS = """
 select t.table_schema, t.table_name, {kind}, t.table_rows, t.data_length + t.index_length,
   case when t.table_type <> 'VIEW' then nullif(t.table_comment, '') end,
-  t.engine, t.row_format, t.table_collation, t.create_options, v.view_definition, v.check_option, v.security_type
+  t.engine, t.row_format, t.table_collation,
+  concat_ws(' ', nullif(t.create_options, ''),
+    case t.table_type when 'SYSTEM VERSIONED' then 'with system versioning' end),
+  v.view_definition, v.check_option, v.security_type
 from information_schema.tables t
   left join information_schema.views v on v.table_schema = :schema and v.table_name = t.table_name
 where t.table_schema = :schema {one}
@@ -195,7 +211,9 @@ select 'trigger' as sort, g.event_object_table as owner, g.trigger_name as name,
 from information_schema.triggers g where g.trigger_schema = :schema {trigger_one}
 union all
 select 'partition', p.table_name, p.partition_name,
-  concat_ws(' ', p.partition_method, concat('(', p.partition_expression, ')'), p.partition_description),
+  concat_ws(' ', p.partition_method, concat('(', p.partition_expression, ')'), p.partition_description,
+    concat('subpartition ', p.subpartition_name, ' by ', lower(p.subpartition_method), ' (', p.subpartition_expression,
+      ')')),
   p.partition_ordinal_position
 from information_schema.partitions p where p.table_schema = :schema and p.partition_name is not null {partition_one}
 union all
@@ -231,15 +249,15 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
         return "" if only is None else f"and {column} = :name"
 
     relations = ask(_RELATIONS.format(kind=_KIND, one=one("t.table_name")), wanted)
-    columns = _group(ask(_COLUMNS.format(one=one("c.table_name")), wanted))
+    columns = group(ask(_COLUMNS.format(one=one("c.table_name")), wanted), whole)
     owner = "k.table_schema = :schema" if only is None else (
         "k.table_schema = :schema and k.table_name = :name "
         "or k.referenced_table_schema = :schema and k.referenced_table_name = :name"
     )  # fmt: skip
     keys = ask(_FOREIGN_KEYS.format(owner=owner), wanted)
     own, incoming = _sort_keys(keys, schema)
-    indexes = _group(ask(_word_indexes(is_mariadb, one("s.table_name")), wanted))
-    attached = _group([(row[1], *row) for row in ask(_word_attached(is_mariadb, one), wanted)])
+    indexes = group(ask(_word_indexes(is_mariadb, one("s.table_name")), wanted), whole)
+    attached = group([(row[1], *row) for row in ask(_word_attached(is_mariadb, one), wanted)], whole)
     routines = [] if only is not None else _routines(schema, ask(_ROUTINES, wanted))
     tables = []
     for row in relations:
@@ -285,14 +303,6 @@ def _word_attached(is_mariadb: bool, one: Callable[[str], str]) -> str:
     )
 
 
-def _group(rows: list[Answer]) -> dict[str, list[Answer]]:
-    """Gather rows under the value of their first column."""
-    found: dict[str, list[Answer]] = {}
-    for row in rows:
-        found.setdefault(str(row[0]), []).append(row)
-    return found
-
-
 def _table(row: Answer, *, is_mariadb: bool, columns: list[Answer], attached: list[Answer]) -> Table:
     titles = ("engine", "row format", "collation", "options", None, "check option", "security")
     details: dict[str, str | tuple[str, ...]] = {
@@ -307,11 +317,11 @@ def _table(row: Answer, *, is_mariadb: bool, columns: list[Answer], attached: li
         schema=str(row[0]),
         name=str(row[1]),
         kind=str(row[2]),
-        rows=_number(row[3]),
-        bytes=_number(row[4]),
-        comment=_text(row[5]),
-        definition=_text(row[10]),
-        columns=tuple(_column(column, _text(row[8]), is_mariadb=is_mariadb) for column in columns),
+        rows=as_number(row[3]),
+        bytes=as_number(row[4]),
+        comment=as_text(row[5]),
+        definition=as_text(row[10]),
+        columns=tuple(_column(column, as_text(row[8]), is_mariadb=is_mariadb) for column in columns),
         triggers=tuple(
             Trigger(name=str(other[3]), definition=str(other[4])) for other in attached if other[1] == "trigger"
         ),
@@ -321,9 +331,9 @@ def _table(row: Answer, *, is_mariadb: bool, columns: list[Answer], attached: li
 
 def _column(row: Answer, table_collation: str | None, *, is_mariadb: bool) -> Column:
     extra = str(row[5] or "")
-    expression = _text(row[6])
+    expression = as_text(row[6])
     words = [word for word in extra.split() if word.upper() not in {"AUTO_INCREMENT", "DEFAULT_GENERATED"}]
-    collation = _text(row[7])
+    collation = as_text(row[7])
     return Column(
         name=str(row[1]),
         type=str(row[2]),
@@ -332,7 +342,7 @@ def _column(row: Answer, table_collation: str | None, *, is_mariadb: bool) -> Co
         generated=expression,
         identity="auto_increment" if "auto_increment" in extra.lower() else None,
         collation=collation if collation != table_collation else None,
-        comment=_text(row[8]),
+        comment=as_text(row[8]),
         details={"extra": " ".join(words)} if words else {},
     )
 
@@ -351,7 +361,7 @@ def _spell_default(row: Answer, extra: str, *, is_mariadb: bool) -> str | None:
 def _sort_keys(rows: list[Answer], schema: str) -> tuple[dict[str, list[Constraint]], dict[str, list[IncomingKey]]]:
     own: dict[str, list[Constraint]] = {}
     incoming: dict[str, list[IncomingKey]] = {}
-    for parts in _group([(f"{row[8]} {row[0]} {row[1]}", *row) for row in rows]).values():
+    for parts in group([(f"{row[8]} {row[0]} {row[1]}", *row) for row in rows], whole).values():
         _, table, name, _, target_schema, target, _, on_update, on_delete, owner = parts[0]
         columns = tuple(str(part[3]) for part in parts)
         reference = Reference(
@@ -415,7 +425,7 @@ def _checks(attached: list[Answer]) -> list[Constraint]:
 
 def _make_indexes(rows: list[Answer]) -> list[Index]:
     found = []
-    for name, parts in _group([(row[1], *row) for row in rows]).items():
+    for name, parts in group([(row[1], *row) for row in rows], whole).items():
         first = parts[0]
         found.append(
             Index(
@@ -424,7 +434,7 @@ def _make_indexes(rows: list[Answer]) -> list[Index]:
                 unique=str(first[5]) == "0",
                 primary=name == "PRIMARY",
                 method=str(first[6]).lower(),
-                comment=_text(first[7]),
+                comment=as_text(first[7]),
                 details={"state": "invisible"} if str(first[10]) == "1" else {},
             )
         )
@@ -451,22 +461,14 @@ def _routines(schema: str, rows: list[Answer]) -> list[Routine]:
             name=str(name),
             kind=str(sort),
             arguments=", ".join(arguments.get((str(name), str(sort)), ())),
-            returns=_text(returns),
-            definition=_text(body),
-            language=_text(language),
-            comment=_text(comment),
+            returns=as_text(returns),
+            definition=as_text(body),
+            language=as_text(language),
+            comment=as_text(comment),
         )
         for name, sort, returns, body, comment, language, _ in rows
         if not str(sort).startswith("argument of ")
     ]
-
-
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
-
-
-def _number(value: object) -> int | None:
-    return None if value is None else int(str(value))
 
 
 _SHOWN = {"table": ("TABLE", 1), "view": ("VIEW", 1), "procedure": ("PROCEDURE", 2), "function": ("FUNCTION", 2),

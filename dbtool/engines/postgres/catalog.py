@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from dbtool.engines.catalog import Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
+from dbtool.engines.catalog import (
+    Answer,
+    Ask,
+    Catalog,
+    Listing,
+    Relation,
+    TablesWanted,
+    as_number,
+    as_text,
+    fit,
+    group,
+    whole,
+)
 from dbtool.engines.engine import ParameterValue
 from dbtool.engines.postgres.ddl import write_ddl
 from dbtool.schema.model import (
@@ -23,8 +35,6 @@ from dbtool.schema.model import (
     Trigger,
     Type,
 )
-
-_T = TypeVar("_T")
 
 _KIND = """case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
   when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then 'sequence'
@@ -309,12 +319,12 @@ def _read_all(ask: Ask, only: Relation | None) -> Schema:
     wanted: Mapping[str, ParameterValue] = {"oid": None if only is None else int(only.key)}
     (database,) = ask("select current_database()", {})[0] if only is None else ("",)
     relations = ask(_RELATIONS, wanted)
-    columns = _group(ask(_COLUMNS, wanted), _column)
+    columns = group(ask(_COLUMNS, wanted), _column)
     constraints = ask(_CONSTRAINTS, wanted)
-    own = _group(constraints, _constraint)
-    incoming = _group([(row[5], *row[1:]) for row in constraints if row[2] == "f"], _incoming)
-    indexes = _group(ask(_INDEXES, wanted), _index)
-    attached = _group(ask(_ATTACHED, wanted), lambda row: row)
+    own = group(constraints, _constraint)
+    incoming = group([(row[5], *row[1:]) for row in constraints if row[2] == "f"], _incoming)
+    indexes = group(ask(_INDEXES, wanted), _index)
+    attached = group(ask(_ATTACHED, wanted), whole)
     tables, sequences = [], []
     for row in relations:
         oid, kind = str(row[0]), str(row[3])
@@ -329,7 +339,7 @@ def _read_all(ask: Ask, only: Relation | None) -> Schema:
                     indexes=tuple(indexes.get(oid, ())),
                 )
             )
-    others = _group(ask(_OTHERS, {}) if only is None else [], lambda row: row)
+    others = group(ask(_OTHERS, {}) if only is None else [], whole)
     return Schema(
         engine="postgresql",
         database=str(database),
@@ -339,14 +349,6 @@ def _read_all(ask: Ask, only: Relation | None) -> Schema:
         sequences=tuple(sequences),
         types=tuple(_type(row) for row in others.get("type", ())),
     )
-
-
-def _group(rows: list[Answer], make: Callable[[Answer], _T]) -> dict[str, list[_T]]:
-    """Gather rows under the value of their first column."""
-    found: dict[str, list[_T]] = {}
-    for row in rows:
-        found.setdefault(str(row[0]), []).append(make(row))
-    return found
 
 
 def _table(row: Answer, attached: list[Answer]) -> Table:
@@ -361,18 +363,18 @@ def _table(row: Answer, attached: list[Answer]) -> Table:
         schema=str(row[1]),
         name=str(row[2]),
         kind=str(row[3]),
-        owner=_text(row[4]),
-        comment=_text(row[5]),
-        rows=_number(row[6]),
-        bytes=_number(row[7]),
-        definition=_text(row[8]),
-        partition_bound=_text(row[9]),
-        partition_key=_text(row[10]),
+        owner=as_text(row[4]),
+        comment=as_text(row[5]),
+        rows=as_number(row[6]),
+        bytes=as_number(row[7]),
+        definition=as_text(row[8]),
+        partition_bound=as_text(row[9]),
+        partition_key=as_text(row[10]),
         partition_of=parents[0] if is_partition and parents else None,
         inherits=() if is_partition else parents,
         children=_list(row[13]),
         triggers=tuple(
-            Trigger(name=str(name), definition=str(definition), enabled=_is_true(enabled), comment=_text(comment))
+            Trigger(name=str(name), definition=str(definition), enabled=_is_true(enabled), comment=as_text(comment))
             for _, kind, name, definition, enabled, comment in attached
             if kind == "trigger"
         ),
@@ -381,7 +383,7 @@ def _table(row: Answer, attached: list[Answer]) -> Table:
 
 
 def _column(row: Answer) -> Column:
-    expression, is_generated = _text(row[4]), _is_true(row[5])
+    expression, is_generated = as_text(row[4]), _is_true(row[5])
     return Column(
         name=str(row[1]),
         type=str(row[2]),
@@ -389,8 +391,8 @@ def _column(row: Answer) -> Column:
         default=None if is_generated else expression,
         generated=expression if is_generated else None,
         identity=_IDENTITIES.get(str(row[6])),
-        collation=_text(row[7]),
-        comment=_text(row[8]),
+        collation=as_text(row[7]),
+        comment=as_text(row[8]),
         details=_details(row[9]),
     )
 
@@ -411,7 +413,7 @@ def _constraint(row: Answer) -> Constraint:
             on_update=_ACTIONS[str(row[9])],
             on_delete=_ACTIONS[str(row[10])],
         ),
-        comment=_text(row[11]),
+        comment=as_text(row[11]),
     )
 
 
@@ -426,10 +428,10 @@ def _index(row: Answer) -> Index:
         name=str(row[1]),
         unique=_is_true(row[2]),
         primary=_is_true(row[3]),
-        method=_text(row[4]),
-        predicate=_text(row[5]),
-        definition=_text(row[6]),
-        comment=_text(row[7]),
+        method=as_text(row[4]),
+        predicate=as_text(row[5]),
+        definition=as_text(row[6]),
+        comment=as_text(row[7]),
         keys=_list(row[8]),
         details=_details(row[9]),
     )
@@ -437,11 +439,11 @@ def _index(row: Answer) -> Index:
 
 def _sequence(row: Answer) -> Sequence:
     facts = json.loads(str(row[15]))
-    return Sequence(schema=str(row[1]), name=str(row[2]), comment=_text(row[5]), **facts)
+    return Sequence(schema=str(row[1]), name=str(row[2]), comment=as_text(row[5]), **facts)
 
 
 def _namespace(row: Answer) -> Namespace:
-    return Namespace(name=str(row[1]), owner=_text(row[4]), comment=_text(row[6]))
+    return Namespace(name=str(row[1]), owner=as_text(row[4]), comment=as_text(row[6]))
 
 
 def _routine(row: Answer) -> Routine:
@@ -450,9 +452,9 @@ def _routine(row: Answer) -> Routine:
         schema=str(row[1]),
         name=str(row[2]),
         kind=str(row[3]),
-        language=_text(row[4]),
-        definition=_text(row[5]),
-        comment=_text(row[6]),
+        language=as_text(row[4]),
+        definition=as_text(row[5]),
+        comment=as_text(row[6]),
         arguments=facts["arguments"],
         returns=facts["returns"],
     )
@@ -465,16 +467,8 @@ def _type(row: Answer) -> Type:
         kind=str(row[3]),
         definition=str(row[5]),
         labels=_list(row[7]),
-        comment=_text(row[6]),
+        comment=as_text(row[6]),
     )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
-
-
-def _number(value: object) -> int | None:
-    return None if value is None else int(str(value))
 
 
 def _is_true(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dbtool.engines.catalog import Ask
 from dbtool.expressions import expression
@@ -30,7 +30,9 @@ def _write(schema: Schema) -> Iterator[str]:
     yield from (_write_sequence(sequence) for sequence in sequences)
     tables = sorted(schema.tables, key=lambda table: _rank(table, schema))
     plain = [table for table in tables if table.kind in {"table", "partitioned table", "foreign table"}]
-    yield from (_write_table(table) for table in plain)
+    counters = {f"{one.schema}.{one.owned_by}": one for one in schema.sequences if one.owned_by}
+    counters.update({one.owned_by: one for one in schema.sequences if one.owned_by})
+    yield from (_write_table(table, counters) for table in plain)
     yield from (
         f"ALTER SEQUENCE {qualify(one.schema, one.name)} OWNED BY {one.owned_by}" for one in sequences if one.owned_by
     )
@@ -78,15 +80,18 @@ def _is_identity(sequence: Sequence, owners: set[str]) -> bool:
 
 def _write_sequence(sequence: Sequence) -> str:
     kind = "" if sequence.type in {None, "bigint"} else f" AS {sequence.type}"
+    return f"CREATE SEQUENCE {qualify(sequence.schema, sequence.name)}{kind} {_word_steps(sequence)}"
+
+
+def _word_steps(sequence: Sequence) -> str:
     cycle = " CYCLE" if sequence.cycles else ""
     return (
-        f"CREATE SEQUENCE {qualify(sequence.schema, sequence.name)}{kind} INCREMENT BY {sequence.increment} "
-        f"MINVALUE {sequence.minimum} MAXVALUE {sequence.maximum} START WITH {sequence.start} "
-        f"CACHE {sequence.cache}{cycle}"
+        f"INCREMENT BY {sequence.increment} MINVALUE {sequence.minimum} MAXVALUE {sequence.maximum} "
+        f"START WITH {sequence.start} CACHE {sequence.cache}{cycle}"
     )
 
 
-def _write_table(table: Table) -> str:
+def _write_table(table: Table, counters: Mapping[str, Sequence]) -> str:
     name = qualify(table.schema, table.name)
     kept = [one for one in table.constraints if one.kind != "foreign key"]
     persistence = table.details.get("persistence")
@@ -100,7 +105,10 @@ def _write_table(table: Table) -> str:
         tail += f"\nSERVER {quote(str(table.details.get('foreign server')))}"
     if table.partition_of:
         return f"CREATE {words} {name} PARTITION OF {table.partition_of} {table.partition_bound}{tail}"
-    lines = [f"    {_write_column(column)}" for column in table.columns]
+    lines = [
+        f"    {_write_column(column, counters.get(f'{table.schema}.{quote(table.name)}.{quote(column.name)}'))}"
+        for column in table.columns
+    ]
     lines += [f"    CONSTRAINT {quote(one.name)} {one.definition}" for one in kept]
     body = ",\n".join(lines)
     if table.inherits:
@@ -108,14 +116,15 @@ def _write_table(table: Table) -> str:
     return f"CREATE {words} {name} (\n{body}\n){tail}"
 
 
-def _write_column(column: Column) -> str:
+def _write_column(column: Column, counter: Sequence | None) -> str:
     parts = [quote(column.name), column.type]
     if column.collation:
         parts.append(f"COLLATE {quote(column.collation)}")
     if column.generated:
         parts.append(f"GENERATED ALWAYS AS ({column.generated}) STORED")
     if column.identity:
-        parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY")
+        options = f" ({_word_steps(counter)})" if counter else ""
+        parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY{options}")
     if column.default:
         parts.append(f"DEFAULT {column.default}")
     if not column.nullable:
@@ -126,14 +135,18 @@ def _write_column(column: Column) -> str:
 def _write_view(table: Table) -> str:
     word = table.kind.upper()
     definition = (table.definition or "").rstrip().rstrip(";")
-    return f"CREATE {word} {qualify(table.schema, table.name)} AS\n{definition}"
+    options = table.details.get("options")
+    words = f" WITH ({', '.join(options)})" if isinstance(options, tuple) else ""
+    return f"CREATE {word} {qualify(table.schema, table.name)}{words} AS\n{definition}"
 
 
 def _write_attached(table: Table) -> Iterator[str]:
     for index in table.indexes:
         if index.definition and "constraint" not in index.details and not table.partition_of:
-            yield index.definition
+            # Not ONLY: each partition gets its own.
+            yield index.definition.replace(" ON ONLY ", " ON ", 1)
     name = qualify(table.schema, table.name)
+    yield from _write_fine_points(table, name)
     if "row security" in table.details:
         yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
         if table.details["row security"] != "enabled":
@@ -145,6 +158,19 @@ def _write_attached(table: Table) -> Iterator[str]:
         yield trigger.definition
         if not trigger.enabled:
             yield f"ALTER TABLE {name} DISABLE TRIGGER {quote(trigger.name)}"
+
+
+def _write_fine_points(table: Table, name: str) -> Iterator[str]:
+    identity = table.details.get("replica identity")
+    if identity in {"full", "nothing"}:
+        yield f"ALTER TABLE {name} REPLICA IDENTITY {str(identity).upper()}"
+    for index in table.indexes:
+        if "replica identity" in index.details:
+            yield f"ALTER TABLE {name} REPLICA IDENTITY USING INDEX {quote(index.name)}"
+    for column in table.columns:
+        for title, value in column.details.items():
+            word = title.partition(" ")[0].upper()
+            yield f"ALTER TABLE ONLY {name} ALTER COLUMN {quote(column.name)} SET {word} {value}"
 
 
 def _write_foreign_keys(table: Table) -> Iterator[str]:
@@ -161,6 +187,13 @@ def _write_comments(table: Table) -> Iterator[str]:
     for column in table.columns:
         if column.comment:
             yield f"COMMENT ON COLUMN {name}.{quote(column.name)} IS {_literal(column.comment)}"
+    for index in table.indexes:
+        if index.comment and not table.partition_of:
+            yield f"COMMENT ON INDEX {qualify(table.schema, index.name)} IS {_literal(index.comment)}"
+    for word, made in (("CONSTRAINT", table.constraints), ("TRIGGER", table.triggers)):
+        for one in made:
+            if one.comment and not table.partition_of:
+                yield f"COMMENT ON {word} {quote(one.name)} ON {name} IS {_literal(one.comment)}"
 
 
 def _literal(text: str) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeVar
 
-from dbtool.engines.catalog import Answer, Ask, Catalog, Listing, Relation, TablesWanted, fit
+from dbtool.engines.catalog import Answer, Ask, Catalog, Listing, Relation, TablesWanted, as_text, fit, group, whole
 from dbtool.engines.engine import ParameterValue
 from dbtool.errors import QueryError
 from dbtool.expressions import expression
@@ -21,8 +19,6 @@ from dbtool.schema.model import (
     Table,
     Trigger,
 )
-
-_T = TypeVar("_T")
 
 _OBJECTS = """(select 'main' as schema, type, name, tbl_name, sql, rowid as place from main.sqlite_master
   union all select 'temp', type, name, tbl_name, sql, rowid from temp.sqlite_temp_master)"""
@@ -104,12 +100,12 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
         "name": None if only is None else only.name,
     }
     relations = ask(_RELATIONS, wanted)
-    columns = _group(_ask_columns(ask, relations, wanted), lambda row: row)
+    columns = group(_ask_columns(ask, relations, wanted), whole)
     keys = ask(_FOREIGN_KEYS, wanted)
-    indexes = _group(ask(_INDEXES, wanted), lambda row: row)
-    triggers = _group(ask(_TRIGGERS, wanted), _trigger)
+    indexes = group(ask(_INDEXES, wanted), whole)
+    triggers = group(ask(_TRIGGERS, wanted), _trigger)
     primary_keys = {place: _primary_key(rows) for place, rows in columns.items()}
-    foreign = _group(keys, lambda row: row)
+    foreign = group(keys, whole)
     tables = tuple(
         _table(
             row,
@@ -152,14 +148,6 @@ def _ask_columns(ask: Ask, relations: list[Answer], wanted: dict[str, ParameterV
     return found
 
 
-def _group(rows: list[Answer], make: Callable[[Answer], _T]) -> dict[str, list[_T]]:
-    """Gather rows under the value of their first column."""
-    found: dict[str, list[_T]] = {}
-    for row in rows:
-        found.setdefault(str(row[0]), []).append(make(row))
-    return found
-
-
 def _table(row: Answer, columns: list[Answer], keys: list[Answer], indexes: list[Answer]) -> Table:
     sql = str(row[3] or "")
     return Table(
@@ -181,7 +169,7 @@ def _column(row: Answer, sql: str) -> Column:
         name=str(row[1]),
         type=str(row[2]),
         nullable=not row[3],
-        default=_text(row[4]),
+        default=as_text(row[4]),
         generated=expression,
         identity="autoincrement" if is_counter else None,
     )
@@ -228,12 +216,12 @@ def _own_keys(columns: list[Answer], indexes: list[Answer]) -> list[Constraint]:
 
 
 def _by_name(rows: list[Answer]) -> dict[str, list[Answer]]:
-    return _group([row[1:2] + row for row in rows], lambda row: row[1:])
+    return group([row[1:2] + row for row in rows], lambda row: row[1:])
 
 
 def _foreign_keys(rows: list[Answer]) -> list[Constraint]:
     found = []
-    for parts in _group([row[1:2] + row for row in rows], lambda row: row[1:]).values():
+    for parts in group([row[1:2] + row for row in rows], lambda row: row[1:]).values():
         first = parts[0]
         names = tuple(str(part[3]) for part in parts)
         targets = tuple(str(part[4]) for part in parts if part[4] is not None)
@@ -266,7 +254,7 @@ def _find_incoming(
     schema: str, name: str, keys: list[Answer], primary_keys: dict[str, tuple[str, ...]]
 ) -> tuple[IncomingKey, ...]:
     found = []
-    grouped = _group([(f"{row[0]} {row[1]}", *row) for row in keys], lambda row: row[1:])
+    grouped = group([(f"{row[0]} {row[1]}", *row) for row in keys], lambda row: row[1:])
     for parts in grouped.values():
         first = parts[0]
         if first[7] == schema and str(first[2]).lower() == name.lower():
@@ -305,7 +293,7 @@ def _make_indexes(rows: list[Answer]) -> list[Index]:
     found = []
     for name, parts in _by_name(rows).items():
         first = parts[0]
-        sql = _text(first[6])
+        sql = as_text(first[6])
         predicate = _WHERE.search(sql) if sql else None
         found.append(
             Index(
@@ -348,10 +336,6 @@ def _split_list(text: str) -> list[str]:
 
 def _trigger(row: Answer) -> Trigger:
     return Trigger(name=str(row[1]), definition=str(row[2]))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
 
 
 def _write_ddl(_ask: Ask, schema: Schema) -> list[str]:

@@ -11,3 +11,8 @@ delimiter ;
 create event ee on schedule every 1 day do select 1;
 create sequence sq;
 insert into customers(name) values ('a'),('b'); analyze table customers;
+create table more(id int primary key, doc json, point point not null, words text, u uuid default uuid(), d varchar(40) default (concat('a', 'b')), e enum('x','it''s') default 'x', s set('p','q'), v int as (id + 1) virtual, n int unsigned zerofill default 7, h int invisible, constraint big check (n > 3), fulltext key ft (words) comment 'for words', spatial key sp (point), key pre (d(5)) using btree) engine=InnoDB row_format=compressed comment 'it''s all';
+create table self(id int primary key, up int, name varchar(5) character set latin1 collate latin1_bin, constraint upwards foreign key (up) references self (id) on delete set null on update cascade);
+create table subs(id int, at date) partition by range (year(at)) subpartition by hash (id) subpartitions 2 (partition old values less than (2000), partition new values less than maxvalue);
+create table versioned(x int) with system versioning;
+create view picky as select id from self where id > 3 with cascaded check option;

@@ -20,3 +20,7 @@ create trigger t after insert on customers begin select 1; end;
 create virtual table words using fts5(body);
 insert into customers(name) values ('a'), ('b');
 analyze;
+create table "strict"(id integer primary key, kind text not null default 'x' collate nocase check (kind in ('x', 'y, z')), v int as (id * 2) virtual, up int references "strict"(id) on update set null deferrable initially deferred, constraint both unique (kind, v) on conflict replace) strict;
+create unique index partly on "strict"(lower(kind)) where up is not null;
+create view richer(n) as select name from rich where name <> 'x; y';
+create trigger back instead of insert on richer begin insert into customers(name) values (new.n); end;
