@@ -33,6 +33,9 @@ demo: $(VENV)/.installed ## install dbtool in .venv and try it on a small SQLite
 	$(call show,dbtool pool-bench -q -p demo --threads 8 --connections 4 --hold 1ms --duration 1s) \
 	|| test $$? -eq 5
 
+# Compiling the tests takes longer than collecting them, and each process would do it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Each worker starts servers of its own; a third one works while two wait.
 PYTEST := $(BIN)/pytest -n 3 --dist worksteal
 

@@ -43,7 +43,7 @@ INTERRUPTS = _count(4, 300)
 SOUND_RUNS = _count(5, 20)
 """Benches of a sound pool, none of which may find a fault."""
 
-RESULT_ROWS = _count(100_000, 1_000_000)
+RESULT_ROWS = _count(75_000, 1_000_000)
 """Rows of a result that has to pass without being held."""
-SCRIPT_ROWS = _count(100_000, 500_000)
+SCRIPT_ROWS = _count(60_000, 500_000)
 """Rows of a script, of about 120 bytes each."""
