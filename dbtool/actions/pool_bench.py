@@ -25,7 +25,7 @@ from dbtool.bench.trials.trial import Extras
 from dbtool.dialects import DIALECTS
 from dbtool.engines import load_probe
 from dbtool.environment import Environment
-from dbtool.errors import GuardError, UsageError
+from dbtool.errors import DbtoolError, GuardError, UsageError
 from dbtool.profiles import resolve
 from dbtool.profiles.model import Profile, Target
 from dbtool.records import Record
@@ -187,15 +187,22 @@ class PoolBench:
         return SweepPlan(sizes=sizes, seconds=request.sweep_seconds, slo=request.slo)
 
     def _compare(self, order: Order, facts: Facts) -> Outcome:
-        observer = Observer(announce=self._watch.announce, watch=self._watch.watch)
-        return self._worker.call(
-            lambda: compare(order, facts, observer, self._stop),
-            deadline=self._limits.deadline,
-            timed_out=self._limits.timed_out,
-            running=lambda: self,
-            glance=self._watch.show_progress,
-            keeps_result=True,
-        )
+        kept: list[Outcome] = []
+        observer = Observer(announce=self._watch.announce, watch=self._watch.watch, keep=kept.append)
+        try:
+            return self._worker.call(
+                lambda: compare(order, facts, observer, self._stop),
+                deadline=self._limits.deadline,
+                timed_out=self._limits.timed_out,
+                running=lambda: self,
+                glance=self._watch.show_progress,
+                keeps_result=True,
+            )
+        except DbtoolError as error:
+            # A server that hangs keeps it from tidying up.
+            if kept and kept[0].reports:
+                return kept[0].replaced(ended=error)
+            raise
 
     def cancel(self, timeout: float) -> None:  # noqa: ARG002 - what the worker's targets are asked
         """End the test: it tidies up after itself."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dbtool.bench.faults.chaos import parse_faults
 from dbtool.bench.load.plan import Status
+from dbtool.bench.load.work import Work
 from dbtool.bench.measures.sweep import SweepPlan
+from dbtool.bench.pools.recipe import Subject
 from dbtool.bench.reports.reading import read_report
 from dbtool.bench.reports.report import FAIL, GATES, PARTIAL, SKIPPED, Report
 from dbtool.bench.trials import trial as trial_module
@@ -19,6 +25,7 @@ from dbtool.bench.trials.trial import Extras
 from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserError, UsageError
 from tests.bench.reports import write
 from tests.bench.scenes import make_order, own
+from tests.bench.stubs import StubPool
 from tests.servers.database import DatabaseAddress
 
 _SIGNAL = InterruptedByUserError("stopped by SIGINT", signal_number=2)
@@ -33,7 +40,7 @@ def _run(order: Order, ends: Callable[[str, str], bool], reason: DbtoolError = _
             stop.set(reason)
 
     def watch(pool: str, phase: str, status: Status) -> None:
-        if phase == "load" and status.throughput and ends(pool, phase):
+        if phase == "load" and (status.throughput or status.failures) and ends(pool, phase):
             stop.set(reason)
 
     return compare(order, ask_server(order), Observer(announce=announce, watch=watch), stop)
@@ -97,6 +104,44 @@ def test_the_faults_and_sizes_that_were_tried_are_reported(
     assert [result.name for result in report.chaos] == ["kill-idle"]
     assert (report.partial, report.sweep) == ("stopped by SIGINT (chaos: kill-busy)", ())
     assert report.measures.storm is not None
+
+
+def test_a_pool_that_does_not_close_is_left_to_hang(sqlite_database: Path) -> None:
+    over = threading.Event()
+
+    class NeverCloses(StubPool):
+        def close(self) -> None:
+            over.wait(60)
+
+    # What it lends is nothing: each request fails, and is counted.
+    subject = Subject(name="hanging", make=lambda _recipe: NeverCloses())
+    order = make_order(sqlite_database).replaced(subjects=(subject,))
+    started = time.monotonic()
+    outcome = _run(order.replaced(load=order.load.replaced(duration=60.0)), lambda _pool, phase: phase == "load")
+    over.set()
+    assert time.monotonic() - started < 30
+    assert outcome.reports[0].measures.failures > 0
+
+
+def test_what_came_of_it_is_kept_before_the_scratch_table_goes(sqlite_database: Path) -> None:
+    order = make_order(sqlite_database, "none")
+    mix = Work(sql="", write_share=0.5)
+    kept: list[tuple[Outcome, int]] = []
+
+    def keep(outcome: Outcome) -> None:
+        with closing(sqlite3.connect(sqlite_database)) as raw:
+            ((number,),) = raw.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'dbtool_bench%'")
+        kept.append((outcome, number))
+
+    observer = Observer(announce=lambda *_: None, watch=lambda *_: None, keep=keep)
+    stop = Stop()
+    timer = threading.Timer(0.5, stop.set, [_SIGNAL])
+    timer.start()
+    outcome = compare(
+        order.replaced(load=order.load.replaced(work=mix, duration=60.0)), ask_server(order), observer, stop
+    )
+    timer.join()
+    assert kept == [(outcome, 1)]
 
 
 def test_what_ends_it_before_anything_was_measured_is_an_error(sqlite_database: Path) -> None:

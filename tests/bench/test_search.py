@@ -124,11 +124,16 @@ def test_a_machine_that_answers_anew_each_time_comes_to_an_end() -> None:
 def test_a_size_at_which_the_generator_was_the_limit_is_no_size_that_is_too_small() -> None:
     def measure(size: int) -> Verdict:
         kept = size >= 6
-        return Verdict(kept=kept, wait=0.001, runs=(kept, kept), bound_by="it was slow" if size == 5 else None)
+        return Verdict(
+            kept=kept, wait=0.001, runs=(kept, kept), bound_by="it was slow: be quick" if size == 5 else None
+        )
 
     found = find_smallest(range(1, 65), measure, rate=100.0, slo=_SLO)
     assert found.max_connections is None
-    assert found.reason == "the load generator, and not the pool, was the limit with 5 connections: it was slow"
+    assert found.reason == (
+        "the load generator, and not the pool, was the limit with 5 connections: it was slow: "
+        "lower the rate, or run it on a machine that does nothing else"
+    )
     # One that kept the waits all the same has only shown that even this generator can.
     late = find_smallest(
         (1, 2), lambda _: Verdict(kept=True, wait=0.001, runs=(True, True), bound_by="late"), rate=9.0, slo=_SLO

@@ -7,11 +7,14 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from dbtool.bench.reports.report import PHASES
+from dbtool.bench.trials.comparison import Observer, Outcome
+from dbtool.errors import TimedOutError
+from tests.bench.reports import REPORT
 from tests.cli.running import Completed, run_inside
 from tests.cli.watching import eventually, finish, started
 from tests.retrying import wait_for_calm
@@ -231,6 +234,20 @@ def test_one_deadline_holds_for_everything(postgres_database: DatabaseAddress) -
     # What was measured until then is reported; before anything was, there is nothing to report.
     assert [line.split(b",")[:2] for line in done.out.splitlines()[1:]] in ([[b"partial", b"dbtool"]], []), done
     assert time.monotonic() - started_at < 30
+
+
+def test_what_was_kept_before_a_server_hung_is_reported(
+    sqlite_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_and_hang(_order: object, _facts: object, observer: Observer, _stop: object) -> NoReturn:
+        observer.keep(Outcome(reports=(REPORT,)))
+        raise TimedOutError("the table may be left behind")
+
+    monkeypatch.setattr("dbtool.actions.pool_bench.compare", keep_and_hang)
+    done = run_inside("pool-bench", "-p", str(sqlite_database), "--json", "kept.json", "-q", cwd=tmp_path)
+    assert (done.status, done.err) == (4, "dbtool: error: the table may be left behind\n"), done
+    assert json.loads((tmp_path / "kept.json").read_text())["pool"] == REPORT.pool
+    assert REPORT.pool.encode() in done.out
 
 
 def _find_tables(server: PostgresServer, database: str) -> list[tuple[Any, ...]]:

@@ -112,7 +112,12 @@ def find_smallest(sizes: Sequence[int], measure: Callable[[int], Verdict], *, ra
         if bound:
             reason = next(each.bound_by for each in search.verdicts.values() if each.bound_by and not each.kept)
             said = ", ".join(map(str, bound))
-            return _refuse(f"the load generator, and not the pool, was the limit with {said} connections: {reason}")
+            # Its cure is for a load: a sweep has one process.
+            cause = (reason or "").partition(":")[0]
+            return _refuse(
+                f"the load generator, and not the pool, was the limit with {said} connections: {cause}: "
+                "lower the rate, or run it on a machine that does nothing else"
+            )
         return _refuse(_explain_none(search, rate, slo))
     return _recommend(search, kept, rate, slo)
 

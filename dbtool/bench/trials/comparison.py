@@ -60,6 +60,13 @@ class Order(Record):
     working_directory: Path
 
 
+class Outcome(Record):
+    """The reports of what was measured, and what ended that before its time."""
+
+    reports: tuple[Report, ...] = ()
+    ended: DbtoolError | None = None
+
+
 class Observer(Record):
     """Who is told how it goes. Both are called from any thread."""
 
@@ -67,6 +74,8 @@ class Observer(Record):
     """Which pool, and which phase begins."""
     watch: Callable[[str, str, Status], object]
     """Which pool, which phase, and its figures."""
+    keep: Callable[[Outcome], object] = lambda _outcome: None
+    """What came of it, before tidying up on a server that may hang."""
 
 
 class Facts(Record):
@@ -76,13 +85,6 @@ class Facts(Record):
     driver: str
     is_direct: bool
     free: int | None
-
-
-class Outcome(Record):
-    """The reports of what was measured, and what ended that before its time."""
-
-    reports: tuple[Report, ...] = ()
-    ended: DbtoolError | None = None
 
 
 class Shared(Record):
@@ -109,6 +111,7 @@ def compare(order: Order, facts: Facts, observer: Observer, stop: Stop) -> Outco
             trials = [_make_trial(shared, load, subject) for subject in order.subjects]
             _try_work(shared, load)
             outcome = _run_trials(shared, trials, load)
+            observer.keep(outcome)
     except DbtoolError as error:
         # The scratch table of a server that is gone, which the error names.
         outcome = outcome.replaced(ended=error)

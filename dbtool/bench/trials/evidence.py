@@ -15,7 +15,7 @@ from dbtool.bench.load.custody import Book, find_driver_connection
 from dbtool.bench.load.histogram import Histogram
 from dbtool.bench.load.plan import Load, Sample
 from dbtool.bench.load.work import Use
-from dbtool.bench.trials.scene import Opened, Scene
+from dbtool.bench.trials.scene import LEAVE, Opened, Scene
 from dbtool.engines.probe import ask_value, tell
 from dbtool.errors import one_line
 from dbtool.records import Record
@@ -103,7 +103,7 @@ class ServerWatch:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(LEAVE if self._scene.stop.is_set else None)
 
     def _run(self) -> None:
         # A server that dies meanwhile leaves the count at what was seen so far.

@@ -23,6 +23,9 @@ from dbtool.errors import DbtoolError
 from dbtool.profiles.model import Target
 from dbtool.records import Record
 
+LEAVE = 0.5
+"""Seconds that something gets to end by itself where the bench has been ended: its server may hang."""
+
 
 class Stop:
     """Whether the bench has to end, and what has to be told of it. Set from any thread."""
@@ -247,8 +250,7 @@ class Scene(Record):
         try:
             yield Opened(pool=pool, meter=meter, timeout=recipe.pool.timeout)
         finally:
-            with suppress(Exception):
-                pool.close()
+            self.close(pool)
 
     @contextmanager
     def look(self) -> Iterator[Any]:
@@ -261,8 +263,21 @@ class Scene(Record):
         try:
             yield connection
         finally:
+            self.close(connection)
+
+    def close(self, opened: Any) -> None:
+        """Close a pool or a connection; where the bench has been ended, one that hangs is left to hang."""
+
+        def close() -> None:
             with suppress(Exception):
-                connection.close()
+                opened.close()
+
+        if not self.stop.is_set:
+            close()
+            return
+        closing = threading.Thread(target=close, name="bench-closing", daemon=True)
+        closing.start()
+        closing.join(LEAVE)
 
     def run_load(
         self, opened: Opened, load: Load, phase: str, *, book: Book | None = None, commits: bool | None = None
