@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.questions import is_interactive, read_hidden
+from dbtool.cli.terminal.console import Console, read_hidden
+from dbtool.cli.terminal.questions import is_interactive
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
 from dbtool.profiles.changes.editing import is_clear, quote_literal

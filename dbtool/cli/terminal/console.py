@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbtool.actions.face import ask_for_name
 from dbtool.environment import Environment
-from dbtool.errors import one_line
+from dbtool.errors import GuardError, one_line
 from dbtool.text import COLORS, make_visible
 
 TYPE_CHECKING = False  # every command pays for what is imported here
@@ -74,8 +74,7 @@ class Console:
 
     def ask_secret(self, label: str) -> str:
         """Ask for something on the terminal itself that is typed unseen."""
-        from dbtool.cli.terminal.questions import read_hidden  # few servers ask for what no profile knows
-        from dbtool.cli.terminal.signals import leaving_on_signals
+        from dbtool.cli.terminal.signals import leaving_on_signals  # few servers ask for what no profile knows
 
         with leaving_on_signals():
             return read_hidden(label)
@@ -106,6 +105,21 @@ class Console:
             self._stream.flush()
         except (OSError, ValueError):  # stderr is closed: there is nobody left to tell
             return
+
+
+def read_hidden(label: str) -> str:
+    """Return what is typed unseen on the terminal. Raises GuardError where it would be seen."""
+    import getpass  # few commands ask for a secret
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"{label}: ")
+    except EOFError:
+        raise KeyboardInterrupt from None
+    except getpass.GetPassWarning:
+        raise GuardError("this terminal would show the password while it is typed") from None
 
 
 _OTHERWISE = 100

@@ -6,27 +6,11 @@ from collections.abc import Callable, Sequence
 
 from dbtool.cli.terminal.console import Console
 from dbtool.environment import Environment
-from dbtool.errors import GuardError
 
 
 def is_interactive(environment: Environment) -> bool:
     """Say whether somebody is there to answer."""
     return environment.stdin_is_terminal and environment.stderr_is_terminal
-
-
-def read_hidden(label: str) -> str:
-    """Return what is typed unseen on the terminal. Raises GuardError where it would be seen."""
-    import getpass  # few commands ask for a secret
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", getpass.GetPassWarning)
-            return getpass.getpass(f"{label}: ")
-    except EOFError:
-        raise KeyboardInterrupt from None
-    except getpass.GetPassWarning:
-        raise GuardError("this terminal would show the password while it is typed") from None
 
 
 class GoBackError(Exception):

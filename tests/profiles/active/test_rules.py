@@ -164,7 +164,7 @@ def test_without_a_profile_anywhere_the_error_says_how_to_begin(world: World) ->
     for ask in (world.choose, lambda: current_name(world.environment)):
         with pytest.raises(ProfileError) as caught:
             ask()
-        for way in (str(world.config / "profiles.toml"), "dbtool.toml", "--profile postgresql://", "./file.db"):
+        for way in ("`dbtool profile add`", "`dbtool profile import`", "--profile postgresql://", "./file.db"):
             assert way in str(caught.value)
 
 
