@@ -52,9 +52,9 @@ _dbtool_options() {
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;
         ' current') echo '--explain --prompt -p --profile --config -F --format --debug -h --help' ;;
         ' profile') echo '-h --help' ;;
-        ' profile list') echo '--config -F --format --debug -h --help' ;;
+        ' profile list') echo '--tag --columns --config -F --format --debug -h --help' ;;
         ' profile show') echo '--config -F --format --debug -h --help' ;;
-        ' profile check') echo '--all --wait --timeout --config -F --format --debug -h --help' ;;
+        ' profile check') echo '--all --tag -p --profile --columns --wait --timeout --config -F --format --debug -h --help' ;;
         ' profile path') echo '--config -F --format --debug -h --help' ;;
         ' profile trust') echo '--yes --debug -h --help' ;;
         ' profile add') echo '--url --engine --host --port --user --database --path --extends --tls --protected --read-only --color --tag --set --password-keyring --password-env --password-file --password-command --plain --no-check --file --project --config --debug -h --help' ;;
@@ -167,11 +167,16 @@ _dbtool_kind() {
         ' current --config') echo 'files' ;;
         ' current -F'|' current --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile ') echo 'words list show check path trust add set password edit copy rename remove import schema' ;;
+        ' profile list --tag') echo 'anything' ;;
+        ' profile list --columns') echo 'anything' ;;
         ' profile list --config') echo 'files' ;;
         ' profile list -F'|' profile list --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile show --config') echo 'files' ;;
         ' profile show -F'|' profile show --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
         ' profile show ') echo 'profiles' ;;
+        ' profile check --tag') echo 'anything' ;;
+        ' profile check -p'|' profile check --profile') echo 'profiles' ;;
+        ' profile check --columns') echo 'anything' ;;
         ' profile check --wait') echo 'anything' ;;
         ' profile check --timeout') echo 'anything' ;;
         ' profile check --config') echo 'files' ;;

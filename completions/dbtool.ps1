@@ -65,8 +65,8 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'profile list' = @{
             Own = ''
-            Options = '--config -F --format --debug -h --help'
-            Values = @('--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+            Options = '--tag --columns --config -F --format --debug -h --help'
+            Values = @('--tag anything', '--columns anything', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
         }
         'profile show' = @{
             Own = 'profiles'
@@ -75,8 +75,8 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'profile check' = @{
             Own = 'profiles'
-            Options = '--all --wait --timeout --config -F --format --debug -h --help'
-            Values = @('--wait anything', '--timeout anything', '--config files', '-F words table csv tsv json ndjson markdown vertical value junit', '--format words table csv tsv json ndjson markdown vertical value junit')
+            Options = '--all --tag -p --profile --columns --wait --timeout --config -F --format --debug -h --help'
+            Values = @('--tag anything', '-p profiles', '--profile profiles', '--columns anything', '--wait anything', '--timeout anything', '--config files', '-F words table csv tsv json ndjson markdown vertical value junit', '--format words table csv tsv json ndjson markdown vertical value junit')
         }
         'profile path' = @{
             Own = ''

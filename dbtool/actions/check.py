@@ -14,6 +14,7 @@ from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserE
 from dbtool.profiles import Catalog, load_catalog
 from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.model import Profile
+from dbtool.profiles.paths import is_mistyped_url, is_path, is_url
 from dbtool.records import Record
 from dbtool.run.session import Session
 
@@ -31,28 +32,52 @@ class Checked(Record):
     """Why the profile does not work; None where it does."""
 
 
-def list_candidates(
-    environment: Environment, face: Face, names: Sequence[str], *, every: bool, config: str | None
-) -> list[Profile | Checked]:
+class CandidateRequest(Record):
+    """Which profiles were asked for: by name or place, all of them, or those with all of some tags."""
+
+    _concealed = frozenset({"names"})
+
+    names: Sequence[str] = ()
+    every: bool = False
+    tags: Sequence[str] = ()
+    config: str | None = None
+
+
+def list_candidates(environment: Environment, face: Face, asked: CandidateRequest) -> list[Profile | Checked]:
     """Return a profile to connect to, or what is already known to be wrong, for each that was asked for.
 
     Without names, the active profile. Raises UsageError, ProfileError.
     """
-    if every and names:
-        raise UsageError("give names or --all, not both")
-    if not every and not names:
-        return [choose_profile(environment, face, flag=None, config=config).choice.profile]
-    catalog = load_catalog(environment, config=config)
-    if not every:
-        return [_find(catalog, name) for name in names]
+    if (asked.every or asked.tags) and asked.names:
+        raise UsageError("give names, or --all or --tag, not both")
+    if not asked.every and not asked.tags:
+        if not asked.names:
+            return [choose_profile(environment, face, flag=None, config=asked.config).choice.profile]
+        catalog = load_catalog(environment, config=asked.config)
+        return [_find_named(environment, face, catalog, name, asked.config) for name in asked.names]
+    catalog = load_catalog(environment, config=asked.config)
+    if asked.tags:
+        tagged = [entry.name for entry in catalog.entries() if set(asked.tags) <= set(entry.tags)]
+        if not tagged:
+            raise UsageError(f"no profile has the tags {', '.join(asked.tags)}")
+        return [_refuse_stranger(_find(catalog, name)) for name in tagged]
     unreadable = [
         Checked(name=str(file.path), problems=(file.problem,), failure=ProfileError(file.problem))
         for file in catalog.files
         if file.problem
     ]
     # What is left out is a base: it names no engine, and nothing is wrong with it while others extend it.
-    asked = [entry.name for entry in catalog.entries() if entry.engine or entry.problem]
-    return [*unreadable, *(_refuse_stranger(_find(catalog, name)) for name in asked)]
+    names = [entry.name for entry in catalog.entries() if entry.engine or entry.problem]
+    return [*unreadable, *(_refuse_stranger(_find(catalog, name)) for name in names)]
+
+
+def _find_named(
+    environment: Environment, face: Face, catalog: Catalog, name: str, config: str | None
+) -> Profile | Checked:
+    """Return a profile by its name, or the one that a URL or a file's path stands for."""
+    if is_url(name) or is_path(name) or is_mistyped_url(name):
+        return choose_profile(environment, face, flag=name, config=config).choice.profile
+    return _find(catalog, name)
 
 
 def _refuse_stranger(candidate: Profile | Checked) -> Profile | Checked:

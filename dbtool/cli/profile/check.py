@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from dbtool.actions.check import Checked, check, list_candidates
+from dbtool.actions.check import CandidateRequest, Checked, check, list_candidates
 from dbtool.actions.connect import Connector, Limits
 from dbtool.actions.passwords import TypedPasswords
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.listing import choose_listing_format, print_listing, replace_stray_bytes, text_columns
+from dbtool.cli.terminal.listing import (
+    choose_listing_format,
+    fit_table,
+    is_table,
+    pick_columns,
+    print_listing,
+    replace_stray_bytes,
+    text_columns,
+)
 from dbtool.cli.terminal.rows import RowsRequest, open_output
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.environment import Environment
-from dbtool.errors import one_line
+from dbtool.errors import UsageError, one_line
 from dbtool.process import prepare_process
 from dbtool.profiles.model import Profile
 from dbtool.records import Record
@@ -35,6 +43,8 @@ class CheckRequest(Record):
 
     names: tuple[str, ...] = ()
     every: bool = False
+    tags: tuple[str, ...] = ()
+    columns: str | None = None
     config: str | None = None
     format_name: str | None = None
 
@@ -43,16 +53,19 @@ def check_profiles(environment: Environment, request: CheckRequest, limits: Limi
     """Check the profiles and print what was found; return the status that says the worst of it."""
     is_junit = (request.format_name or "").lower() == _JUNIT
     if not is_junit:
-        choose_listing_format(request.format_name, _COLUMNS)
+        choose_listing_format(request.format_name, pick_columns(_COLUMNS, (), request.columns)[0])
+    elif request.columns is not None:
+        raise UsageError("--columns is for the other formats: JUnit's XML has no columns")
     console = Console(environment)
-    candidates = list_candidates(environment, console, request.names, every=request.every, config=request.config)
+    wanted = CandidateRequest(names=request.names, every=request.every, tags=request.tags, config=request.config)
+    candidates = list_candidates(environment, console, wanted)
     prepare_process()
-    typed = TypedPasswords(may_ask=not request.every)
+    typed = TypedPasswords(may_ask=not (request.every or request.tags))
     checks = [check_apart(environment, console, limits, typed, candidate) for candidate in candidates]
     if is_junit:
         _print_junit(environment, checks)
     else:
-        _print_table(environment, checks, request.format_name)
+        _print_table(environment, console, checks, request)
     statuses = {_status(checked) for checked in checks}
     return (
         ExitStatus.CANNOT_CONNECT if ExitStatus.CANNOT_CONNECT in statuses else max(statuses, default=ExitStatus.DONE)
@@ -71,8 +84,17 @@ def check_apart(
         worker.close()
 
 
-def _print_table(environment: Environment, checks: Sequence[Checked], format_name: str | None) -> None:
-    print_listing(environment, _COLUMNS, [_describe(checked) for checked in checks], format_name=format_name)
+def _print_table(environment: Environment, console: Console, checks: Sequence[Checked], request: CheckRequest) -> None:
+    rows = [_describe(checked) for checked in checks]
+    if not is_table(request.format_name) or request.columns is not None:
+        columns, rows_of_all = pick_columns(_COLUMNS, rows, request.columns)
+        print_listing(environment, columns, rows_of_all, format_name=request.format_name)
+        return
+    columns, fitted = fit_table(environment, _COLUMNS[:-1], [row[:-1] for row in rows])
+    print_listing(environment, columns, fitted, format_name=None)
+    for checked in checks:
+        for problem in checked.problems:
+            console.error(problem)
 
 
 def _status(checked: Checked) -> ExitStatus:

@@ -13,18 +13,39 @@ from dbtool.cli.profile import change_commands as profile_edit
 
 app = typer.Typer(cls=LazyGroup, help="List, show, check, change and trust profiles.", no_args_is_help=True)
 
-_Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Profiles to check.")]
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME|URL]...", help="Profiles to check, or URLs, or SQLite files' paths."),
+]
+_Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="WORD", help="Only profiles with this tag (repeatable: with all).")
+]
+_Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME,...",
+        help="These columns, as -F value --columns name.",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
 
 
-@app.command(name="list", epilog="Example:  dbtool profile list -F json")
+@app.command(name="list", epilog="Example:  dbtool profile list -F value --columns name")
 def list_profiles(
-    config: options.Config = None, format_name: options.ListingFormat = None, _debug: options.Debug = False
+    tags: _Tags = None,
+    columns: _Columns = None,
+    config: options.Config = None,
+    format_name: options.ListingFormat = None,
+    _debug: options.Debug = False,
 ) -> None:
     """List every profile, with the active one marked, and the file and line that hold it."""
+    from dbtool.cli.profile.show import ListRequest
     from dbtool.cli.profile.show import list_profiles as run
     from dbtool.process import command_environment
 
-    run(command_environment(), config=config, format_name=format_name)
+    request = ListRequest(tags=tuple(tags or ()), columns=columns, config=config, format_name=format_name)
+    run(command_environment(), request)
 
 
 @app.command(epilog="Example:  dbtool profile show prod")
@@ -45,6 +66,9 @@ def show(
 def check(
     names: _Names = None,
     every: Annotated[bool, typer.Option("--all", help="Check every profile.")] = False,
+    tags: _Tags = None,
+    profiles: options.Profiles = None,
+    columns: _Columns = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
     config: options.Config = None,
@@ -56,7 +80,7 @@ def check(
 ) -> None:
     """Connect to profiles and report: secret, TLS, server version, latency, read-only or not.
 
-    Without a name, the active profile.
+    Without a name, the active profile. --tag checks all with a tag.
 
     Exit status 3 if one cannot be reached, 2 if one cannot work as it is written.
     """
@@ -64,7 +88,14 @@ def check(
     from dbtool.cli.profile.check import CheckRequest, check_profiles
     from dbtool.process import command_environment
 
-    request = CheckRequest(names=tuple(names or ()), every=every, config=config, format_name=format_name)
+    request = CheckRequest(
+        names=(*(names or ()), *(profiles or ())),
+        every=every,
+        tags=tuple(tags or ()),
+        columns=columns,
+        config=config,
+        format_name=format_name,
+    )
     status = check_profiles(
         command_environment(), request, Limits(timeout=timeout, wait=wait or 0.0, started=time.monotonic())
     )

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dbtool.cli.profile.commit import commit, note_trust, require_valid
 from dbtool.cli.profile.passwords import PasswordPlan, plan_keyring
 from dbtool.cli.terminal.console import Console
-from dbtool.cli.terminal.listing import choose_listing_format, print_listing, text_columns
+from dbtool.cli.terminal.listing import (
+    choose_listing_format,
+    fit_table,
+    is_table,
+    print_listing,
+    shorten_paths,
+    text_columns,
+)
 from dbtool.environment import Environment
 from dbtool.errors import ProfileError, UsageError
 from dbtool.profiles.catalog import Catalog
@@ -20,6 +27,7 @@ from dbtool.records import Record
 from dbtool.result import Row
 from dbtool.scrubbing import scrub
 
+_LEFT_OUT = "left out"
 _MISSING = (
     "left out, and the profile has none: --password-keyring keeps it in the keyring, --plain writes it in the clear"
 )
@@ -59,11 +67,25 @@ def import_profiles(environment: Environment, request: ImportRequest) -> None:
         commit(environment, console, change, *work.plans)
     elif work.imported:
         require_valid(environment, console, change)
-    print_listing(environment, columns, work.rows, format_name=request.format_name)
+    if is_table(request.format_name):
+        shown, fitted = fit_table(environment, columns, [_shorten(row) for row in work.rows])
+        print_listing(environment, shown, fitted, format_name=None)
+        for name, setting, outcome in (map(str, row) for row in work.rows):
+            if outcome.startswith(_LEFT_OUT):
+                what = f"{name}, {setting}" if setting else name
+                console.note(shorten_paths(environment, f"{what}: {outcome}"))
+    else:
+        print_listing(environment, columns, work.rows, format_name=request.format_name)
     if work.imported and not request.dry_run:
         note_trust(environment, console, source, *work.imported)
     elif not work.imported:
         console.note("nothing was imported")
+
+
+def _shorten(row: Row) -> Row:
+    """Leave the reason of what was left out to the lines below the table."""
+    name, setting, outcome = row
+    return (name, setting, _LEFT_OUT) if str(outcome).startswith(_LEFT_OUT) else row
 
 
 def _select(found: Sequence[Found], request: ImportRequest) -> list[Found]:

@@ -9,14 +9,16 @@ from typing import Any
 
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.lines import write_text
-from dbtool.cli.terminal.listing import print_listing, text_columns
+from dbtool.cli.terminal.listing import fit_table, is_table, pick_columns, print_listing, text_columns
 from dbtool.dialects import DIALECTS
 from dbtool.environment import Environment
-from dbtool.errors import ProfileError
+from dbtool.errors import ProfileError, UsageError
 from dbtool.expressions import expression
 from dbtool.profiles import Catalog, current_name, load_catalog
 from dbtool.profiles.active.rules import NO_PROFILE_YET
+from dbtool.profiles.active.unchecked import split_host
 from dbtool.profiles.checks.schema import PROFILE_KEYS
+from dbtool.profiles.foreign.names import join_host
 from dbtool.profiles.model import (
     CommandSecret,
     EnvironmentSecret,
@@ -27,7 +29,11 @@ from dbtool.profiles.model import (
     Profile,
     Secret,
 )
-from dbtool.result import Row
+from dbtool.profiles.paths import MEMORY, anchor
+from dbtool.profiles.problems import suggest
+from dbtool.profiles.references import has_reference
+from dbtool.records import Record
+from dbtool.result import Column, Row
 from dbtool.text import count, format_duration
 
 _MASK = "********"
@@ -37,8 +43,18 @@ _SECONDS = frozenset(
 )
 
 
-def list_profiles(environment: Environment, *, config: str | None, format_name: str | None) -> None:
+class ListRequest(Record):
+    """Which profiles to list, by their tags, and what of them."""
+
+    tags: tuple[str, ...] = ()
+    columns: str | None = None
+    config: str | None = None
+    format_name: str | None = None
+
+
+def list_profiles(environment: Environment, request: ListRequest) -> None:
     """Print every profile, the active one marked."""
+    config, format_name = request.config, request.format_name
     catalog = load_catalog(environment, config=config)
     active = _active_name(environment, config)
     rows: list[Row] = [
@@ -53,11 +69,22 @@ def list_profiles(environment: Environment, *, config: str | None, format_name: 
             entry.problem,
         )
         for entry in catalog.entries()
+        if set(request.tags) <= set(entry.tags)
     ]
-    columns = ["active", "name", "engine", "where", "guard", "tags", "source", "problem"]
-    if format_name in {None, "table"} and not any(row[-1] for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    print_listing(environment, text_columns(" ".join(columns)), rows, format_name=format_name)
+    if request.tags and not rows:
+        known = sorted({tag for entry in catalog.entries() for tag in entry.tags})
+        raise UsageError(f"no profile has the tags {', '.join(request.tags)}{suggest(request.tags[0], known)}")
+    columns: Sequence[Column] = text_columns("active name engine where guard tags source problem")
+    problems = [str(row[-1]) for row in rows if row[-1]]
+    is_for_people = is_table(format_name) and request.columns is None
+    if is_for_people:
+        mark = text_columns("active")[0].replaced(name="")
+        columns, fitted = fit_table(environment, [mark, *columns[1:-1]], [row[:-1] for row in rows])
+    else:
+        columns, fitted = pick_columns(columns, rows, request.columns)
+    print_listing(environment, columns, fitted, format_name=format_name)
+    for problem in problems if is_for_people else ():
+        Console(environment).warn(problem)
     _report_unreadable(environment, catalog)
 
 
@@ -81,11 +108,38 @@ def _active_name(environment: Environment, config: str | None) -> str | None:
 def show_profile(environment: Environment, name: str, *, config: str | None, format_name: str | None) -> None:
     """Print a profile's settings; raises ProfileError."""
     profile = load_catalog(environment, config=config).get(name)
-    rows: list[Row] = [("name", profile.name, str(profile.origin))]
+    rows: list[Row] = [
+        ("connects to", _describe_place(environment, profile), ""),
+        ("name", profile.name, str(profile.origin)),
+    ]
     for key, value in _list_settings(profile):
         if value is not None and value != ():
             rows.append((key, _spell(key, value), "" if key in profile.stated else "default"))
     print_listing(environment, text_columns("key value from"), rows, format_name=format_name)
+
+
+def _describe_place(environment: Environment, profile: Profile) -> str:
+    """Say where a profile connects and as whom, as far as its files say it."""
+    dialect = DIALECTS[profile.engine]
+    if profile.path is not None:
+        path = profile.path
+        if path != MEMORY and not has_reference(path):
+            path = str(anchor(path, directory=profile.origin.file.parent, home=environment.home))
+        return f"{dialect.title}, {path}"
+    if profile.url is not None:
+        return f"{dialect.title}, where its url leads once its variables are known"
+    elsewhere = profile.service or profile.option_file
+    host = profile.socket or profile.host or ("" if elsewhere else "127.0.0.1")
+    has_port = profile.socket is not None or split_host(host.rpartition(",")[2])[1] or not host
+    port = "" if has_port else f":{profile.port or dialect.default_port}"
+    said = [
+        f"{dialect.title}" + (f" at {join_host(host, port[1:])}" if host else ""),
+        f"database {profile.database}" if profile.database else "",
+        f"as {profile.user}" if profile.user else "",
+        f"TLS {profile.tls.value}",
+        f"and what {elsewhere} says" if elsewhere else "",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def _list_settings(profile: Profile) -> list[tuple[str, Any]]:
@@ -164,7 +218,9 @@ def list_files(environment: Environment, *, config: str | None, format_name: str
         for file in catalog.files
     ]
     rows += [(str(path), "ignored", "0", "", "no top-level [profiles] table") for path in catalog.ignored]
-    print_listing(environment, text_columns("file scope profiles trust note"), rows, format_name=format_name)
+    columns: Sequence[Column] = text_columns("file scope profiles trust note")
+    fitted = fit_table(environment, columns, rows) if is_table(format_name) else (columns, rows)
+    print_listing(environment, *fitted, format_name=format_name)
     if not rows:
         Console(environment).note(
             f"no file yet; looked for dbtool.toml and profiles/*.toml from {environment.working_directory} up, "
