@@ -10,43 +10,43 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'query' = @{
             Own = 'anything'
-            Options = '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --stats -q --quiet --debug -h --help'
-            Values = @('-f files', '--file files', '-v anything', '--param anything', '--encoding anything', '--local-infile files', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--invalid-text words error replace escape', '--expect-rows anything', '--expect-value anything')
+            Options = '-f --file -v --param --encoding -1 --single-transaction --keep-going --local-infile --dry-run --write --confirm -p --profile --tag --all-profiles --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --invalid-text --expect-rows --expect-value --expect-same --jobs --columns --unordered --canary --summary --stats -q --quiet --debug -h --help'
+            Values = @('-f files', '--file files', '-v anything', '--param anything', '--encoding anything', '--local-infile files', '--confirm profiles', '-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--invalid-text words error replace escape', '--expect-rows anything', '--expect-value anything', '--jobs anything', '--columns words first union', '--summary files')
         }
         'run' = @{
             Own = 'queries'
-            Options = '-v --param -1 --single-transaction --dry-run --write --confirm -p --profile --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --stats -q --quiet --debug -h --help'
-            Values = @('-v anything', '--param anything', '--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--expect-rows anything', '--expect-value anything')
+            Options = '-v --param -1 --single-transaction --dry-run --write --confirm -p --profile --tag --all-profiles --config --wait --timeout --statement-timeout -F --format -o --output -n --limit --result --no-header --null --json-numbers --expect-rows --expect-value --expect-same --jobs --columns --unordered --canary --summary --stats -q --quiet --debug -h --help'
+            Values = @('-v anything', '--param anything', '--confirm profiles', '-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '--statement-timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '-n anything', '--limit anything', '--result words all last none', '--null anything', '--json-numbers words digits string', '--expect-rows anything', '--expect-value anything', '--jobs anything', '--columns words first union', '--summary files')
         }
         'tables' = @{
             Own = 'anything'
-            Options = '--views --all -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
-            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+            Options = '--views --all -p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything', '--jobs anything', '--summary files')
         }
         'describe' = @{
             Own = 'profiles'
-            Options = '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
-            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+            Options = '-p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything', '--jobs anything', '--summary files')
         }
         'search' = @{
             Own = 'anything'
-            Options = '-p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
-            Values = @('-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+            Options = '-p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything', '--jobs anything', '--summary files')
         }
         'schema' = @{
             Own = 'profiles'
-            Options = '-F --format -p --profile --config --wait --timeout -o --output -q --quiet --debug -h --help'
-            Values = @('-F words sql json', '--format words sql json', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-o files', '--output files')
+            Options = '-F --format -p --profile --tag --all-profiles --config --wait --timeout -o --output --jobs --unordered --summary -q --quiet --debug -h --help'
+            Values = @('-F words sql json', '--format words sql json', '-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-o files', '--output files', '--jobs anything', '--summary files')
         }
         'activity' = @{
             Own = ''
-            Options = '--blocked --older -p --profile --config --wait --timeout -F --format -o --output --no-header --null -q --quiet --debug -h --help'
-            Values = @('--older anything', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything')
+            Options = '--blocked --older -p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help'
+            Values = @('--older anything', '-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value', '-o files', '--output files', '--null anything', '--jobs anything', '--summary files')
         }
         'kill' = @{
             Own = 'anything'
-            Options = '--connection --confirm -p --profile --config --wait --timeout -q --quiet --debug -h --help'
-            Values = @('--confirm profiles', '-p profiles', '--profile profiles', '--config files', '--wait anything', '--timeout anything')
+            Options = '--connection -p --profile --confirm --config --wait --timeout -q --quiet --debug -h --help'
+            Values = @('-p profiles', '--profile profiles', '--confirm profiles', '--config files', '--wait anything', '--timeout anything')
         }
         'switch' = @{
             Own = 'profiles'

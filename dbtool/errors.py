@@ -10,6 +10,10 @@ from dbtool.expressions import expression
 from dbtool.records import Record
 from dbtool.text import make_visible
 
+TYPE_CHECKING = False  # every command pays for what is imported here
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _BREAKS = expression(r"\s*[\r\n]+\s*")
 
 
@@ -103,6 +107,14 @@ class GuardError(DbtoolError):
 
 class ExpectationError(DbtoolError):
     """The rows are not what the caller said to expect."""
+
+
+class TargetsFailedError(DbtoolError):
+    """Some of several targets failed; `failures` has the error of each."""
+
+    def __init__(self, message: str, failures: Sequence[DbtoolError]) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class InterruptedByUserError(DbtoolError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dbtool.actions.face import Face
 from dbtool.environment import Environment
-from dbtool.errors import GuardError
-from dbtool.profiles import Catalog, Choice, Rule, choose, load_catalog, read_state
+from dbtool.errors import GuardError, ProfileError
+from dbtool.profiles import Catalog, Choice, Rule, State, choose, load_catalog, read_state
 from dbtool.profiles.active.unchecked import is_here
+from dbtool.profiles.model import Profile
 from dbtool.records import Record
 
 _NAMED = frozenset({Rule.FLAG, Rule.VARIABLE})
@@ -73,16 +74,42 @@ def choose_profile(environment: Environment, face: Face, *, flag: str | None, co
 
     Warns of a password that stands in the argument list, where other users of the machine may see it.
     """
-    catalog = load_catalog(environment, config=config)
-    catalog.require_readable()
+    catalog = open_catalog(environment, config)
     state = read_state(environment)
     if state.warning:
         face.warn(state.warning)
+    return Chosen(catalog, choose_from(environment, face, catalog, state, flag=flag))
+
+
+def open_catalog(environment: Environment, config: str | None) -> Catalog:
+    """Read the profiles that can be seen from here; raises ProfileError where a file of them cannot be read."""
+    catalog = load_catalog(environment, config=config)
+    catalog.require_readable()
+    return catalog
+
+
+def choose_from(environment: Environment, face: Face, catalog: Catalog, state: State, *, flag: str | None) -> Choice:
+    """Find the profile that a flag, or else the rules, name in a catalog; warns and raises as `choose_profile` does."""
     choice = choose(environment, catalog, state, flag=flag)
-    host = dict(choice.profile.libpq).get("hostaddr", choice.profile.host)
+    host = _dialled(choice.profile)
     if host is not None and not is_here(host):
         if choice.password_in_argument:
             face.warn("a password in an argument can be seen by other users of this machine: put it into a profile")
         if not choice.profile.trusted:
             face.warn(f"connecting to {host}: so says {choice.profile.origin}, a project that you have not trusted")
-    return Chosen(catalog, choice)
+    return choice
+
+
+def _dialled(profile: Profile) -> str | None:
+    return dict(profile.libpq).get("hostaddr", profile.host)
+
+
+def refuse_stranger(profile: Profile) -> ProfileError | None:
+    """Return why a profile that nobody named is not connected to: a project that nobody trusted leads elsewhere."""
+    host = _dialled(profile)
+    if profile.trusted or host is None or is_here(host):
+        return None
+    return ProfileError(
+        f"{profile.origin}: needs trust: it connects to {host}, which is not this machine: look at the file, then "
+        f"run `dbtool profile trust` there, or say {profile.name} by its name"
+    )

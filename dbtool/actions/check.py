@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from dbtool.actions.access import choose_profile
+from dbtool.actions.access import choose_profile, refuse_stranger
 from dbtool.actions.connect import Connector
 from dbtool.actions.face import Face
 from dbtool.engines.engine import ServerFacts, SessionSettings
 from dbtool.environment import Environment
 from dbtool.errors import ConnectionFailedError, DbtoolError, InterruptedByUserError, ProfileError, UsageError
 from dbtool.profiles import Catalog, load_catalog
-from dbtool.profiles.active.unchecked import is_here
 from dbtool.profiles.model import Profile
 from dbtool.profiles.paths import is_mistyped_url, is_path, is_url
 from dbtool.records import Record
@@ -82,13 +81,10 @@ def _find_named(
 
 def _refuse_stranger(candidate: Profile | Checked) -> Profile | Checked:
     """Connect to no other machine because a project that nobody trusted names it; by its name it is asked for."""
-    if isinstance(candidate, Checked) or candidate.trusted or candidate.host is None or is_here(candidate.host):
+    refusal = refuse_stranger(candidate) if isinstance(candidate, Profile) else None
+    if refusal is None:
         return candidate
-    problem = (
-        f"{candidate.origin}: needs trust: it connects to {candidate.host}, which is not this machine: look at the "
-        f"file, then run `dbtool profile trust` there, or check {candidate.name} by its name"
-    )
-    return Checked(name=candidate.name, engine=candidate.engine, problems=(problem,), failure=ProfileError(problem))
+    return Checked(name=candidate.name, engine=candidate.engine, problems=(str(refusal),), failure=refusal)
 
 
 def _find(catalog: Catalog, name: str) -> Profile | Checked:

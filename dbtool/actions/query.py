@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from dbtool.engines.catalog import Listing
     from dbtool.engines.local_files import LocalFiles
+    from dbtool.result import Column, Row
 
     _T = TypeVar("_T")
 else:
@@ -183,6 +184,20 @@ class Query:
             options = RunOptions(parameters=listing.parameters or None)
             runner = self.make_runner(session, self._rows.make_results(output), watch, options)
             self._run_on(session, runner, [source], watch)
+
+    def write_rows(self, access: Access, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """Write rows that are at hand where the query's own would go; raises OutputError."""
+        with self._writing(access.choice) as output:
+
+            def write() -> None:
+                results = self._rows.make_results(output)
+                results.expect(muted=False)
+                results.begin(columns)
+                results.write_rows(rows)
+                results.end()
+                results.finish()
+
+            self.worker.call(write, deadline=self._limits.deadline, timed_out=self._limits.timed_out)
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """Call a function that asks the server on the worker, within the limits; raises DbtoolError."""

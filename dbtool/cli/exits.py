@@ -51,8 +51,24 @@ _BY_KIND: tuple[tuple[type[errors.DbtoolError], ExitStatus], ...] = (
 )
 
 
+_WORST_FIRST = (
+    ExitStatus.INTERNAL,
+    ExitStatus.SQL_FAILED,
+    ExitStatus.USAGE,
+    ExitStatus.REFUSED,
+    ExitStatus.UNEXPECTED_RESULT,
+    ExitStatus.CANNOT_CONNECT,
+)
+"""Which of the failures of several profiles a command ends with, where they are not all the same."""
+
+
 def status_of(error: errors.DbtoolError) -> ExitStatus:
     """Return the status that a command ends with when `error` ended it."""
+    if isinstance(error, errors.TargetsFailedError):
+        statuses = [status_of(failure) for failure in error.failures]
+        return (
+            statuses[0] if len({*statuses}) == 1 else next(one for one in (*_WORST_FIRST, *statuses) if one in statuses)
+        )
     if isinstance(error, errors.InterruptedByUserError):
         return next(status for status in ExitStatus if status.value == _SIGNALLED + error.signal_number)
     if isinstance(error, errors.ConnectionFailedError):

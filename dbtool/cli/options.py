@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -14,6 +15,7 @@ SAFETY = "Safety"
 TIME = "Time"
 OUTPUT = "Output"
 CHECKS = "Checks"
+SEVERAL = "Several profiles"
 COMMON = "Common"
 
 
@@ -49,6 +51,44 @@ Profiles: TypeAlias = Annotated[
         rich_help_panel=CONNECTING,
     ),
 ]
+SeveralProfiles: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME|URL|FILE",
+        help="Profile to use, or a URL, or an SQLite file's path; several: a,b or 'eu-*' (repeatable).",
+        rich_help_panel=CONNECTING,
+    ),
+]
+Tag: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag", metavar="TAG", help="All profiles with this tag (repeatable: with each).", rich_help_panel=SEVERAL
+    ),
+]
+AllProfiles: TypeAlias = Annotated[
+    bool, typer.Option("--all-profiles", help="All profiles that can be seen from here.", rich_help_panel=SEVERAL)
+]
+Jobs: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", min=0, help="So many at a time: 8; where SQL writes, 1.", rich_help_panel=SEVERAL
+    ),
+]
+Unordered: TypeAlias = Annotated[
+    bool,
+    typer.Option("--unordered", help="Rows as they come, not in the profiles' order.", rich_help_panel=SEVERAL),
+]
+Summary: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        metavar="FILE",
+        help="Write what came of each profile: FILE.json, or FILE.xml for JUnit.",
+        rich_help_panel=SEVERAL,
+    ),
+]
 Config: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -78,6 +118,15 @@ Wait: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     float | None,
     seconds("--timeout", "One deadline for everything: secrets, connecting, statements, output.", panel=TIME),
+]
+Confirmed: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm",
+        metavar="NAME",
+        help="Answer in advance: the name of the protected profile that --write is for (of several: each).",
+        rich_help_panel=SAFETY,
+    ),
 ]
 Confirm: TypeAlias = Annotated[
     str | None,

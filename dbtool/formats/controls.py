@@ -89,6 +89,10 @@ class SafeWriter:
         self._count = len(columns)
         self._writer.begin([column.replaced(name=make_visible(column.name)) for column in columns])
 
+    def change_kinds(self, columns: Sequence[Column]) -> None:
+        """Go on with columns of these kinds."""
+        self._writer.change_kinds([column.replaced(name=make_visible(column.name)) for column in columns])
+
     def write_rows(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
         self._writer.write_rows([tuple(map(self._escape_value, row)) for row in rows])

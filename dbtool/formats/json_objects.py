@@ -25,7 +25,11 @@ class NdjsonWriter(RowWriter):
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Prepare the keys."""
-        super().begin(columns)
+        self.change_kinds(columns)
+
+    def change_kinds(self, columns: Sequence[Column]) -> None:
+        """Prepare how each column is spelled."""
+        super().change_kinds(columns)
         numbers = self._options.json_numbers
         keys = [quote(name) for name in unique_names([column.name for column in columns])]
         kinds = [column.kind for column in columns]

@@ -48,6 +48,9 @@ class Writer(Sink, Protocol):
     A result set whose `end` is never called does not look whole where the format allows it.
     """
 
+    def change_kinds(self, columns: Sequence[Column]) -> None:
+        """Go on with the same result set and the same names: what follows is of these kinds."""
+
     def flush(self) -> None:
         """Write the rows that are still held back to choose a layout."""
 
@@ -64,6 +67,10 @@ class RowWriter:
 
     def begin(self, columns: Sequence[Column]) -> None:
         """Start a result set."""
+        self._columns = columns
+
+    def change_kinds(self, columns: Sequence[Column]) -> None:
+        """Take the kinds of what follows."""
         self._columns = columns
 
     def write_rows(self, rows: Sequence[Row]) -> None:

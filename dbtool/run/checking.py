@@ -62,6 +62,22 @@ def check_sources(
     return [source for source in sources if source not in empty]
 
 
+def are_queries(sources: Sequence[Source], dialect: Dialect) -> bool:
+    """Say whether all that the sources hold surely only reads; what cannot be looked through may do anything."""
+    client = _Overlooking(RunOptions())
+    try:
+        found = [
+            statement
+            for source in sources
+            if source.content is not None
+            for statement in _split_content(source, dialect, client)
+        ]
+    except QueryError:
+        return False
+    is_whole = all(source.content is not None for source in sources) and not client.has_more
+    return is_whole and all(is_query(statement) for statement in found)
+
+
 class _Overlooking(Client):
     """Does nothing that a script asks for, and remembers whether there is more to it than stands in it."""
 

@@ -19,7 +19,9 @@ _Own = ParamSpec("_Own")
 
 
 def _share(
-    profiles: options.Profiles = None,
+    profiles: options.SeveralProfiles = None,
+    tag: options.Tag = None,
+    all_profiles: options.AllProfiles = False,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
@@ -36,6 +38,9 @@ def _share(
     null: Annotated[
         str | None, typer.Option("--null", metavar="TEXT", help="Write NULL as TEXT.", rich_help_panel=OUTPUT)
     ] = None,
+    jobs: options.Jobs = None,
+    unordered: options.Unordered = False,
+    summary: options.Summary = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.", rich_help_panel=options.COMMON)
     ] = False,
@@ -45,6 +50,7 @@ def _share(
 
 
 _TABLE_ALONE = ("no_header", "null")
+_SEVERAL = ("tag", "all_profiles", "jobs", "unordered", "summary")
 
 
 def _command(
@@ -192,11 +198,12 @@ def activity_app(
     run_activity(command_environment(), asked, blocked=blocked, older=older or 0.0)
 
 
-@_command("Example:  dbtool kill 4711 -p prod", without=("format_name", "output", *_TABLE_ALONE))
+@_command("Example:  dbtool kill 4711 -p prod", without=("format_name", "output", *_TABLE_ALONE, *_SEVERAL))
 def kill_app(
     asked: CatalogOptions,
     session: Annotated[int, typer.Argument(metavar="ID", help="The session, as dbtool activity calls it.")],
     connection: Annotated[bool, typer.Option("--connection", help="End the whole connection.")] = False,
+    profiles: options.Profiles = None,
     confirm: options.Confirm = None,
 ) -> None:
     """Cancel what a session is running, or end its connection.
@@ -205,5 +212,8 @@ def kill_app(
     """
     from dbtool.cli.catalog.request import run_kill
     from dbtool.process import command_environment
+    from dbtool.profiles.active.rules import require_one
 
+    named = require_one(profiles)
+    asked = asked.replaced(profiles=None if named is None else [named])
     run_kill(command_environment(), asked, session=session, connection=connection, confirm=confirm)

@@ -7,36 +7,44 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from dbtool.actions import catalog
 from dbtool.actions.access import Access, WriteRequest
 from dbtool.actions.connect import Limits
-from dbtool.actions.query import Query, QueryRequest
+from dbtool.actions.query import Query, QueryRequest, RunWatch
 from dbtool.cli.query.reporting import ScriptReporter
+from dbtool.cli.several.request import SeveralRequest, is_for_one
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, find_suffix, make_writer, open_output
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.engines.catalog import ActivityWanted
 from dbtool.environment import Environment
 from dbtool.errors import UsageError
-from dbtool.formats import FormatOptions
+from dbtool.formats import Format, FormatOptions
 from dbtool.process import prepare_process
-from dbtool.profiles.active.rules import require_one
 from dbtool.records import Record
 from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.worker import Worker
 from dbtool.schema.json_form import to_json
+from dbtool.schema.model import Schema
 from dbtool.text import make_visible
 
+TYPE_CHECKING = False  # most commands are for one profile
+if TYPE_CHECKING:
+    from dbtool.cli.several.command import SeveralCommand
+
+T = TypeVar("T")
+
+PROFILE = "_profile"
 _WHOLE = frozenset({"json", "ndjson"})
 _FOR_PEOPLE = frozenset({"table", "markdown", "vertical"})
 _COLUMNS_ALONE = frozenset({"csv", "tsv", "value"})
 
 
-class CatalogOptions(Record):
+class CatalogOptions(SeveralRequest):
     """The options that these commands share, each as it was written or as its default; times are seconds."""
 
-    profiles: list[str] | None = None
     config: str | None = None
     wait: float | None = None
     timeout: float | None = None
@@ -55,7 +63,6 @@ class _Command(Record):
     rows: Rows
     query: Query
     access: Access
-    started: float
 
     def watch(self) -> ScriptReporter:
         """Return what reports a listing's run."""
@@ -66,27 +73,75 @@ class _Command(Record):
 def _running(
     environment: Environment, asked: CatalogOptions, writing: WriteRequest = WriteRequest()
 ) -> Iterator[_Command]:
-    started = time.monotonic()
-    limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=started)
+    limits = _limits(asked)
     console = Console(environment, quiet=asked.quiet)
-    request = QueryRequest(
-        profile=require_one(asked.profiles),
+    rows, worker = Rows(environment, _describe_rows(asked)), Worker()
+    query = Query(environment, _request(asked, writing), limits, face=console, rows=rows, worker=worker)
+    try:
+        access = query.find_access()
+        with stopping_on_signals(worker, tidy=query.tidy, leaves_interrupt=rows.leaves_interrupt):
+            prepare_process()
+            yield _Command(environment=environment, console=console, rows=rows, query=query, access=access)
+    finally:
+        worker.close()
+
+
+def _limits(asked: CatalogOptions) -> Limits:
+    return Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=time.monotonic())
+
+
+def _request(asked: CatalogOptions, writing: WriteRequest = WriteRequest()) -> QueryRequest:
+    return QueryRequest(
+        profile=asked.one_profile,
         config=asked.config,
         writing=writing,
         longest_statement=catalog.LONGEST_QUESTION,
         encoding=catalog.ENCODING,
     )
-    rows, worker = Rows(environment, _describe_rows(asked)), Worker()
-    query = Query(environment, request, limits, face=console, rows=rows, worker=worker)
+
+
+def _find_several(environment: Environment, asked: CatalogOptions) -> SeveralCommand | None:
+    """Return what does the command's work where it is for several profiles; raises UsageError."""
+    if asked.is_plain or is_for_one(asked):
+        return None
+    from dbtool.cli.several.command import SeveralCommand  # for several alone
+
+    return SeveralCommand(environment, asked, _request(asked), _describe_rows(asked), _limits(asked), quiet=asked.quiet)
+
+
+def _list(environment: Environment, asked: CatalogOptions, work: Callable[[Query, Access, RunWatch], object]) -> None:
+    """Do what writes rows, on one profile or on several."""
+    several = _find_several(environment, asked)
+    if several is not None:
+        several.run(work)
+        return
+    with _running(environment, asked) as command:
+        work(command.query, command.access, command.watch())
+
+
+def _gather(
+    environment: Environment,
+    asked: CatalogOptions,
+    look: Callable[[Query, Access], T],
+    write: Callable[[Sequence[tuple[str | None, T]]], None],
+) -> None:
+    """Look at one profile, or at several, and write what was seen of each under its name, in their order."""
+    several = _find_several(environment, asked)
+    if several is None:
+        with _running(environment, asked) as command:
+            seen = look(command.query, command.access)
+        write([(None, seen)])
+        return
+    found: dict[str, T] = {}
+
+    def work(query: Query, access: Access, _watch: RunWatch) -> None:
+        found[access.choice.profile.name] = look(query, access)
+
     try:
-        access = query.find_access()
-        with stopping_on_signals(worker, tidy=query.tidy, leaves_interrupt=rows.leaves_interrupt):
-            prepare_process()
-            yield _Command(
-                environment=environment, console=console, rows=rows, query=query, access=access, started=started
-            )
+        several.run(work, has_rows=False)
     finally:
-        worker.close()
+        if found:
+            write([(name, found[name]) for name in several.names if name in found])
 
 
 def _describe_rows(asked: CatalogOptions) -> RowsRequest:
@@ -104,32 +159,24 @@ def run_tables(
 ) -> None:
     """List the tables; raises DbtoolError."""
     wanted = catalog.parse_tables(pattern, views=views, system=every)
-    with _running(environment, asked) as command:
-        catalog.list_tables(command.query, command.access, command.watch(), wanted)
+    _list(environment, asked, lambda query, access, watch: catalog.list_tables(query, access, watch, wanted))
 
 
 def run_search(environment: Environment, asked: CatalogOptions, *, term: str) -> None:
     """List what holds a text; raises DbtoolError."""
-    with _running(environment, asked) as command:
-        catalog.search(command.query, command.access, command.watch(), term)
+    _list(environment, asked, lambda query, access, watch: catalog.search(query, access, watch, term))
 
 
 def run_activity(environment: Environment, asked: CatalogOptions, *, blocked: bool, older: float) -> None:
     """List the server's sessions; raises DbtoolError."""
-    request = _describe_rows(asked)
-    format_ = choose_format(environment, request)
-    with _running(environment, asked) as command:
-        wanted = ActivityWanted(blocked=blocked, older=older)
-        found = catalog.list_activity(command.query, command.access, wanted)
+    choose_format(environment, _describe_rows(asked))
+    wanted = ActivityWanted(blocked=blocked, older=older)
 
-    def write(output: ResultOutput) -> None:
-        writer = make_writer(environment, request, format_, output)
-        writer.begin(found.columns)
-        writer.write_rows(found.rows)
-        writer.end()
-        writer.flush()
+    def work(query: Query, access: Access, _watch: RunWatch) -> None:
+        found = catalog.list_activity(query, access, wanted)
+        query.write_rows(access, found.columns, found.rows)
 
-    _write(environment, request, write)
+    _list(environment, asked, work)
 
 
 def run_kill(
@@ -145,19 +192,31 @@ def run_describe(environment: Environment, asked: CatalogOptions, *, name: str) 
     """Describe the tables that a name or a pattern means; raises DbtoolError."""
     from dbtool.cli.catalog.description import write_description
 
-    format_ = choose_format(environment, _describe_rows(asked))
-    with _running(environment, asked) as command:
-        schema = catalog.describe(command.query, command.access, name)
     request = _describe_rows(asked)
+    format_ = choose_format(environment, request)
 
-    def write(output: ResultOutput) -> None:
-        if format_.name in _WHOLE:
-            _write_json(output, to_json(schema), indent=2 if format_.name == "json" else None)
-            return
-        writer = make_writer(environment, request, format_, output)
-        write_description(output, writer, schema, columns_alone=format_.name in _COLUMNS_ALONE)
+    def write(seen: Sequence[tuple[str | None, Schema]]) -> None:
+        def fill(output: ResultOutput) -> None:
+            if format_.name in _WHOLE:
+                _write_json(
+                    output, [_label(profile, schema) for profile, schema in seen], lines=format_.name == "ndjson"
+                )
+                return
+            for profile, schema in seen:
+                if profile is not None and format_.name in _FOR_PEOPLE:
+                    output.write(f"== {profile} ==\n".encode())
+                writer = make_writer(environment, request, format_, output)
+                write_description(output, writer, schema, columns_alone=format_.name in _COLUMNS_ALONE)
 
-    _write(environment, request, write)
+        _write(environment, request, fill)
+
+    _refuse_columns_of_several(asked, format_)
+    _gather(environment, asked, lambda query, access: catalog.describe(query, access, name), write)
+
+
+def _refuse_columns_of_several(asked: CatalogOptions, format_: Format) -> None:
+    if format_.name in _COLUMNS_ALONE and not asked.is_plain and asked.wanted.are_several:
+        raise UsageError(f"describe writes {format_.name} for one profile: of several, table, json or ndjson")
 
 
 def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequence[str]) -> None:
@@ -166,32 +225,50 @@ def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequen
     if format_name not in {"sql", "json"}:
         raise UsageError(f"{format_name!r}: a schema is written as sql or as json (-F, or the suffix of -o)")
     request = RowsRequest(path=asked.output)
-    with _running(environment, asked.replaced(format_name=None, output=None)) as command:
-        if format_name == "json":
-            schema = catalog.read_schema(command.query, command.access, names)
-        else:
-            statements = catalog.write_ddl(command.query, command.access, names)
-            command.console.note("this is no backup: it holds no rows, no privileges, and not every detail")
+    inner = asked.replaced(format_name=None, output=None)
+    if format_name == "json":
 
-    def write(output: ResultOutput) -> None:
-        if format_name == "json":
-            _write_json(output, to_json(schema), indent=2)
-            return
-        for statement in statements:
-            # On a terminal no character of a name moves the cursor; a file and a pipe get what the server says.
-            shown = make_visible(statement, keep="\n\t") if request.goes_to_terminal(environment) else statement
-            output.write(f"{shown}\n\n".encode())
+        def write_snapshots(seen: Sequence[tuple[str | None, Schema]]) -> None:
+            labelled = [_label(profile, schema) for profile, schema in seen]
+            _write(environment, request, lambda output: _write_json(output, labelled, lines=False))
 
-    _write(environment, request, write)
+        _gather(environment, inner, lambda query, access: catalog.read_schema(query, access, names), write_snapshots)
+        return
+
+    def write_statements(seen: Sequence[tuple[str | None, list[str]]]) -> None:
+        Console(environment, quiet=asked.quiet).note(
+            "this is no backup: it holds no rows, no privileges, and not every detail"
+        )
+
+        def fill(output: ResultOutput) -> None:
+            for profile, statements in seen:
+                for text in [*([f"-- profile {profile}"] if profile else []), *statements]:
+                    # On a terminal no character of a name moves the cursor; a file and a pipe get what the server says.
+                    shown = make_visible(text, keep="\n\t") if request.goes_to_terminal(environment) else text
+                    output.write(f"{shown}\n\n".encode())
+
+        _write(environment, request, fill)
+
+    _gather(environment, inner, lambda query, access: catalog.write_ddl(query, access, names), write_statements)
+
+
+def _label(profile: str | None, schema: Schema) -> dict[str, object]:
+    """Return a schema's JSON form, of several profiles with the name of its own."""
+    return {**({} if profile is None else {PROFILE: profile}), **to_json(schema)}
 
 
 def _name_suffix(path: Path | None) -> str:
     return path.suffix.removeprefix(".") if path is not None else ""
 
 
-def _write_json(output: ResultOutput, value: object, *, indent: int | None) -> None:
+def _write_json(output: ResultOutput, values: Sequence[dict[str, object]], *, lines: bool) -> None:
+    """Write one value as it is, several as an array, or each as a line."""
     # ASCII alone: no character of a name moves a terminal's cursor.
-    output.write(json.dumps(value, indent=indent, ensure_ascii=True).encode() + b"\n")
+    if lines:
+        text = "\n".join(json.dumps(value) for value in values)
+    else:
+        text = json.dumps(values[0] if len(values) == 1 and PROFILE not in values[0] else values, indent=2)
+    output.write(text.encode() + b"\n")
 
 
 def _write(environment: Environment, request: RowsRequest, write: Callable[[ResultOutput], None]) -> None:

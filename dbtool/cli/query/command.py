@@ -20,6 +20,8 @@ EPILOG = """Examples:
 
   dbtool query -p prod -F json "select * from customers" -o customers.json
 
+  dbtool query -p 'eu-*' "select count(*) from orders"
+
   dbtool query -p prod                      (a prompt, on a terminal)
 """
 
@@ -58,8 +60,10 @@ def query(
     ] = None,
     dry_run: given.DryRun = False,
     write: given.Write = False,
-    confirm: options.Confirm = None,
-    profiles: options.Profiles = None,
+    confirm: options.Confirmed = None,
+    profiles: options.SeveralProfiles = None,
+    tag: options.Tag = None,
+    all_profiles: options.AllProfiles = False,
     config: options.Config = None,
     wait: options.Wait = None,
     timeout: options.Timeout = None,
@@ -82,6 +86,12 @@ def query(
     ] = "error",
     expect_rows: given.ExpectRows = None,
     expect_value: given.ExpectValue = None,
+    expect_same: given.ExpectSame = False,
+    jobs: options.Jobs = None,
+    columns: given.Columns = None,
+    unordered: options.Unordered = False,
+    canary: given.Canary = False,
+    summary: options.Summary = None,
     stats: given.Stats = False,
     quiet: given.Quiet = False,
     _debug: options.Debug = False,
@@ -110,6 +120,14 @@ def query(
         write=write,
         confirm=confirm,
         profiles=profiles,
+        tag=tag,
+        all_profiles=all_profiles,
+        jobs=jobs,
+        unordered=unordered,
+        columns=columns,
+        summary=summary,
+        canary=canary,
+        expect_same=expect_same,
         config=config,
         wait=wait,
         timeout=timeout,

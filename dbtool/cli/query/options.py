@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from dbtool.cli import options
-from dbtool.cli.options import CHECKS, OUTPUT, SAFETY, SQL, TIME
+from dbtool.cli.options import CHECKS, OUTPUT, SAFETY, SEVERAL, SQL, TIME
 
 Param: TypeAlias = Annotated[
     list[str] | None,
@@ -91,4 +91,23 @@ Stats: TypeAlias = Annotated[
 Quiet: TypeAlias = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.", rich_help_panel=options.COMMON),
+]
+ExpectSame: TypeAlias = Annotated[
+    bool,
+    typer.Option("--expect-same", help="Fail (5) unless all profiles answer the same.", rich_help_panel=CHECKS),
+]
+Columns: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="first|union",
+        help="Want the first profile's columns of each, or take those of all, NULL where there is none.",
+        rich_help_panel=SEVERAL,
+    ),
+]
+Canary: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--canary", help="Run on the first profile, show it, and ask before the others.", rich_help_panel=SEVERAL
+    ),
 ]

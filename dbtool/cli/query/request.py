@@ -10,6 +10,7 @@ from dbtool.actions.access import WriteRequest
 from dbtool.actions.connect import Limits
 from dbtool.actions.query import Query, QueryRequest
 from dbtool.cli.query.reporting import ScriptReporter
+from dbtool.cli.several.request import SeveralRequest, is_for_one
 from dbtool.cli.terminal.console import Console
 from dbtool.cli.terminal.rows import Rows, RowsRequest
 from dbtool.cli.terminal.signals import stopping_on_signals
@@ -19,8 +20,6 @@ from dbtool.errors import UsageError
 from dbtool.formats import FormatOptions
 from dbtool.formats.writer import JsonNumbers
 from dbtool.process import prepare_process
-from dbtool.profiles.active.rules import require_one
-from dbtool.records import Record
 from dbtool.run.binding import parse_parameters
 from dbtool.run.checking import RunOptions, parse_rows_expectation
 from dbtool.run.results import Wanted, parse_selection
@@ -28,7 +27,7 @@ from dbtool.run.sources import Source, choose_sources
 from dbtool.run.worker import Worker
 
 
-class QueryOptions(Record):
+class QueryOptions(SeveralRequest):
     """The options and arguments of one command line, each as it was written or as its default; times are seconds."""
 
     sql: list[str] | None = None
@@ -40,8 +39,6 @@ class QueryOptions(Record):
     keep_going: bool = False
     dry_run: bool
     write: bool
-    confirm: str | None
-    profiles: list[str] | None
     config: str | None
     wait: float | None
     timeout: float | None
@@ -70,6 +67,13 @@ def run_query(environment: Environment, asked: QueryOptions) -> None:
 def run_request(environment: Environment, asked: QueryOptions, request: QueryRequest, started: float) -> None:
     """Run what was asked for since `started`, or hold a conversation where that is no SQL; raises DbtoolError."""
     limits = Limits(timeout=asked.timeout, wait=asked.wait or 0.0, started=started)
+    if not asked.is_plain and not is_for_one(asked):
+        from dbtool.cli.query.several import run_on_several  # most queries have one profile
+
+        if asked.stats:
+            raise UsageError("--stats is for one profile: --summary FILE.json has the figures of each")
+        run_on_several(environment, asked, request, describe_rows(asked), limits, quiet=asked.quiet)
+        return
     console = Console(environment, quiet=asked.quiet)
     asked_rows = describe_rows(asked)
     rows, worker = Rows(environment, asked_rows), Worker()
@@ -116,7 +120,7 @@ def refuse_what_a_prompt_cannot_keep(asked: QueryOptions) -> None:
 def build_request(environment: Environment, asked: QueryOptions, sources: Sequence[Source]) -> QueryRequest:
     """Read what the options say; raises UsageError."""
     return QueryRequest(
-        profile=require_one(asked.profiles),
+        profile=asked.one_profile,
         config=asked.config,
         sources=sources,
         run=RunOptions(
@@ -127,7 +131,7 @@ def build_request(environment: Environment, asked: QueryOptions, sources: Sequen
             expect_rows=None if asked.expect_rows is None else parse_rows_expectation(asked.expect_rows),
             expect_value=asked.expect_value,
         ),
-        writing=WriteRequest(write=asked.write, confirm=asked.confirm),
+        writing=WriteRequest(write=asked.write, confirm=asked.one_confirmed if asked.is_plain else None),
         statement_timeout=asked.statement_timeout,
         local_files=asked.local_infile or (),
         encoding=_check_encoding(asked.encoding),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dbtool.environment import Environment
@@ -33,11 +34,15 @@ def pager_command(environment: Environment) -> list[str]:
 class TerminalOutput:
     """Holds back a screenful; a result longer than that is streamed, whole, to the pager or else as it is.
 
-    A pager that is left before the end is a reader that has gone: ReaderGoneError.
+    A pager that is left before the end is a reader that has gone: ReaderGoneError. `before_stream` is called before
+    more than a screenful is shown.
     """
 
-    def __init__(self, environment: Environment, *, lines: int) -> None:
+    def __init__(
+        self, environment: Environment, *, lines: int, before_stream: Callable[[], object] = lambda: None
+    ) -> None:
         self._terminal = environment.stdout
+        self._before_stream = before_stream
         self._direct = StreamOutput(environment.stdout, _NAME)
         self._environment = environment
         self._lines = lines
@@ -59,6 +64,7 @@ class TerminalOutput:
             self._start()
 
     def _start(self) -> None:
+        self._before_stream()
         self._start_pager()
         if self._pager is None:
             self._spooled = SpooledStream(self._terminal, _NAME)

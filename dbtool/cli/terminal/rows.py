@@ -72,11 +72,17 @@ def find_format(name: str, source: str) -> Format:
     raise UsageError(f"{source} {name!r}: there is no such format{guess} (formats: {', '.join(FORMATS)})")
 
 
-def open_output(environment: Environment, request: RowsRequest, *, spool_at_once: bool) -> ResultOutput:
+def open_output(
+    environment: Environment,
+    request: RowsRequest,
+    *,
+    spool_at_once: bool,
+    before_stream: Callable[[], object] = lambda: None,
+) -> ResultOutput:
     """Open where the rows go; raises OutputError.
 
     A pipe is spooled: its reader may stall without holding up the server, `spool_at_once` because
-    the server's own timeout runs meanwhile.
+    the server's own timeout runs meanwhile. `before_stream` is called before a terminal shows more than a screenful.
     """
     if request.path is not None:
         return open_file_output(request.path, directory=environment.working_directory)
@@ -85,7 +91,7 @@ def open_output(environment: Environment, request: RowsRequest, *, spool_at_once
 
         from dbtool.cli.terminal.pager import TerminalOutput
 
-        return TerminalOutput(environment, lines=get_terminal_size().lines)
+        return TerminalOutput(environment, lines=get_terminal_size().lines, before_stream=before_stream)
     if _is_pipe(environment):
         return SpooledStream(environment.stdout, _STANDARD_OUTPUT, patience=0.0 if spool_at_once else _PATIENCE)
     return StreamOutput(environment.stdout, _STANDARD_OUTPUT)
@@ -131,9 +137,11 @@ class Rows:
         """Say whether the rows go to a script, which may not know of a switch."""
         return not self._environment.stdout_is_terminal
 
-    def open_output(self, *, spool_at_once: bool) -> ResultOutput:
-        """Open where the rows go. Raises OutputError."""
-        self._output = open_output(self._environment, self._request, spool_at_once=spool_at_once)
+    def open_output(self, *, spool_at_once: bool, before_stream: Callable[[], object] = lambda: None) -> ResultOutput:
+        """Open where the rows go, as the function of the same name does. Raises OutputError."""
+        self._output = open_output(
+            self._environment, self._request, spool_at_once=spool_at_once, before_stream=before_stream
+        )
         if self._request.path is None and _is_pipe(self._environment):
             self.is_reader_gone = watch_reader(self._environment.stdout.fileno())
         return self._output

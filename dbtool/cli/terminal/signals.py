@@ -9,16 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from dbtool.errors import InterruptedByUserError
-from dbtool.run.worker import Worker
+from dbtool.errors import DbtoolError, InterruptedByUserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 _SIGNALLED = 128
 """What a shell adds to a signal's number to make an exit status."""
 
 
+class Stoppable(Protocol):
+    """What a signal asks to stop."""
+
+    def ask_to_stop(self, reason: DbtoolError) -> bool:
+        """Stop with this reason; False where an earlier one stands."""
+
+
 @contextmanager
 def stopping_on_signals(
-    worker: Worker,
+    worker: Stoppable,
     *,
     tidy: Callable[[], object] = lambda: None,
     leaves_interrupt: Callable[[], bool] = lambda: False,
