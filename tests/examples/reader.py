@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cli.running import SECONDS, run_inside
+from tests.cli.running import COMMAND, SECONDS, run_inside
 from tests.cli.terminal import on_terminal
 from tests.completions.shells import find_shell, name_places_of_zsh
 from tests.docs.pages import CHECKOUT
@@ -33,7 +33,7 @@ from tests.docs.pages import CHECKOUT
 _BLOCK = re.compile(r"(?:<!-- typed: (.+) -->\n+)?^(```+)(.*)\n((?:.*\n)*?)\2$", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _STATUS = re.compile(r"# status (\d+)")
-_END = "\x1e"
+_NOT_SHOWN = ("DBTOOL_FORMAT", "PYTHON", "LD_")
 LANGUAGES = ("console", "sh", "zsh", "fish", "powershell", "python", "toml")
 _STRICT = {"bash": ("-e", "-o", "pipefail"), "zsh": ("-e",)}
 _OPERATORS = set("();<>|&")
@@ -103,23 +103,27 @@ class Reader:
     def _watch(self, block: Block, text: str) -> None:
         commands = _COMMAND.findall(text)
         assert "".join(f"$ {command}\n{shown}" for command, shown in commands) == text, f"{block.place}: no command"
-        script = "".join(
-            f"{re.sub('^> ', '', command, flags=re.MULTILINE)}\nprintf '{_END}%s{_END}' $?\n" for command, _ in commands
-        )
-        (self.directory / ".script").write_text(script)
-        # What is printed to a terminal is a table without this.
-        variables = {name: value for name, value in self.variables.items() if name != "DBTOOL_FORMAT"}
+        for command, shown in commands:
+            self._watch_one(block, re.sub("^> ", "", command, flags=re.MULTILINE), shown.rstrip("\n"))
+
+    def _watch_one(self, block: Block, command: str, shown: str) -> None:
+        line = shlex.split(command, comments=True)
+        shell = () if _is_plain(command) else (str(find_shell("bash")),)
+        # What is printed to a terminal is a table without this; and the reader has Python's variables of the tests.
+        variables = {name: value for name, value in self.variables.items() if not name.startswith(_NOT_SHOWN)}
         with on_terminal(
-            ".script", command=(str(find_shell("bash")),), home=self.directory, environment=variables
+            *(("-c", command) if shell else line[1:]),
+            command=shell or COMMAND,
+            home=Path(variables["HOME"]),
+            cwd=self.directory,
+            environment=variables,
         ) as terminal:
             for keys in block.typed:
-                (before,) = re.findall(rf"^(.+) {re.escape(keys)}$", block.text, re.MULTILINE)
-                terminal.wait_for(self._translate(before))
-                terminal.enter(keys)
-            terminal.finish(SECONDS)
-            *seen, _ = terminal.screen.split(_END)
-        for (command, shown), printed, status in zip(commands, seen[::2], seen[1::2], strict=True):
-            self._compare(f"{block.place}: {command}", shown.rstrip("\n"), printed.rstrip("\n"), int(status))
+                for before in re.findall(rf"^(.+) {re.escape(keys)}$", self._translate(shown), re.MULTILINE):
+                    terminal.wait_for(before)
+                    terminal.enter(keys)
+            status = terminal.finish(SECONDS)
+            self._compare(f"{block.place}: {command}", shown, terminal.screen.rstrip("\n"), status)
 
     def _compare(self, place: str, shown: str, printed: str, status: int) -> None:
         named = _STATUS.search(place)
