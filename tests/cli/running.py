@@ -191,13 +191,15 @@ def start_dbtool(
     stdout: IO[bytes] | int = subprocess.PIPE,
     stderr: IO[bytes] | int = subprocess.PIPE,
     terminal: int | None = None,
+    forks: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a command and return while it runs; its home is the caller's, who waits for it.
 
-    `terminal` is the stream whose terminal is to be the command's own.
+    `terminal` is the stream whose terminal is to be the command's own. Without `forks` it starts as a shell starts it:
+    what is about its start, or about its arguments as `ps` shows them, has to have it so.
     """
     variables = surroundings(home, environment)
-    if command == COMMAND and can_fork(environment or {}):
+    if forks and command == COMMAND and can_fork(environment or {}):
         return Fork(
             arguments,
             environment=variables,

@@ -295,6 +295,7 @@ def test_a_signal_ends_it_and_leaves_nothing_behind(  # noqa: PLR0917
         *("--processes", processes, "--json", "partial.json"),
         home=tmp_path,
         environment={"DBTOOL_TEST_MARK": mark},
+        forks=False,
     ) as process:
         # The scratch table is there, and every process has borrowed.
         eventually(lambda: bool(_find_tables(postgres, postgres_database.database)) and count() >= 4)

@@ -89,7 +89,7 @@ def test_a_password_in_an_argument_is_gone_from_the_process_list(tmp_path: Path,
     with silent_port() as port:
         url = f"postgresql://someone:hunter2%40x@127.0.0.1:{port}/shop?application_name=x"
         arguments = (given + url,) if given.endswith("=") else (given, url)
-        with started("query", *arguments, "select 1", home=tmp_path) as process:
+        with started("query", *arguments, "select 1", home=tmp_path, forks=False) as process:
             command = Path(f"/proc/{process.pid}/cmdline")
             eventually(lambda: b"dbtool" in command.read_bytes() and b"hunter2" not in command.read_bytes())
             shown = command.read_bytes()

@@ -34,9 +34,10 @@ def started(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
     environment: Mapping[str, str] | None = None,
+    forks: bool = True,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command; it is gone at the end, whatever the test did."""
-    process = start_dbtool(*arguments, home=home, stdin=stdin, stdout=stdout, environment=environment)
+    process = start_dbtool(*arguments, home=home, stdin=stdin, stdout=stdout, environment=environment, forks=forks)
     try:
         yield process
     finally:

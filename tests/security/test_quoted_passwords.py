@@ -219,7 +219,7 @@ def test_no_other_command_says_it(arguments: tuple[str, ...]) -> None:
 def test_the_process_list_does_not_show_it(more: tuple[str, ...], tmp_path: Path) -> None:
     with silent_port() as port:
         url = f"postgresql://user@server:{_SECRET}@127.0.0.1:{port}/d"
-        with started("query", "-p", url, *more, "select 1", home=tmp_path) as process:
+        with started("query", "-p", url, *more, "select 1", home=tmp_path, forks=False) as process:
             command = Path(f"/proc/{process.pid}/cmdline")
             eventually(lambda: b"select 1" in command.read_bytes() and _SECRET.encode() not in command.read_bytes())
             assert b"user@server:***********@127.0.0.1" in command.read_bytes()
