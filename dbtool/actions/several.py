@@ -21,9 +21,11 @@ from dbtool.errors import (
     DbtoolError,
     GuardError,
     InterruptedByUserError,
+    OutputError,
     ProfileError,
     ReaderGoneError,
     TargetsFailedError,
+    TimedOutError,
 )
 from dbtool.formats import Format, FormatOptions
 from dbtool.profiles import read_state
@@ -124,6 +126,8 @@ def choose_targets(  # noqa: PLR0913 - who is meant, what is done there, and who
             choice = choose_from(environment, face, catalog, state, flag=one.name)
             refusal = None if one.by_name else refuse_stranger(choice.profile)
         except ProfileError as error:
+            if one.is_address:
+                raise
             refusal = error
         if refusal is not None:
             targets.append(Target(name=one.name, failure=refusal))
@@ -548,4 +552,4 @@ def _again(reason: DbtoolError) -> DbtoolError:
     """Return an error of its own for another thread, which adds to it."""
     if isinstance(reason, InterruptedByUserError):
         return InterruptedByUserError(str(reason), signal_number=reason.signal_number)
-    return type(reason)(str(reason)) if isinstance(reason, ReaderGoneError) else DbtoolError(str(reason))
+    return type(reason)(str(reason)) if isinstance(reason, (OutputError, TimedOutError)) else DbtoolError(str(reason))

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.cli.running import Completed, run_inside, start_dbtool
+from tests.cli.running import Completed, run_dbtool, run_inside, start_dbtool
 from tests.cli.terminal import on_terminal
 from tests.servers.database import DatabaseAddress
 
@@ -234,6 +234,37 @@ def test_an_untrusted_project_is_not_reached_by_a_pattern(tmp_path: Path) -> Non
         done = run_inside("query", *chosen, "select 'secret'", "--timeout", "5s", cwd=tmp_path)
         assert done.status == 2
         assert "needs trust" in done.err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:geheim@127.0.0.1:{port}/x",
+        "postgresql://u:geheim@127.0.0.1:{port}/x?nokey=1",
+        "mistyped://u:geheim@127.0.0.1:{port}/x",
+        "host=127.0.0.1 port={port} password=geheim",
+    ],
+)
+def test_a_password_in_an_address_is_shown_nowhere(many: Many, closed_port: int, address: str) -> None:
+    for options in (SUMMARY, ("--summary", "s.xml"), ("-o", "{profile}.csv"), ("-q",)):
+        done = many.run("query", "-p", address.format(port=closed_port), "-p", "a", "select 1", *options)
+        assert done.status in {2, 3}
+        assert "geheim" not in done.err + done.text
+    kept = [path for path in many.directory.iterdir() if path.suffix in {".json", ".xml", ".csv"}]
+    assert all("geheim" not in path.name + path.read_text() for path in kept)
+
+
+def test_a_reader_that_has_gone_and_a_disk_that_is_full_end_it(many: Many) -> None:
+    numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 200000) select i from n"
+    with start_dbtool("query", "--config", many.config, "-p", "a,b", numbers, home=many.directory) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 141
+    with Path("/dev/full").open("wb") as full:
+        done = run_dbtool("query", "--config", many.config, "-p", "a,b", numbers, stdout=full)
+    assert done.status == 74
+    assert "70" not in done.err
 
 
 def test_the_catalogue_is_read_on_several(many: Many) -> None:

@@ -42,6 +42,8 @@ class Found(Record):
 
     name: str
     by_name: bool
+    is_address: bool = False
+    """It is a URL or a path, which may hold a password, and no name."""
 
 
 def find_profiles(catalog: Catalog, wanted: ProfilesWanted) -> list[Found]:
@@ -60,7 +62,7 @@ def find_profiles(catalog: Catalog, wanted: ProfilesWanted) -> list[Found]:
     for word in words or ["*"]:
         for name, by_name in _expand(word, open_ones, entries):
             if name not in found or by_name:
-                found[name] = Found(name=name, by_name=by_name)
+                found[name] = Found(name=name, by_name=by_name, is_address=name not in entries)
     chosen = [one for one in found.values() if _has_tags(entries.get(one.name), wanted.tags)]
     if not chosen:
         raise ProfileError(_say_none(entries.values(), wanted))
