@@ -246,13 +246,13 @@ _dbtool_kind() {
         ' profile remove --file') echo 'files' ;;
         ' profile remove --config') echo 'files' ;;
         ' profile remove ') echo 'profiles' ;;
-        ' profile import --from') echo 'anything' ;;
+        ' profile import --from') echo 'words service pgpass mycnf dotenv harlequin usql' ;;
         ' profile import --only') echo 'anything' ;;
         ' profile import --name') echo 'anything' ;;
         ' profile import --file') echo 'files' ;;
         ' profile import --config') echo 'files' ;;
         ' profile import -F'|' profile import --format') echo 'words table csv tsv json ndjson markdown vertical value' ;;
-        ' profile import ') echo 'files' ;;
+        ' profile import ') echo 'files service pgpass mycnf dotenv harlequin usql' ;;
         ' pool-bench --pool') echo 'words dbtool peewee none connect sqlalchemy psycopg dbutils' ;;
         ' pool-bench --compare') echo 'anything' ;;
         ' pool-bench --connections') echo 'anything' ;;
@@ -321,6 +321,8 @@ _dbtool() {
     fi
     case $kind in
         files) return ;;
+        # Where no word fits, it is a file.
+        'files '*) COMPREPLY=($(compgen -W "${kind#files }" -- "$current")); return ;;
         profiles | queries) word=$(_dbtool_names "$kind" "$config") ;;
         'words '*) word=${kind#words } ;;
         *) word='' ;;

@@ -124,9 +124,9 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
             Values = @('--file files', '--config files')
         }
         'profile import' = @{
-            Own = 'files'
+            Own = 'words service pgpass mycnf dotenv harlequin usql'
             Options = '--from --only --name --replace --dry-run --password-keyring --plain --file --project --config -F --format --debug -h --help'
-            Values = @('--from anything', '--only anything', '--name anything', '--file files', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
+            Values = @('--from words service pgpass mycnf dotenv harlequin usql', '--only anything', '--name anything', '--file files', '--config files', '-F words table csv tsv json ndjson markdown vertical value', '--format words table csv tsv json ndjson markdown vertical value')
         }
         'profile schema' = @{
             Own = ''

@@ -21,6 +21,10 @@ COMPLETE = "__complete"
 """The hidden command that completion scripts call; Typer knows nothing of it."""
 
 
+_COMPLETED = frozenset({"profiles", "described", "queries"})
+"""What it lists: profiles' names, the same with a tab and a word on each, and saved queries' names."""
+
+
 class _UnclearError(Exception):
     """Typer has to read this command line."""
 
@@ -55,7 +59,7 @@ def _run(arguments: Sequence[str], environment: Environment | None) -> int:
 
 def find_action(arguments: Sequence[str]) -> Callable[[Environment], int] | None:
     """Return what an ordinary command line asks for, None where Typer has to read it."""
-    if list(arguments) in [[COMPLETE, "profiles"], [COMPLETE, "queries"]]:
+    if len(arguments) == 2 and arguments[0] == COMPLETE and arguments[1] in _COMPLETED:
         from dbtool.cli.switch.current import list_names
 
         kind = arguments[1]

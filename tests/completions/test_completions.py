@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.completion import RENDERERS
-from tests.cli.running import run_inside
+from tests.cli.running import run_inside, surroundings
 from tests.completions import generate
 from tests.completions.driving import InteractiveShell
 
@@ -52,7 +52,8 @@ def test_a_script_for_an_unknown_shell_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_tab_completes_commands_options_values_and_profiles(shell: InteractiveShell) -> None:
+def test_tab_completes_commands_options_values_and_profiles(shell: InteractiveShell, home: Path) -> None:
+    (home / "report file.env").touch()
     for typed, run in {
         "switch stag": ["switch", "staging"],
         "query -p stag": ["query", "-p", "staging"],
@@ -60,6 +61,9 @@ def test_tab_completes_commands_options_values_and_profiles(shell: InteractiveSh
         "profile show stag": ["profile", "show", "staging"],
         "sw": ["switch"],
         "profile che": ["profile", "check"],
+        "profile import pgp": ["profile", "import", "pgpass"],
+        "profile import report": ["profile", "import", "report file.env"],
+        "profile import --from doten": ["profile", "import", "--from", "dotenv"],
         "query --dry": ["query", "--dry-run"],
         "switch --un": ["switch", "--unset"],
         "query -F ndj": ["query", "-F", "ndjson"],
@@ -75,6 +79,22 @@ def test_tab_completes_commands_options_values_and_profiles(shell: InteractiveSh
 def test_tab_offers_every_profile_that_fits(shell: InteractiveShell) -> None:
     assert shell.complete("dbtool switch pr") == ["switch", "prod-"]
     assert "staging" not in shell.offer("dbtool switch prod-", "prod-eu", "prod-us")
+
+
+def test_fish_says_what_each_profile_is(home: Path) -> None:
+    (home / "config" / "dbtool" / "profiles.toml").write_text(
+        '[profiles.prod-eu]\nurl = "postgresql://app:hunter2@db.example.com/shop"\nprotected = true\n'
+        '[profiles.prod-us]\nengine = "sqlite"\npath = "shop\\u001b.db"\n[profiles.prod-odd]\nurl = 7\n'
+    )
+    with InteractiveShell("fish", home) as fish:
+        assert fish.offer("dbtool switch prod-", "prod-eu", "postgresql db.example.com/shop protected")
+        assert "hunter2" not in fish.screen
+    done = run_inside("__complete", "described", environment=surroundings(home))
+    assert done.lines == [
+        "prod-eu\tpostgresql db.example.com/shop protected",
+        "prod-us\tsqlite shop\\x1b.db",
+        "prod-odd\t",
+    ]
 
 
 def test_tab_completes_files_where_a_file_is_meant(shell: InteractiveShell, home: Path) -> None:

@@ -41,6 +41,8 @@ _dbtool() {
     fi
     case $kind in
         files) return ;;
+        # Where no word fits, it is a file.
+        'files '*) COMPREPLY=($(compgen -W "${kind#files }" -- "$current")); return ;;
         profiles | queries) word=$(_dbtool_names "$kind" "$config") ;;
         'words '*) word=${kind#words } ;;
         *) word='' ;;
@@ -119,4 +121,5 @@ def _spell_own(command: Command) -> str:
 
 
 def _spell_kind(value: Value) -> str:
-    return f"words {' '.join(value.words)}" if value.kind is Choices.WORDS else value.kind.value
+    kind = "words" if value.kind is Choices.WORDS else value.kind.value
+    return " ".join([kind, *value.words])

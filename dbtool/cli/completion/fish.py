@@ -68,9 +68,11 @@ def _render_requirement(value: Value) -> str:
 
 def _render_action(value: Value) -> str:
     if value.kind in {Choices.PROFILES, Choices.QUERIES}:
-        return f"-a '(__dbtool_names {value.kind.value})'"
+        # Here each name may have a word on it.
+        kind = "described" if value.kind is Choices.PROFILES else value.kind.value
+        return f"-a '(__dbtool_names {kind})'"
     if value.kind is Choices.FILES:
-        return "-F"
+        return f"-F -a {_quote(' '.join(value.words))}" if value.words else "-F"
     return f"-a {_quote(' '.join(value.words))}" if value.kind is Choices.WORDS else ""
 
 

@@ -70,4 +70,5 @@ def _spell_own(command: Command) -> str:
 
 
 def _spell_kind(value: Value) -> str:
-    return f"words {' '.join(value.words)}" if value.kind is Choices.WORDS else value.kind.value
+    # Words of a file's place as well: where none fits, PowerShell completes files.
+    return " ".join(["words", *value.words]) if value.words or value.kind is Choices.WORDS else value.kind.value

@@ -28,6 +28,7 @@ class Value(Record):
 
     kind: Choices
     words: tuple[str, ...] = ()
+    """All that it may be, or words that may stand in the place of a file."""
 
 
 class Option(Record):
@@ -137,10 +138,20 @@ def _read_argument(metavar: str) -> Value:
 
 def _read_metavar(metavar: str) -> Value | None:
     """Read what the help shows for a value: FILE or PATH, or words with | between them."""
+    words = _list_sources() if "SOURCE" in metavar else ()
     if _FILE.search(metavar):
-        return Value(kind=Choices.FILES)
+        return Value(kind=Choices.FILES, words=words)
+    if words:
+        return Value(kind=Choices.WORDS, words=words)
     words = tuple(part for part in metavar.strip("[].").split("|") if _WORD.fullmatch(part))
     return Value(kind=Choices.WORDS, words=words) if words and "=" not in metavar else None
+
+
+def _list_sources() -> tuple[str, ...]:
+    """Return what profiles are imported from, by name."""
+    from dbtool.profiles.importing import SOURCES  # for the script alone
+
+    return tuple(SOURCES)
 
 
 def _first_sentence(text: str) -> str:

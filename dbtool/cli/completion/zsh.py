@@ -27,6 +27,11 @@ _dbtool_profiles() {
 _dbtool_queries() {
     _dbtool_names queries
 }
+
+_dbtool_words_or_files() {
+    local -a names=("$@")
+    _alternative 'names:name:compadd -a names' 'files:file:_files'
+}
 """
 _TAIL = """\
 if [[ $funcstack[1] == _dbtool ]]; then
@@ -114,7 +119,8 @@ def _render_action(value: Value) -> str:
     if value.kind in {Choices.PROFILES, Choices.QUERIES}:
         return f"_dbtool_{value.kind.value}"
     if value.kind is Choices.FILES:
-        return "_files"
+        # Behind a blank an action is called as it stands.
+        return f" _dbtool_words_or_files {' '.join(value.words)}" if value.words else "_files"
     return f"({' '.join(value.words)})"
 
 

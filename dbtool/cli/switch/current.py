@@ -77,10 +77,27 @@ def list_names(environment: Environment, kind: str) -> int:
     """Print the names that completion offers, of profiles or of queries; whatever is wrong, nothing is said of it."""
     from dbtool.profiles.discover import PROFILE_NAME, list_names, list_query_names
 
+    if kind == "described":
+        return _list_described(environment)
     list_them = list_names if kind == "profiles" else list_query_names
     try:
         names = [name for name in list_them(environment.replaced(warn=say_nothing)) if PROFILE_NAME.fullmatch(name)]
         write_text(environment, "".join(f"{name}\n" for name in names))
+    except DbtoolError:
+        return _USAGE
+    return 0
+
+
+def _list_described(environment: Environment) -> int:
+    """Print the names of profiles as `list_names` does, each with what it is behind a tab."""
+    from dbtool.profiles.active.unchecked import describe_briefly
+    from dbtool.profiles.discover import PROFILE_NAME, read_sources
+
+    try:
+        sources = read_sources(environment.replaced(warn=say_nothing), brief=True)
+        names = dict.fromkeys(name for source in sources.files for name in source.profiles)
+        lines = [f"{name}\t{describe_briefly(sources, name)}\n" for name in names if PROFILE_NAME.fullmatch(name)]
+        write_text(environment, "".join(lines))
     except DbtoolError:
         return _USAGE
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dbtool.profiles.discover import MOST_BASES, Sources
 from dbtool.records import Record
+from dbtool.text import make_visible
 
 TYPE_CHECKING = False  # `dbtool current` stands in prompts
 if TYPE_CHECKING:
@@ -47,6 +48,32 @@ def gather_settings(sources: Sources, name: str) -> dict[str, object] | None:
         found = {**table, **found} if isinstance(table, dict) else found
         name = str(table.get(_EXTENDS, name)) if isinstance(table, dict) else name
     return found
+
+
+_MOST_SHOWN = 60
+
+
+def describe_briefly(sources: Sources, name: str) -> str:
+    """Say in one line what a profile is and where it leads, without a user or a password."""
+    settings = _lay_out(gather_settings(sources, name) or {})
+    place = next((str(settings[key]) for key in ("path", "socket", "host", "service") if settings.get(key)), "")
+    said = [str(settings.get("engine", "")), place + (f"/{settings['database']}" if "database" in settings else "")]
+    said += ["protected"] if settings.get(_PROTECTED) is True else []
+    shown = make_visible(" ".join(filter(None, said)))
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 1]}…"
+
+
+def _lay_out(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a profile's settings with what its URL says among them."""
+    url = settings.get("url")
+    if not isinstance(url, str):
+        return settings
+    from dbtool.profiles.foreign.urls import parse_url  # most profiles have none
+
+    try:
+        return {**parse_url(url, references=True), **settings}
+    except ValueError:
+        return settings
 
 
 def find_elsewhere(sources: Sources, name: str) -> str | None:
