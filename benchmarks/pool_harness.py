@@ -56,7 +56,7 @@ def run_pool_bench(server: PostgresServer, seconds: float) -> float:
     settings = SessionSettings(keeps_session=True, application_name="dbtool-benchmark")
     recipe = Recipe(target=target, settings=settings, meter=ConnectMeter(), working_directory=Path.cwd())
     with closing(SUBJECTS["none"].make(recipe)) as pool:
-        load = Load(threads=1, work=Work(sql=_SQL), duration=seconds, warm_up=0.1)
+        load = Load(threads=1, work=Work(sql=_SQL), duration=seconds, warm_up=0.1, keeps_course=True)
         with pool.connection() as connection:
             identity = ask_value(connection, PROBE.identity)
         return LoadRun(pool, load, book=Book(PROBE, identity)).run().throughput
@@ -80,9 +80,10 @@ def run_pgbench(server: PostgresServer, seconds: float) -> float | None:
     return None if found is None else float(found[1])
 
 
+POOL_BENCH = "pool-bench, `none`, one thread"
 RUNS: Mapping[str, Callable[[PostgresServer, float], float | None]] = {
     "a bare loop of psycopg2": run_bare_loop,
-    "pool-bench, `none`, one thread": run_pool_bench,
+    POOL_BENCH: run_pool_bench,
     "pgbench, one client": run_pgbench,
 }
 """What is measured in turn: queries per second."""

@@ -1,7 +1,8 @@
 """dbtool's pool beside others: on a stub driver, where only the pool costs, and on a private PostgreSQL.
 
-Run from the checkout: `python -m benchmarks.pools [--seconds 1] [--rounds 5] [--only stub|postgres] [--write]`. It
-prints Markdown; `--write` also puts it into POOLS.md. Pools whose library is not installed are left out.
+Run from the checkout: `python -m benchmarks.pools [--seconds 1] [--rounds 5] [--only stub|postgres|harness] [--write]`.
+It prints Markdown; `--write` also puts it into POOLS.md. Pools whose library is not installed are left out. `--only
+harness` ends with status 1 where pool-bench costs more than a fifth of a bare loop's throughput.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.pool_harness import RUNS
+from benchmarks.pool_harness import POOL_BENCH, RUNS
 from benchmarks.pool_loads import Outcome, find_percentile, measure_costs, run_in_turn
 from benchmarks.pool_moments import compute, do_io, measure_cold_start, measure_overruns, measure_return
 from benchmarks.pool_subjects import WITHOUT_STUB, WITHOUT_TIMEOUT, Wish, list_installed
@@ -48,6 +49,8 @@ _LOAD_COLUMNS = (
     "turns (min-max)",
     "Jain",
 )
+_LEAST_LEFT = 0.8
+"""Of a bare loop's throughput, with one thread and no pool."""
 
 Disturbance: TypeAlias = Callable[[threading.Event], None]
 _DISTURBANCES: dict[str, Disturbance | None] = {
@@ -157,8 +160,8 @@ def report_return(page: Page, server: PostgresServer, settings: dict[str, str], 
         page.add_row(name, _format_time(_median(served)) if served else slowest, slowest)
 
 
-def report_harness(page: Page, server: PostgresServer, *, rounds: int, seconds: float) -> None:
-    """Report what the generator of pool-bench takes away."""
+def report_harness(page: Page, server: PostgresServer, *, rounds: int, seconds: float) -> float:
+    """Report what the generator of pool-bench takes away, and return what is left of a bare loop's throughput."""
     page.add_table(
         "pool-bench's own cost", "`SELECT 1` on PostgreSQL.", "what", "queries per second", "of the bare loop"
     )
@@ -177,6 +180,7 @@ def report_harness(page: Page, server: PostgresServer, *, rounds: int, seconds: 
         page.add_row(
             name, f"{_median(throughputs):,.0f}", f"{_median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         )
+    return _median([own / beside for own, beside in zip(found[POOL_BENCH], bare, strict=True)])
 
 
 def _describe(server: PostgresServer | None, *, rounds: int, seconds: float) -> str:
@@ -201,7 +205,7 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each load runs in each round")
     parser.add_argument("--rounds", type=int, default=5, help="how often")
-    parser.add_argument("--only", choices=("stub", "postgres"), help="measure on this alone")
+    parser.add_argument("--only", choices=("stub", "postgres", "harness"), help="measure on this alone")
     parser.add_argument("--write", action="store_true", help=f"write the result into {RESULTS.name}")
     arguments = parser.parse_args()
     if arguments.write and arguments.only:
@@ -227,6 +231,8 @@ def main() -> None:
         page.add("# Pools")
         page.add("")
         page.add(_describe(server, **often))
+        if arguments.only == "harness" and server is not None:
+            sys.exit(report_harness(page, server, **often) < _LEAST_LEFT)
         if arguments.only != "postgres":
             report_cost(page, **often)
             report_loads(page, "Stub driver, no work", None, **often)

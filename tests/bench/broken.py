@@ -18,6 +18,7 @@ class _Waiter:
     def __init__(self) -> None:
         self.wake = threading.Event()
         self.slot: list[Any] | None = None
+        self.owner = threading.get_ident()
 
 
 class SoundPool:

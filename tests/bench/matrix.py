@@ -65,6 +65,18 @@ BROKEN: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         "tests.bench.broken_rarely:ClosesEveryTenth": ("reuse", EVERYWHERE),
         "tests.bench.broken_rarely:LosesTheDead": ("recovery", SERVERS),
         "tests.bench.broken_rarely:LastComeFirstServedInPairs": ("starvation", EVERYWHERE),
+        "tests.bench.broken_by_gate:LendsAgainAfterTheDeadline": ("exclusivity", EVERYWHERE),
+        "tests.bench.broken_by_gate:GrowsForWhoHasWaitedLong": ("capacity", EVERYWHERE),
+        "tests.bench.broken_by_gate:LeavesOneOpen": ("server-count", EVERYWHERE),
+        "tests.bench.broken_by_gate:LeadsElsewhereOnceItsConnectionDied": ("identity", SERVERS),
+        "tests.bench.broken_by_gate:FailsOneInThousand": ("failures", EVERYWHERE),
+        "tests.bench.broken_by_gate:KeepsNoneForAnotherThread": ("reuse", EVERYWHERE),
+        "tests.bench.broken_by_gate:LetsOneInThreeGoEarly": ("timeout", EVERYWHERE),
+        "tests.bench.broken_by_gate:LosesWhereTheThreadIsToEnd": ("leaks", EVERYWHERE),
+        "tests.bench.broken_by_gate:RollsBackAfterErrorsOnly": ("bleed", EVERYWHERE),
+        "tests.bench.broken_by_gate:HasFavourites": ("starvation", EVERYWHERE),
+        "tests.bench.broken_by_gate:ExpiresAtThriceTheAge": ("expiry", EVERYWHERE),
+        "tests.bench.broken_by_gate:LendsTheDeadOnceMore": ("recovery", SERVERS),
     }
 )
 """The gate that is meant for each, and where there is such a fault. Forks are judged where `--gates all` says so."""

@@ -21,7 +21,7 @@ from dbtool.bench.trials.trial import Extras
 from dbtool.engines import load_probe
 from dbtool.engines.engine import SessionSettings
 from dbtool.profiles.model import PoolSettings, Target
-from tests.bench import broken, broken_rarely, sound
+from tests.bench import broken, broken_by_gate, broken_rarely, sound
 from tests.engines.rendering import target_of
 from tests.servers.database import DatabaseAddress
 
@@ -37,7 +37,7 @@ SILENT = Observer(announce=_take_no_notice, watch=_take_no_notice)
 
 def own(name: str) -> str:
     """Return how a broken pool, or an ordinary sound one, is named on the command line."""
-    module = next((each for each in (broken, broken_rarely, sound) if hasattr(each, name)), broken)
+    module = next((each for each in (broken, broken_rarely, broken_by_gate, sound) if hasattr(each, name)), broken)
     return f"{module.__name__}:{name}"
 
 

@@ -74,6 +74,9 @@ _CAUGHT = {
     "LeadsElsewhereOnce": ("identity", r"connections led to another database than the profile's: .*"),
     "WaitsTwiceAsLong": ("timeout", r".* waiters still waited .*|a waiter was let go 1\.\d+ s past its deadline .*"),
     "ClosesEveryTenth": ("reuse", r"10% of [\d,]+ turns had to open a connection: the pool does not keep them"),
+    "LendsAgainAfterTheDeadline": ("exclusivity", r"8 waiters got a connection that another borrower had"),
+    "GrowsForWhoHasWaitedLong": ("capacity", r"8 waiters got a connection while all 2 were lent"),
+    "LosesWhereTheThreadIsToEnd": ("leaks", r"while blocks failed, .*"),
     "LastComeFirstServedInPairs": ("starvation", r"8 threads on 2 connections: .* turns a thread, Jain index .*"),
 }
 _TURNS = {"LosesOneInThousand": 4500, "LendsTwiceOneInTwoThousand": 8000, "HandsOverAndKeeps": 3000, "Leaks": 100}
@@ -99,7 +102,11 @@ def test_a_broken_pool_fails_the_gate_for_its_fault(pool: str, sqlite_database: 
     assert re.fullmatch(text, found.get(gate, "")), found
 
 
-_ASKED = {"StaysInTheQueue": ("leaks", "timeout")}
+_ASKED = {
+    "StaysInTheQueue": ("leaks", "timeout"),
+    "LendsAgainAfterTheDeadline": ("timeout",),
+    "GrowsForWhoHasWaitedLong": ("timeout",),
+}
 """The gates that find a fault together."""
 
 
@@ -109,6 +116,12 @@ def test_connections_that_died_and_are_kept_or_lost_fail_recovery(pool: str, any
     (finding,) = check_survival(make_scene(any_server, own(pool)))
     assert finding.gate.fails
     assert "3 sessions were ended on the server while they were idle" in finding.gate.detail
+
+
+@pytest.mark.slow
+def test_what_replaces_a_connection_that_died_has_to_lead_where_it_did(postgres_database: DatabaseAddress) -> None:
+    _, identity = check_survival(make_scene(postgres_database, own("LeadsElsewhereOnceItsConnectionDied")))
+    assert (identity.gate.name, identity.gate.fails) == ("identity", True)
 
 
 @pytest.mark.slow

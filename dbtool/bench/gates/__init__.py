@@ -30,6 +30,8 @@ class Seen(Record):
 
     carried: tuple[Carried, ...]
     fairness: Fairness
+    doubts: tuple[str, ...] = ()
+    """Why this machine was too busy for what the load shows to be the pool's doing alone."""
 
 
 Check: TypeAlias = Callable[[Scene, Seen], Sequence[Finding]]
@@ -48,7 +50,7 @@ _CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("timeout",), lambda scene, _seen: check_timeout(scene)),
     (("leaks",), lambda scene, seen: check_leaks(scene, seen.carried)),
     (("bleed",), lambda scene, seen: check_bleed(scene, seen.carried)),
-    (("starvation",), lambda scene, seen: check_starvation(scene, seen.fairness)),
+    (("starvation",), lambda scene, seen: check_starvation(scene, seen.fairness, seen.doubts)),
     (("expiry",), lambda scene, _seen: check_expiry(scene)),
     (("recovery",), lambda scene, _seen: check_survival(scene)),
     (("fork",), lambda scene, _seen: check_fork(scene)),

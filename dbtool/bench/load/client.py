@@ -18,6 +18,8 @@ _AFTER_FAILURE = 0.005
 """Seconds that a thread pauses after a failure, as a pool that fails at once would keep it spinning."""
 _WAKE_EVERY = 0.05
 """Seconds between two looks at whether the run is over, for a thread that waits for its next arrival."""
+_LOOK_BACK = 1.0
+"""Seconds before a refusal that are looked at, however long it was waited for."""
 _NO_SESSION = object()
 """Stands for the session of a turn that did not ask for it."""
 IDLE, WAITING, HOLDING = range(3)
@@ -36,12 +38,13 @@ class LoadThread:
         self._steps_back = load.threads > 1
         # Not all at once in their hundredth turn.
         self._until_sample = 1 + number * SAMPLE_EVERY // max(load.threads, 1)
-        self.count_busy: Callable[[], int] = lambda: 1
-        """Says how many threads are within a turn, this one among them."""
+        self.count_busy: Callable[[float], int] = lambda _since: 1
+        """Says how many threads are within a turn, this one among them, or had a connection since a moment."""
         self.tally = Tally()
         self.state = IDLE
         self.turns = self.failures = 0
-        self.last_success = 0.0
+        self.last_success = self.last_held = 0.0
+        """When the last turn was over that went well, and that had a connection."""
         self.late = Histogram()
 
     def run_closed(self) -> None:
@@ -109,7 +112,7 @@ class LoadThread:
             block = self._borrow()
             connection = block.__enter__()
         except (Exception, SystemExit) as error:
-            self._refuse(error, clock() - started)
+            self._refuse(error, asked, clock() - started)
             return
         acquired = clock()
         self.state = HOLDING
@@ -144,7 +147,7 @@ class LoadThread:
         except (Exception, SystemExit) as error:
             self._fail(error, clock() - started)
             return
-        done = clock()
+        done = self.last_held = clock()
         self.state = IDLE
         if not is_whole:
             # The run ended while it held its connection: counted, it would be a turn that took no time.
@@ -170,19 +173,22 @@ class LoadThread:
         except (Exception, SystemExit):  # the failure that is counted is the first one
             return
 
-    def _refuse(self, error: BaseException, total: float) -> None:
+    def _refuse(self, error: BaseException, asked: float, total: float) -> None:
         """Count a turn that got no connection, and whether there must have been one.
 
-        Another thread that is within its turn may have one, or be about to: the doubt is the pool's.
+        Another thread that is within its turn may have one, or be about to: the doubt is the pool's. So may one
+        whose turn ended since this one asked: a busy machine lets long pass before it is looked at here.
         """
         limit = self._load.limit
-        is_unfounded = limit is not None and self.count_busy() - 1 < limit
+        since = max(asked, time.perf_counter() - _LOOK_BACK)
+        is_unfounded = limit is not None and self.count_busy(since) - 1 < limit
         self.state = IDLE
         self.failures += 1
         self.tally.refuse(error, total, is_unfounded=is_unfounded)
         self._control.sleep(_AFTER_FAILURE)
 
     def _fail(self, error: BaseException, total: float) -> None:
+        self.last_held = time.perf_counter()
         self.state = IDLE
         self.failures += 1
         self.tally.fail(error, total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -97,8 +98,8 @@ class LoadRun:
         """How many threads are within a turn."""
         return self._count_busy()
 
-    def _count_busy(self) -> int:
-        return sum(client.state != IDLE for client in self._clients)
+    def _count_busy(self, since: float = math.inf) -> int:
+        return sum(client.state != IDLE or client.last_held >= since for client in self._clients)
 
     @property
     def _has_turns_left(self) -> bool:

@@ -192,7 +192,7 @@ def _let_blocks_fail(scene: Scene, identity: object, evidence: Evidence) -> Evid
 
 
 class _FailingWork:
-    """Blocks that end well, that leave a transaction open, that end with the server's error, and with the program's."""
+    """Blocks that end well, with an open transaction, the server's error, the program's, or the end of the thread."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -203,7 +203,7 @@ class _FailingWork:
         return self._work
 
     def _work(self, connection: Any) -> None:
-        probe, kind = self._scene.probe, next(self._numbers) % 4
+        probe, kind = self._scene.probe, next(self._numbers) % 5
         if kind:
             tell(connection, probe.begin)
         tell(connection, probe.work)
@@ -215,6 +215,8 @@ class _FailingWork:
             tell(connection, "SELECT no_such_column_of_dbtool_bench")
         if kind == 3:
             raise RuntimeError("the block fails")
+        if kind == 4:
+            raise SystemExit("the block ends its thread")
 
 
 def _make_failing_load(scene: Scene) -> Load:
@@ -237,7 +239,7 @@ def ask_for_all(scene: Scene, opened: Opened, wanted: int | None = None) -> Hand
     timeout = opened.timeout or _PATIENCE
     others: list[Holder] = []
     # Those who get none may wait until their own deadline: they are left behind.
-    with borrowing(opened.pool, wanted, work=_name, patience=_GRACE) as borrowers:
+    with borrowing(opened.pool, wanted, work=name_connection, patience=_GRACE) as borrowers:
         wait_for_all(borrowers, min(timeout, _PATIENCE) + _GRACE)
         given = [borrower for borrower in borrowers if borrower.has_connection]
         errors = [borrower.error for borrower in borrowers if borrower.error is not None]
@@ -257,5 +259,6 @@ def ask_for_all(scene: Scene, opened: Opened, wanted: int | None = None) -> Hand
     return handful
 
 
-def _name(connection: Any) -> int:
+def name_connection(connection: Any) -> int:
+    """Return what tells a driver's connection apart from all that are open beside it."""
     return id(find_driver_connection(connection))

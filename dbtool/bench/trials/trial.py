@@ -134,7 +134,8 @@ class Trial:
         if run.is_dead:
             results.findings += give_up_on(scene)
             return
-        seen = Seen(carried=tuple(self._carried), fairness=measure(run).fairness)
+        measures = measure(run)
+        seen = Seen(carried=tuple(self._carried), fairness=measures.fairness, doubts=list_doubts(measures))
         for finding in run_gates(scene, seen, lambda name: begin(f"gates: {name}")):
             results.findings.append(finding)
         begin("measures")
