@@ -133,14 +133,15 @@ def test_what_came_of_it_is_kept_before_the_scratch_table_goes(sqlite_database: 
             ((number,),) = raw.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'dbtool_bench%'")
         kept.append((outcome, number))
 
-    observer = Observer(announce=lambda *_: None, watch=lambda *_: None, keep=keep)
     stop = Stop()
-    timer = threading.Timer(0.5, stop.set, [_SIGNAL])
-    timer.start()
-    outcome = compare(
-        order.replaced(load=order.load.replaced(work=mix, duration=60.0)), ask_server(order), observer, stop
-    )
-    timer.join()
+
+    def watch(_pool: str, _phase: str, status: Status) -> None:
+        if status.throughput:
+            stop.set(_SIGNAL)
+
+    observer = Observer(announce=lambda *_: None, watch=watch, keep=keep)
+    loaded = order.replaced(load=order.load.replaced(work=mix, duration=60.0))
+    outcome = compare(loaded, ask_server(order), observer, stop)
     assert kept == [(outcome, 1)]
 
 
