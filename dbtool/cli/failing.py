@@ -55,7 +55,9 @@ def _describe(error: BaseException) -> tuple[str | None, ExitStatus]:
     if format_message is not None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "dbtool"
-        return f"{format_message()} (see {command} --help)", ExitStatus.USAGE
+        said = format_message()
+        # Nothing is said where the help itself is the answer: dbtool alone, without a command.
+        return f"{said} (see {command} --help)" if said else None, ExitStatus.USAGE
     if isinstance(error, BrokenPipeError):
         return None, ExitStatus.READER_GONE
     # Help and versions are written by Typer; what dbtool itself writes fails with an OutputError.

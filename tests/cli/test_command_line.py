@@ -37,8 +37,16 @@ def test_help_names_the_commands() -> None:
     for command in ("query", "profile"):
         assert command in done.text
     assert run_inside("-h").text == done.text
-    bare = run_inside()
-    assert "query" in bare.text + bare.err
+
+
+@pytest.mark.parametrize(("group", "command"), [((), "query"), (("profile",), "list")])
+def test_without_a_command_help_is_the_answer_and_nothing_is_called_an_error(
+    group: tuple[str, ...], command: str
+) -> None:
+    bare = run_inside(*group)
+    assert bare.status == 2
+    assert command in bare.text + bare.err
+    assert "error:" not in bare.text + bare.err
 
 
 @pytest.mark.parametrize(
