@@ -79,6 +79,7 @@ completions: $(VENV)/.tools ## write the completion scripts, and the quick way's
 soak: servers ## all that the tests only sample: an hour
 	$(call run_tests,DBTOOL_TEST_SOAK=1,-o faulthandler_timeout=1800)
 	$(BIN)/python -m tests.pool.soak
+	for client in psql mariadb sqlite3; do $(BIN)/python -m tests.corpora --debian --client $$client || exit 1; done
 	$(BIN)/python -m tests.bench.matrix --rounds $(or $(ROUNDS),1)
 
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3

@@ -49,7 +49,12 @@ set sql_mode = '';
 select 'it\'s;';
 """
 
+_WINDOWS_LINES = b"""create table t (\r\n i int, -- a\r\n s varchar(40));\r
+insert into t values (1, 'a\r\nb\rc\r\r\nd');\r
+delimiter //\r\ncreate procedure p()\r\nbegin\r\n select hex(s) from t;\r\nend//\r
+call p()//\r\nsource windows.sql\r\n"""
 SCRIPTS = {
+    "text with lines of Windows": _WINDOWS_LINES,
     "comments for MariaDB alone": b"/*M!100100 create table t (i int) */;\n/*M! insert into t values (7) */;",
     "comments within a statement": b"select 1 /*M! + 1 */ /*M!999999 + 5 */ /*!50000 + 10 */ /*!999999 + 50 */;",
     "comments that hold nothing for this server": b"/*M!999999 create table t (i int) */; /*! */; /*!999999 x */;",
@@ -70,6 +75,7 @@ SCRIPTS = {
     "strings without backslashes": _STRINGS,
 }
 FILES = {
+    "windows.sql": b"select hex('x\r\ny')//\r\n",
     "one.sql": b"select 'one';\n",
     "outer.sql": b"select 'outer';\nsource inner/deep.sql\nselect 'out';",
     "terminator.sql": b"delimiter //\n",

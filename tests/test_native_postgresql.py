@@ -56,7 +56,18 @@ select * from there;
 insert into here values (2);
 select * from here;
 """
+_ENDED_COMMANDS = b"""create table here (i int);
+\\c {other};
+create table there (i int);
+\\connect "{other}" ;
+insert into there values (3);
+\\connect {database};;
+\\i one.sql;
+\\ir 'one.sql' ;
+select * from here;
+"""
 SCRIPTS = {
+    "commands that end as statements do": _ENDED_COMMANDS,
     "old strings": _STRINGS,
     "data in a COPY from either": _COPIES,
     "display": _DISPLAY,

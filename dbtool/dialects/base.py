@@ -58,6 +58,12 @@ class Lexical(Record):
     """Client commands that say what follows them."""
     variable_command: str | None = None
     """The client command that sets the client's variables."""
+    hash_lines: bool = False
+    """The client passes over a line that begins with a hash sign, where a statement may begin."""
+    joined_line_ends: bool = False
+    """The client reads a file line by line, and ends each by a line feed, whichever way it ended."""
+    kept_blanks: bool = False
+    """The blanks before a terminator are part of the statement: the schema keeps them."""
     passed_commands: Mapping[str, str] = MappingProxyType({})
     """Client commands that change nothing on the server, and what does here what they do there."""
     refused_commands: Mapping[str, str] = MappingProxyType({})

@@ -98,6 +98,7 @@ MYSQL = Dialect(
         ignored_commands=frozenset({"go", "ego"}),
         ending_commands=frozenset({rb"\g", rb"\G"}),
         line_statements=True,
+        joined_line_ends=True,
         including_commands=frozenset({r"\.", "source"}),
         refused_commands=MappingProxyType(_MYSQL_COMMANDS),
     ),

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from dbtool.dialects import Dialect, Lexical
 from dbtool.errors import GuardError, Place, UsageError
 from dbtool.records import Record
-from dbtool.run.sources import Check, Recoding, Source, blaming, read_arriving
+from dbtool.run.sources import Check, Recoding, Source, blaming, join_line_ends, read_arriving
 from dbtool.statements import Client, Script
 from dbtool.statements.commands import Remark
 
@@ -66,6 +66,8 @@ class Follower(Client):
             read = read_arriving(file, label, self._hearing.check)
             if self._recoding is not None:
                 read = self._recoding.apply(read, label)
+            if self._hearing.lexical().joined_line_ends:
+                read = join_line_ends(read)
             yield Script(read, name, Follower(self._hearing, path.parent, (*self._around, identity), self._recoding))
 
     def lexical(self, dialect: Dialect) -> Lexical:  # noqa: ARG002 - the session knows

@@ -24,7 +24,7 @@ from dbtool.run.binding import Usage
 from dbtool.run.checking import RunOptions, check_value, refuse_other_database, refuse_transaction_control
 from dbtool.run.following import Hearing, follow
 from dbtool.run.results import Results, SecondResultError
-from dbtool.run.sources import Reader, Source
+from dbtool.run.sources import Reader, Source, join_line_ends
 from dbtool.run.worker import Stoppable, StopRequest
 from dbtool.statements import CopyData, Statement, find_parameters, split
 from dbtool.statements.commands import Remark
@@ -123,6 +123,8 @@ class Runner:
         if source.copy_input is not None:
             # One for all sources: what follows the end of one COPY's data is for the next.
             self._copy_input = self._copy_input or source.open_copy_input(self.stop.check)
+        if self.dialect.lexical.joined_line_ends and not source.is_argument:
+            read = join_line_ends(read)
         statements = split(
             read,
             self.dialect,

@@ -131,6 +131,11 @@ class Source(Record):
                 yield recode(read_arriving(file, self.label, check), self.label)
 
     @property
+    def is_argument(self) -> bool:
+        """Say whether it was typed into the command line."""
+        return self.path is None and self.stream is None and self.encoding is not None
+
+    @property
     def label(self) -> str:
         """What an error about the source itself calls it."""
         return self.name if self.path is None else _label_file(self.name)
@@ -147,6 +152,23 @@ class Source(Record):
 def _read_once(content: bytes) -> Reader:
     remaining = [content]
     return lambda: remaining.pop() if remaining else b""
+
+
+def join_line_ends(read: Reader) -> Reader:
+    """Return a reader of the same lines, each of which ends with a line feed alone."""
+    held = b""
+
+    def read_on() -> bytes:
+        nonlocal held
+        while data := read():
+            data = (held + data).replace(b"\r\n", b"\n")
+            held = b"\r" if data.endswith(b"\r") else b""
+            if data := data.removesuffix(held):
+                return data
+        last, held = held, b""
+        return last
+
+    return read_on
 
 
 def read_arriving(stream: BinaryIO, label: str, check: Check, head: bytes = b"") -> Reader:

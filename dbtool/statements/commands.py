@@ -155,9 +155,9 @@ def read_command(line: bytes, lexical: Lexical, place: Place, terminator: bytes 
     if word in lexical.including_commands:
         if lexical.line_statements:
             return Inclusion(_read_file_name(rest, terminator, name, place))
-        return Inclusion(_Arguments(rest, name, place).take_only("the name of a file"))
+        return Inclusion(_Arguments(rest, name, place, may_end=True).take_only("the name of a file"))
     if word in lexical.connecting_commands:
-        return NewDatabase(_read_database(_Arguments(rest, name, place)))
+        return NewDatabase(_read_database(_Arguments(rest, name, place, may_end=True)))
     if word in lexical.saying_commands:
         return Remark(_read_saying(rest, place))
     if word == lexical.variable_command:
@@ -251,14 +251,15 @@ class _Argument(Record, kw_only=False):
 
 
 class _Arguments(Record):
-    """The words after a command of psql's, without their quotes."""
+    """The words after a command of psql's, without their quotes; where one `may_end`, without semicolons behind it."""
 
     name: str
     place: Place
     words: tuple[_Argument, ...]
 
-    def __init__(self, text: bytes, name: str, place: Place) -> None:
-        super().__init__(name=name, place=place, words=tuple(_read_words(text.strip(), name, place)))
+    def __init__(self, text: bytes, name: str, place: Place, *, may_end: bool = False) -> None:
+        words = _read_words(text.strip(), name, place, b";" if may_end else b"")
+        super().__init__(name=name, place=place, words=tuple(words))
 
     def take_only(self, what: str) -> str:
         """Return the one that there has to be."""
@@ -267,7 +268,7 @@ class _Arguments(Record):
         return self.words[0].text
 
 
-def _read_words(text: bytes, name: str, place: Place) -> list[_Argument]:
+def _read_words(text: bytes, name: str, place: Place, ending: bytes) -> list[_Argument]:
     words: list[_Argument] = []
     position = 0
     while position < len(text):
@@ -278,8 +279,10 @@ def _read_words(text: bytes, name: str, place: Place) -> list[_Argument]:
                 raise UsageError(f"{place}: {name}: {_object(text[position:])}")
             position = part.end()
             is_quoted = is_quoted or part["plain"] is None
-            parts += _unquote(part)
-        words.append(_Argument(parts.decode("utf-8", "surrogateescape"), is_quoted))
+            is_last = not text[position : position + 1].strip()
+            parts += _unquote(part).rstrip(ending) if is_last and part["plain"] else _unquote(part)
+        if parts or is_quoted:
+            words.append(_Argument(parts.decode("utf-8", "surrogateescape"), is_quoted))
         while text[position : position + 1].isspace():
             position += 1
     return words

@@ -30,7 +30,7 @@ _BLANK_BYTES = b" \t\n\r\f\v"
 _BLANKS = frozenset(_BLANK_BYTES)
 _match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
 _NOWHERE = -1
-_DOT = ord(".")
+_DOT, _HASH = ord("."), ord("#")
 _SEMICOLON = b";"
 _BETWEEN_STATEMENTS = frozenset({Piece.COMMENT, Piece.COMMAND})
 
@@ -167,10 +167,11 @@ class Splitter:
             return
         buffer, source, locate = stream.buffer, stream.source, stream.locate
         read_words, is_delimited = self._leading_words.read, self._is_delimited
+        keeps_blanks = self._lexical.kept_blanks
         while plain := lexer.match_plain_statement(buffer, stream.position):
             stream.position = plain.end()
             text = plain.group(1)
-            if text[-1] in _BLANKS:
+            if text[-1] in _BLANKS and not keeps_blanks:
                 text = text.rstrip(_BLANK_BYTES)
             line, column = locate(plain.start(1))
             yield new_statement((text, source, line, column, read_words(text), None, is_delimited))
@@ -226,6 +227,8 @@ class Splitter:
                 return tokens.COMMAND if is_command else None
         if self._lexical.dot_commands and stream.buffer[position] == _DOT and stream.is_line_start(position):
             return tokens.COMMAND
+        if self._lexical.hash_lines and stream.buffer[position] == _HASH and stream.is_line_start(position):
+            return tokens.LINE_COMMENT
         # The client takes any two dashes here for a comment's, also where its server would not.
         if self._lexical.dash_comment_needs_blank and stream.buffer.startswith(b"--", position):
             return tokens.LINE_COMMENT
@@ -278,7 +281,7 @@ class Splitter:
 
     def _take_statement(self, end: int) -> Statement:
         stream, buffer, start = self._stream, self._stream.buffer, self._start
-        while buffer[end - 1] in _BLANKS:
+        while buffer[end - 1] in _BLANKS and not (self._lexical.kept_blanks and end < len(buffer)):
             end -= 1
         text = bytes(buffer[start:end])
         words = self._words or read_leading_words(buffer, start, end, self._lexical)

@@ -19,6 +19,8 @@ _ERROR = re.compile(r"dbtool: error: (?P<place>[^\n]*?):(?P<line>\d+)(?::(?P<col
 _CODE = re.compile(r"^(?P<text>.*?) \[(?P<code>[0-9A-Z_]+)\](?: \(.*\))?(?: - .*|; .*)?$")
 _SUMMARY = re.compile(r"dbtool: error: \d+ statements? failed, the first of them: ")
 _HINT = re.compile(r" - (?:is \S+ a parameter\?|psql's variables are parameters|see ).*$")
+_UNENDED = "the script ends inside a transaction"
+_END = Failure(code=None, line=None, column=None, text=_UNENDED)
 _MANY = MappingProxyType({name: row.replaced(holds_one_result=False) for name, row in FORMATS.items()})
 """One file of CSV holds one result; here the native client writes as many."""
 
@@ -32,17 +34,21 @@ def run_dbtool(address: str, script: Path, form: Sequence[str]) -> Completed:
 
 def read_failures(done: Completed, script: Path) -> tuple[list[Failure], str | None]:
     """Return the errors of statements that dbtool reported, and why it stopped before the end, if it did."""
-    failures: list[Failure] = []
-    refusal = None
-    for line in done.err.splitlines():
-        if not line.startswith("dbtool: error: ") or _SUMMARY.match(line):
-            continue
-        found = _ERROR.match(line)
-        code = _CODE.match(found["text"]) if found else None
-        if found is None or code is None:
-            refusal = line.removeprefix("dbtool: error: ")
-            continue
-        is_own = found["place"] == script.name
-        place = (int(found["line"]), int(found["column"]) if found["column"] else None) if is_own else (None, None)
-        failures.append(Failure(code=code["code"], line=place[0], column=place[1], text=_HINT.sub("", code["text"])))
-    return failures, refusal
+    lines = [line for line in done.err.splitlines() if line.startswith("dbtool: error: ")]
+    if lines and _SUMMARY.match(lines[-1]):
+        return [_read_failure(line, script) for line in lines[:-1]], None
+    if lines and _UNENDED in lines[-1]:
+        return [*(_read_failure(line, script) for line in lines[:-1]), _END], None
+    refusal = lines[-1].removeprefix("dbtool: error: ") if lines else None
+    return [_read_failure(line, script) for line in lines[:-1]], refusal
+
+
+def _read_failure(line: str, script: Path) -> Failure:
+    found = _ERROR.match(line)
+    if found is None:
+        return Failure(code=None, line=None, column=None, text=line)
+    coded = _CODE.match(found["text"])
+    code, text = (coded["code"], coded["text"]) if coded else (None, found["text"])
+    is_own = found["place"] == script.name
+    place = (int(found["line"]), int(found["column"]) if found["column"] else None) if is_own else (None, None)
+    return Failure(code=code, line=place[0], column=place[1], text=_HINT.sub("", text))

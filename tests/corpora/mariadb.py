@@ -22,15 +22,15 @@ _OWN = re.compile(
     r"|SELECT DATABASE\(\)|use .*|SELECT @@max_allowed_packet|SET SESSION max_\w+ = .*|SHOW SESSION STATUS WHERE .*"
 )
 _ERROR = re.compile(
-    r"^ERROR (?P<number>\d+)(?: \((?P<state>\w+)\))? at line (?P<line>\d+)(?: in file: '(?P<file>[^']*)')?: (?P<text>.*?)"
-    r"(?=\n(?:ERROR \d+|-{14}$|Note|Warning)|\Z)",
+    r"^ERROR (?P<number>\d+)(?: \((?P<state>\w+)\))? at line (?P<line>\d+)(?: in file: '(?P<file>[^']*)')?: "
+    r"(?P<text>.*?)(?=\n(?:ERROR \d+|-{14}$|Note|Warning)|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 _INNER_LINE = re.compile(r" at line (\d+)\Z")
 _ESCAPE = re.compile(r"\\(.)")
 _NATIVE_ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 _OUR_ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "f": "\f", "r": "\r", "v": "\v", "\\": "\\"}
-_HEX = re.compile(r"\\x([0-9a-f]*)\Z")
+_HEX = re.compile(r"\\\\x((?:[0-9a-f]{2})*)")
 
 
 class MariaDb:
@@ -49,7 +49,7 @@ class MariaDb:
         return Outcome(
             statements=self._read_log(),
             rows=_read_lines(done.stdout, _NATIVE_ESCAPES),
-            failures=[*_read_errors(done.stderr.decode("utf-8", "replace"))],
+            failures=[*_read_errors(done.stderr.decode("utf-8", "replace"), script.read_text("utf-8", "replace"))],
             dump=self._dump(),
         )
 
@@ -62,7 +62,7 @@ class MariaDb:
         failures, refusal = read_failures(done, script)
         return Outcome(
             statements=self._read_log(),
-            rows=[tuple(map(_spell_hex, row)) for row in _read_lines(done.out, _OUR_ESCAPES)],
+            rows=_read_lines(done.out, _OUR_ESCAPES),
             failures=failures,
             dump=self._dump(),
             refusal=refusal,
@@ -79,7 +79,7 @@ class MariaDb:
         return [server.binaries[program], "--no-defaults", *address]
 
     def _run_client(self, script: Path) -> subprocess.CompletedProcess[bytes]:
-        form = ["--batch", "--force", "--skip-column-names", "--binary-as-hex", "--default-character-set=utf8mb4"]
+        form = ["--batch", "--force", "--skip-column-names", "--default-character-set=utf8mb4"]
         # dbtool sends the comments as they stand, so that routines and views keep theirs.
         form += ["--comments"]
         own = {name: value for name, value in os.environ.items() if not name.startswith(("MYSQL", "MARIADB"))}
@@ -125,13 +125,22 @@ class MariaDb:
         return hide_now((done.stdout + done.stderr).decode("utf-8", "replace").splitlines())
 
 
-def _read_errors(err: str) -> Iterator[Failure]:
+def _read_errors(err: str, script: str) -> Iterator[Failure]:
     for found in _ERROR.finditer(err):
+        # The client counts from the comments before a statement, the server from the statement.
+        line = _pass_comments(script, int(found["line"]))
         inner = _INNER_LINE.search(found["text"])
-        line = int(found["line"]) + (int(inner[1]) - 1 if inner else 0)
+        line += int(inner[1]) - 1 if inner else 0
         yield Failure(
             code=found["number"], line=None if found["file"] else line, column=None, text=found["text"].strip()
         )
+
+
+def _pass_comments(script: str, line: int) -> int:
+    """Return on which line a statement stands that begins on a line, or with comments there."""
+    rest = "\n".join(script.split("\n")[line - 1 :])
+    passed = rest.find(trim(rest))
+    return line + rest.count("\n", 0, passed) if passed > 0 else line
 
 
 def _read_lines(out: bytes, escapes: dict[str, str]) -> list[Row]:
@@ -140,10 +149,8 @@ def _read_lines(out: bytes, escapes: dict[str, str]) -> list[Row]:
 
 
 def _unescape(cell: str, escapes: dict[str, str]) -> str:
+    digits = _HEX.fullmatch(cell) if escapes is _OUR_ESCAPES else None
+    if digits:
+        # The client writes the bytes.
+        return bytes.fromhex(digits[1]).decode("utf-8", "replace")
     return _ESCAPE.sub(lambda found: escapes.get(found[1], found[0]), cell) if "\\" in cell else cell
-
-
-def _spell_hex(cell: str) -> str:
-    found = _HEX.fullmatch(cell)
-    return f"0x{found[1].upper()}" if found else cell
-

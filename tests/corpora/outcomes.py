@@ -15,6 +15,9 @@ _MOST = 200
 """Differences of one kind in one file; more of them say no more."""
 _SHOWN = 160
 _SKIPPED = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|\#[^\n]*(?:\n|\Z)|/\*(?![!M+]).*?\*/)*", re.DOTALL)
+_EMPTY_LINES = re.compile(r"\n+")
+_LINES = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z))*")
+_NESTED = re.compile(r"/\*|\*/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Failure:
     column: int | None
     text: str
     start: tuple[int, int] | None = None
-    """Where the statement starts, if that is a good place as well: SQLite does not tell its callers a better one."""
+    """Where the statement starts at the earliest, if any place from there on will do: SQLite tells its callers none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,18 @@ def trim(statement: str) -> str:
     return statement[start.end() if start else 0 :].rstrip("; \t\r\n")
 
 
+def skip_nested_comments(statement: str) -> str:
+    """Return a statement without the comments before it, which may hold others in themselves."""
+    while (statement := _LINES.sub("", statement)).startswith("/*"):
+        depth, position = 0, 0
+        for mark in _NESTED.finditer(statement):
+            depth, position = depth + (1 if mark[0] == "/*" else -1), mark.end()
+            if not depth:
+                break
+        statement = statement[position:]
+    return statement.rstrip("; \t\r\n")
+
+
 def hide_now(lines: Sequence[str]) -> list[str]:
     """Return lines in which no time of today is told from another: the two sides run one after the other."""
     today = datetime.now(UTC).date()
@@ -72,7 +87,9 @@ def hide_now(lines: Sequence[str]) -> list[str]:
     return [moment.sub("(now)", line) if "-" in line else line for line in lines]
 
 
-def compare(native: Outcome, ours: Outcome, is_own: Callable[[str], bool] = lambda _statement: False) -> list[Difference]:
+def compare(
+    native: Outcome, ours: Outcome, is_own: Callable[[str], bool] = lambda _statement: False
+) -> list[Difference]:
     """Return what dbtool did differently; `is_own` says which statements it sends on its own account.
 
     A script that was not run to its end is different in every other way as well: nothing is said of those.
@@ -81,7 +98,7 @@ def compare(native: Outcome, ours: Outcome, is_own: Callable[[str], bool] = lamb
         return [Difference(kind="refused", text=ours.refusal)]
     return [
         *_compare_lists("statements", *_leave_out(native.statements, ours.statements, is_own)),
-        *_compare_lists("rows", [*map(_spell, native.rows)], [*map(_spell, ours.rows)]),
+        *_compare_lists("rows", [*map(_spell, filter(None, native.rows))], [*map(_spell, filter(None, ours.rows))]),
         *_compare_failures(native.failures, ours.failures),
         *_compare_lists("dump", native.dump, ours.dump),
     ]
@@ -91,8 +108,11 @@ def _leave_out(
     native: Sequence[str], ours: Sequence[str], is_own: Callable[[str], bool]
 ) -> tuple[Sequence[str], Sequence[str]]:
     """Return the statements of both without those that tell nothing."""
-    left, right = ([each for each in side if each and not is_own(each)] for side in (native, ours))
-    if right[-1:] == ["ROLLBACK"] and len(right) > len(left):
+    # The clients differ in which empty lines they send.
+    left, right = (
+        [_EMPTY_LINES.sub("\n", each) for each in side if each and not is_own(each)] for side in (native, ours)
+    )
+    if right[-1:] == ["ROLLBACK"] != left[-1:]:
         # dbtool ends what a script has left open.
         right.pop()
     return left, right
@@ -139,8 +159,14 @@ def _compare_failures(native: Sequence[Failure], ours: Sequence[Failure]) -> Ite
         for left, right in zip(native[a:b], ours[c:d], strict=True):
             places = ((left.line, right.line), (left.column, right.column))
             is_there = all(None in pair or pair[0] == pair[1] for pair in places)
-            if not is_there and left.start != (right.line, right.column):
+            if not is_there and not _is_within(left, right):
                 yield Difference(kind="errors", text=f"native: {_list([left])} | dbtool: {_list([right])}")
+
+
+def _is_within(native: Failure, ours: Failure) -> bool:
+    if native.start is None or native.line is None or native.column is None:
+        return False
+    return native.start <= (ours.line or 0, ours.column or 0) <= (native.line, native.column)
 
 
 def _list(failures: Sequence[Failure]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from psycopg2.extensions import quote_ident
 
 from tests.corpora.dbtool_side import SECONDS, read_failures, run_dbtool
-from tests.corpora.outcomes import Failure, Outcome, Row, TooLongError, hide_now, trim
+from tests.corpora.outcomes import Failure, Outcome, Row, TooLongError, hide_now, skip_nested_comments
 from tests.servers.database import DatabaseAddress
 from tests.servers.postgres import PostgresServer
 from tests.side_by_side import dump_postgres
@@ -67,11 +67,18 @@ class Psql:
 
     def __init__(self, server: PostgresServer, *, setup: Path | None = None) -> None:
         self._server = server
-        self._setup = setup
         self._read = 0
         self._marks = 0
         self._roles = self._ask_names("SELECT rolname FROM pg_roles")
         self._databases = self._ask_names("SELECT datname FROM pg_database")
+        self._template = "template0"
+        if setup is not None:
+            self._start_anew()
+            self._psql(setup)
+            self._template = "prepared"
+            self._server.execute(f"ALTER DATABASE {NAME} RENAME TO {self._template}")
+            self._roles = self._ask_names("SELECT rolname FROM pg_roles")
+            self._databases.add(self._template)
 
     def run_native(self, script: Path) -> Outcome:
         """Run a script as `psql -f` does."""
@@ -79,7 +86,7 @@ class Psql:
         done = self._psql(script, "--csv", f"--pset=null={_NULL}")
         logged = self._read_log()
         return Outcome(
-            statements=[trim(entry.text) for entry in logged],
+            statements=[skip_nested_comments(entry.text) for entry in logged],
             rows=_read_csv(done.stdout),
             failures=[*_place_failures(logged, script.read_text("utf-8", "replace"))],
             dump=self._dump(),
@@ -94,7 +101,7 @@ class Psql:
         done = run_dbtool(address.url, script, ["-F", "csv", "--null", _NULL])
         failures, refusal = read_failures(done, script)
         return Outcome(
-            statements=[trim(entry.text) for entry in _unwrap(self._read_log())],
+            statements=[skip_nested_comments(entry.text) for entry in _unwrap(self._read_log())],
             rows=_read_csv(done.out),
             failures=failures,
             dump=self._dump(),
@@ -108,7 +115,16 @@ class Psql:
 
     def _psql(self, script: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
         address = f"postgresql://postgres@{self._server.host}:{self._server.port}/{NAME}"
-        command = [self._server.binaries["psql"], "--no-psqlrc", "--quiet", *options, "-d", address, "-f", script.name]
+        command: list[str | Path] = [
+            self._server.binaries["psql"],
+            "--no-psqlrc",
+            "--quiet",
+            *options,
+            "-d",
+            address,
+            "-f",
+            script.name,
+        ]
         own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         own |= {"LC_ALL": "C.UTF-8", "PGCONNECT_TIMEOUT": "10", "PGCLIENTENCODING": "UTF8"}
         try:
@@ -134,9 +150,7 @@ class Psql:
                 cursor.execute(f"DROP OWNED BY {quote_ident(name, connection)}")
             for name in self._ask_names("SELECT rolname FROM pg_roles") - self._roles:
                 cursor.execute(f"DROP ROLE {quote_ident(name, connection)}")
-            cursor.execute(f"CREATE DATABASE {NAME} TEMPLATE template0 STRATEGY file_copy")
-        if self._setup is not None:
-            self._psql(self._setup)
+            cursor.execute(f"CREATE DATABASE {NAME} TEMPLATE {self._template} STRATEGY file_copy")
         self._read_log()
 
     def _ask_names(self, question: str) -> set[str]:
@@ -217,24 +231,33 @@ def _unwrap(logged: Sequence[_Logged]) -> Iterator[_Logged]:
 
 def _place_failures(logged: Sequence[_Logged], script: str) -> Iterator[Failure]:
     """Yield the errors with their places in the script, as far as its statements are found in it."""
+    # psql sends no empty lines, but for those in quotes.
+    squeezed, offsets = _squeeze(script)
     at = 0
     for entry in logged:
-        start = script.find(entry.text, at)
+        text, _ = _squeeze(entry.text)
+        start = squeezed.find(text, at)
         if start >= 0:
-            at = start + len(entry.text)
+            at = start + len(text)
         if entry.code is None:
             continue
         line = column = None
         if start >= 0:
-            text = entry.text
-            offset = start + (entry.position - 1 if entry.position else len(text) - len(trim_start(text)))
+            before = entry.text[: entry.position - 1] if entry.position else _comments_before(entry.text)
+            offset = offsets[start + len(_squeeze(before + "x")[0]) - 1]
             line, column = script.count("\n", 0, offset) + 1, offset - script.rfind("\n", 0, offset)
         yield Failure(code=entry.code, line=line, column=column, text=entry.message)
 
 
-def trim_start(text: str) -> str:
-    """Return a statement without the comments before it."""
-    return text[text.index(trim(text)) :]
+def _squeeze(text: str) -> tuple[str, list[int]]:
+    """Return a text without its empty lines, and where each character of the rest is in it."""
+    kept = [place for place, mark in enumerate(text) if mark != "\n" or not place or text[place - 1] != "\n"]
+    return "".join([text[place] for place in kept]), [*kept, len(text)]
+
+
+def _comments_before(text: str) -> str:
+    rest = skip_nested_comments(text)
+    return text[: text.rindex(rest)] if rest else ""
 
 
 def _read_csv(out: bytes) -> list[Row]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from unittest import mock
 
@@ -38,7 +41,7 @@ class Sqlite:
     def run_native(self, script: Path) -> Outcome:
         """Run a script as `sqlite3 FILE < SCRIPT` does."""
         self._start_anew()
-        options = ["-quote", "-header", "-cmd", f".trace {self._trace} --plain"]
+        options = ["-quote", "-cmd", f".trace {self._trace} --plain"]
         done = self._run_shell(script, *options)
         traced = self._trace.read_text("utf-8", "replace") if self._trace.exists() else ""
         return Outcome(
@@ -59,7 +62,7 @@ class Sqlite:
             raw.set_trace_callback(traced.append)
 
         with mock.patch.object(connecting, "set_up", trace):
-            done = run_dbtool(str(self._file), script, ["-F", "csv", "--null", "(null)"])
+            done = run_dbtool(str(self._file), script, ["-F", "csv", "--no-header", "--null", "(null)"])
         failures, refusal = read_failures(done, script)
         return Outcome(
             statements=_cut(";\n".join(traced)),
@@ -75,7 +78,7 @@ class Sqlite:
         return _OWN.fullmatch(statement) is not None
 
     def _start_anew(self) -> None:
-        shutil.rmtree(self._directory)
+        shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir()
         self._file.touch()
         if self._setup is not None:
@@ -99,7 +102,9 @@ class Sqlite:
 def _cut(traced: str) -> list[str]:
     """Return the statements of a trace; those of triggers stand in it as comments."""
     lines = (line for line in traced.split("\n") if not line.startswith("--"))
-    return [text for part in "\n".join(lines).split(";\n") if (text := trim(part))]
+    statements = [text for part in "\n".join(lines).split(";\n") if (text := trim(part))]
+    # Python's trace tells of a statement again for each trigger that it sets off.
+    return [text for text, _again in groupby(statements)]
 
 
 def _read_errors(err: str, script: str) -> Iterator[Failure]:
@@ -111,9 +116,11 @@ def _read_errors(err: str, script: str) -> Iterator[Failure]:
         start = begin + rest.find(trim(rest))
         caret = found["before"] or found["after"]
         shown = found["shown"] and flat.find(found["shown"].rstrip(), begin)
-        offset = shown + len(caret) - 2 if shown and shown >= 0 else start
-        line, column = _locate(script, offset)
-        yield Failure(code=None, line=line, column=column, text=found["text"], start=_locate(script, start))
+        if shown and shown >= 0:
+            line, column = _locate(script, shown + len(caret) - 2)
+            yield Failure(code=None, line=line, column=column, text=found["text"], start=_locate(script, start))
+        else:
+            yield Failure(code=None, line=_locate(script, start)[0], column=None, text=found["text"])
 
 
 def _find_line(script: str, number: int) -> int:
@@ -143,7 +150,7 @@ def _read_quoted(out: str) -> Iterator[Row]:
 
 def _unquote(cell: re.Match[str]) -> str:
     if cell["quoted"] is not None:
-        return cell["quoted"][1:-1].replace("''", "'")
+        return _spell_number(cell["quoted"][1:-1].replace("''", "'"))
     if cell["blob"] is not None:
         return "\\x" + cell["blob"][2:-1].lower()
     bare = cell["bare"]
@@ -163,9 +170,6 @@ def _spell_number(text: str) -> str:
 
 
 def _read_csv(out: bytes) -> list[Row]:
-    import csv
-    import io
-
     csv.field_size_limit(1 << 30)
     rows = csv.reader(io.StringIO(out.decode("utf-8", "replace"), newline=""))
     return [tuple(map(_spell_number, row)) for row in rows]
