@@ -62,8 +62,8 @@ class Lexical(Record):
     """The client passes over a line that begins with a hash sign, where a statement may begin."""
     joined_line_ends: bool = False
     """The client reads a file line by line, and ends each by a line feed, whichever way it ended."""
-    kept_blanks: bool = False
-    """The blanks before a terminator are part of the statement: the schema keeps them."""
+    keeps_definitions: bool = False
+    """The schema keeps what a CREATE has before its terminator, blanks too."""
     passed_commands: Mapping[str, str] = MappingProxyType({})
     """Client commands that change nothing on the server, and what does here what they do there."""
     refused_commands: Mapping[str, str] = MappingProxyType({})

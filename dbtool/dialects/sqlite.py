@@ -54,7 +54,7 @@ SQLITE = Dialect(
         numbered_parameters=True,
         hash_lines=True,
         joined_line_ends=True,
-        kept_blanks=True,
+        keeps_definitions=True,
         client="sqlite3",
         refused_commands=MappingProxyType(_SQLITE_COMMANDS),
     ),

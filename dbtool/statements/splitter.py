@@ -30,6 +30,7 @@ _BLANK_BYTES = b" \t\n\r\f\v"
 _BLANKS = frozenset(_BLANK_BYTES)
 _match_blanks = compile_match(rb"[ \t\n\r\f\v]*+")
 _NOWHERE = -1
+_CREATE = b"create"
 _DOT, _HASH = ord("."), ord("#")
 _SEMICOLON = b";"
 _BETWEEN_STATEMENTS = frozenset({Piece.COMMENT, Piece.COMMAND})
@@ -167,11 +168,11 @@ class Splitter:
             return
         buffer, source, locate = stream.buffer, stream.source, stream.locate
         read_words, is_delimited = self._leading_words.read, self._is_delimited
-        keeps_blanks = self._lexical.kept_blanks
+        keeps_definitions = self._lexical.keeps_definitions
         while plain := lexer.match_plain_statement(buffer, stream.position):
             stream.position = plain.end()
             text = plain.group(1)
-            if text[-1] in _BLANKS and not keeps_blanks:
+            if text[-1] in _BLANKS and not (keeps_definitions and text[:6].lower() == _CREATE):
                 text = text.rstrip(_BLANK_BYTES)
             line, column = locate(plain.start(1))
             yield new_statement((text, source, line, column, read_words(text), None, is_delimited))
@@ -281,7 +282,8 @@ class Splitter:
 
     def _take_statement(self, end: int) -> Statement:
         stream, buffer, start = self._stream, self._stream.buffer, self._start
-        while buffer[end - 1] in _BLANKS and not (self._lexical.kept_blanks and end < len(buffer)):
+        is_kept = self._lexical.keeps_definitions and end < len(buffer) and buffer[start : start + 6].lower() == _CREATE
+        while buffer[end - 1] in _BLANKS and not is_kept:
             end -= 1
         text = bytes(buffer[start:end])
         words = self._words or read_leading_words(buffer, start, end, self._lexical)
