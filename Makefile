@@ -68,7 +68,7 @@ docs: $(VENV)/.docs ## make a site of the documentation, in build/docs
 release-check: test wheel docs ## all that has to hold before a release
 	@$(BIN)/python -m tests.packaging.release
 
-servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, PgBouncer, zsh and fish for the tests, or fetch them into .cache
+servers: $(VENV)/.tools ## find PostgreSQL, MariaDB, MySQL, PgBouncer, zsh and fish for the tests, or fetch them into .cache
 	@$(BIN)/python -m tests.servers.provide
 	@$(BIN)/python -m tests.completions.shells
 

@@ -17,8 +17,10 @@ from tests.retrying import list_retried, run_in_tries
 from tests.servers import processes
 from tests.servers.certificates import CLIENT
 from tests.servers.database import DatabaseAddress
+from tests.servers.differences import split_off
 from tests.servers.installations import (
     MARIADB,
+    MYSQL,
     PGBOUNCER,
     POSTGRESQL,
     Installation,
@@ -27,6 +29,7 @@ from tests.servers.installations import (
     require_on_machine,
 )
 from tests.servers.mariadb import MariaDbServer
+from tests.servers.mysql import MySqlServer
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import ServerError
@@ -39,7 +42,11 @@ settings.register_profile(
 )
 settings.load_profile("dbtool")
 
-_MARKED_FIXTURES = {"postgres": "postgres", "pgbouncer": "postgres", "mariadb": "mysql"}
+_MARKED_FIXTURES = {"postgres": "postgres", "pgbouncer": "postgres", "mariadb": "mysql", "mysql": "mysql"}
+
+
+_SERVERS = {"mariadb": "mariadb_itself", "mysql": "mysql"}
+_TLS_SERVERS = {"mariadb": "mariadb_tls_itself", "mysql": "mysql_tls"}
 
 
 def pytest_configure() -> None:
@@ -51,8 +58,10 @@ def pytest_configure() -> None:
     os.environ.setdefault("SSL_CERT_FILE", os.devnull)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the servers that its fixtures start."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that its fixtures start; leave out what differs on MySQL."""
+    items[:], left_out = split_off(items)
+    config.hook.pytest_deselected(items=left_out)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             marker = _MARKED_FIXTURES.get(fixture.partition("_")[0])
@@ -124,18 +133,58 @@ def pgbouncer(postgres: PostgresServer) -> Iterator[PgBouncer]:
         yield pooler
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for MariaDB on MySQL too."""
+    if "mysql_family" in metafunc.fixturenames:
+        metafunc.parametrize("mysql_family", list(_SERVERS), indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbServer]:
+def mysql_family(request: pytest.FixtureRequest) -> str:
+    """Which server `mariadb` is: MySQL itself in every other run of a test."""
+    return str(getattr(request, "param", "mariadb"))
+
+
+@pytest.fixture(scope="session")
+def mariadb_itself() -> Iterator[MariaDbServer]:
     """MariaDB; root needs no password."""
     with MariaDbServer(require_on_machine(MARIADB)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mariadb_tls() -> Iterator[MariaDbServer]:
+def mysql() -> Iterator[MySqlServer]:
+    """MySQL; root needs no password."""
+    with MySqlServer(require_on_machine(MYSQL)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(mysql_family: str, request: pytest.FixtureRequest) -> MariaDbServer:
+    """MariaDB, and in another run of the same test MySQL."""
+    server: MariaDbServer = request.getfixturevalue(_SERVERS[mysql_family])
+    return server
+
+
+@pytest.fixture(scope="session")
+def mariadb_tls_itself() -> Iterator[MariaDbServer]:
     """MariaDB with TLS; the user `certified` has a client certificate."""
     with MariaDbServer(require_on_machine(MARIADB), tls=True) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def mysql_tls() -> Iterator[MySqlServer]:
+    """MySQL with TLS; the user `certified` has a client certificate."""
+    with MySqlServer(require_on_machine(MYSQL), tls=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_tls(mysql_family: str, request: pytest.FixtureRequest) -> MariaDbServer:
+    """MariaDB with TLS, and in another run of the same test MySQL."""
+    server: MariaDbServer = request.getfixturevalue(_TLS_SERVERS[mysql_family])
+    return server
 
 
 @pytest.fixture
@@ -157,6 +206,12 @@ def mariadb_database(mariadb: MariaDbServer) -> Iterator[DatabaseAddress]:
 
 
 @pytest.fixture
+def mysql_database(mysql: MySqlServer) -> Iterator[DatabaseAddress]:
+    """An empty database on `mysql`."""
+    yield from _lend_database(mysql)
+
+
+@pytest.fixture
 def sqlite_database(tmp_path: Path) -> Path:
     """An empty SQLite database."""
     path = tmp_path / "test.db"
@@ -169,6 +224,7 @@ def sqlite_database(tmp_path: Path) -> Path:
         "sqlite",
         pytest.param("postgres", marks=pytest.mark.postgres),
         pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
     ]
 )
 def any_database(request: pytest.FixtureRequest) -> DatabaseAddress | Path:

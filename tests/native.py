@@ -42,7 +42,15 @@ def run_mariadb(
 ) -> bytes:
     """Return what mariadb prints for a script, tab-separated; `defaults` is the one option file that it reads."""
     read = f"--defaults-file={defaults}" if defaults else "--no-defaults"
-    command: list[str | Path] = [server.binaries["mariadb"], read, *options, "--batch", "--raw", "--skip-column-names"]
+    command: list[str | Path] = [
+        server.binaries[server.client],
+        read,
+        *options,
+        "--batch",
+        "--raw",
+        "--skip-column-names",
+    ]
+    command += server.client_options
     if defaults is None:
-        command += [f"--host={server.host}", f"--port={server.port}", "--user=root", "--skip-ssl"]
+        command += [f"--host={server.host}", f"--port={server.port}", "--user=root", server.plain_option]
     return _run([*command, *([database.database] if database else [])], script, None)

@@ -36,12 +36,18 @@ def run_mariadb(
     cwd: Path | None = None,
 ) -> Native:
     """Run a script in the `mariadb` client, as `mariadb < FILE` does."""
-    command = [*_client_of(server, "mariadb"), "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
+    command = [
+        *_client_of(server, server.client),
+        *server.client_options,
+        "--batch",
+        "--skip-column-names",
+        "--default-character-set=utf8mb4",
+    ]
     return _run([*command, *options, database], script, cwd)
 
 
 def _client_of(server: MariaDbServer, program: str) -> list[str | Path]:
-    address = [f"--host={server.host}", f"--port={server.port}", "--user=root", "--skip-ssl"]
+    address = [f"--host={server.host}", f"--port={server.port}", "--user=root", server.plain_option]
     return [server.binaries[program], "--no-defaults", *address]
 
 
@@ -102,7 +108,7 @@ def rows_of(done: Completed) -> list[str]:
 def dump_mariadb(server: MariaDbServer, database: str) -> bytes:
     """Return all that a database holds, without what tells it from another of the same content."""
     parts = ["--routines", "--triggers", "--events", "--skip-comments"]
-    command = [*_client_of(server, "mariadb-dump"), *parts, database]
+    command = [*_client_of(server, server.dumper), *parts, database]
     done = _run(command, b"", None)
     assert done.is_content, done.err
     return done.out

@@ -11,7 +11,7 @@ import pytest
 from tests import scale
 from tests.cli.running import CHECKOUT, COMMAND, profile_of, surroundings
 from tests.engines.rendering import execute
-from tests.servers.database import DatabaseAddress
+from tests.servers.database import DatabaseAddress, count_up
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def series(database: DatabaseAddress | Path, rows: int) -> str:
     return {
         "sqlite": f"WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows})",
         "postgresql": f"WITH s (n) AS (SELECT generate_series(1, {rows}))",
-        "mysql": f"WITH s (n) AS (SELECT seq FROM seq_1_to_{rows})",
+        "mysql": f"WITH s (n) AS (SELECT seq FROM {count_up(rows)})",
     }[scheme_of(database)]
 
 

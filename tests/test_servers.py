@@ -29,7 +29,7 @@ SILENCE = 0.3
 """Seconds after which something that would answer in a millisecond is taken to hang."""
 
 
-@pytest.fixture(params=["postgres", "postgres_new", "mariadb"])
+@pytest.fixture(params=["postgres", "postgres_new", "mariadb", "mysql"])
 def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer | MariaDbServer]:
     """Each server that keeps data; whole again afterwards."""
     server: PostgresServer | MariaDbServer = request.getfixturevalue(request.param)
@@ -249,7 +249,7 @@ def test_pgbouncer_gives_each_transaction_its_own_backend(
         assert backends[0] != backends[1]
 
 
-@pytest.mark.parametrize("fixture", ["postgres", "mariadb", "pgbouncer"])
+@pytest.mark.parametrize("fixture", ["postgres", "mariadb", "mysql", "pgbouncer"])
 def test_a_server_is_known_by_its_processes_until_it_is_gone(fixture: str, request: pytest.FixtureRequest) -> None:
     server: Server = request.getfixturevalue(fixture)
     server.ensure_running()

@@ -120,6 +120,8 @@ class Dialect(Record):
     """Leading words of the statements that begin or end a transaction."""
     commits_by_itself: tuple[tuple[str, ...], ...] = ()
     """Leading words of the statements that end the running transaction unasked."""
+    server_scopes: tuple[str, ...] = ()
+    """The words by which a SET is one of the whole server, which no rollback undoes."""
     spares: tuple[tuple[str, ...], ...] = ()
     """Exceptions to the two tables above, longer than the entries that they take out."""
 

@@ -17,7 +17,7 @@ from dbtool.run.binding import Usage
 from dbtool.run.sources import Source
 from dbtool.statements import Client, Script, Statement, split
 from dbtool.statements.copy_data import Stream
-from dbtool.statements.statement import find_further_words, is_query
+from dbtool.statements.statement import find_further_words, is_query, names_scope_of_server
 
 
 class RunOptions(Record):
@@ -157,6 +157,8 @@ def refuse_transaction_control(statement: Statement, dialect: Dialect, options: 
         raise GuardError(
             f"{statement.place()}: {what}: {dialect.title} may commit here by itself, which {option} cannot undo"
         )
+    if names_scope_of_server(statement, dialect):
+        raise GuardError(f"{statement.place()}: {what}: a setting of the whole server is not one that {option} undoes")
     for words in find_further_words(statement, dialect):
         if dialect.controls_transaction(words) or dialect.commits_unasked(words):
             raise GuardError(

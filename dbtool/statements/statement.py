@@ -117,6 +117,20 @@ def find_further_words(statement: Statement, dialect: Dialect) -> Iterator[tuple
             semicolon = text.find(b";", semicolon + 1, end)
 
 
+def names_scope_of_server(statement: Statement, dialect: Dialect) -> bool:
+    """Say whether a SET, or what may hold one, says that it is about the server, and not the session."""
+    if not dialect.server_scopes or not (statement.words[:1] == ("SET",) or statement.is_delimited):
+        return False
+    words = b"|".join(scope.encode() for scope in dialect.server_scopes)
+    scopes = re.compile(rb"(?<![\w$])(?<!(?<!@)@)(?:" + words + rb")(?![\w$])", re.IGNORECASE)
+    text = statement.text
+    return any(
+        scopes.search(text, start, end) is not None
+        for kind, start, end in cut_into_pieces(text, dialect.lexical)
+        if kind is None
+    )
+
+
 _QUERIES = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN", "(", "DESCRIBE", "DESC", "WITH"})
 _WRITES = expression(rb"\b(?:insert|update|delete|merge|replace|into)\b", re.IGNORECASE)
 _HOUSEKEEPING = expression(

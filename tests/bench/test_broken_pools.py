@@ -38,6 +38,7 @@ def nothing_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     params=[
         pytest.param("postgres", marks=pytest.mark.postgres),
         pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
     ]
 )
 def any_server(request: pytest.FixtureRequest) -> DatabaseAddress:

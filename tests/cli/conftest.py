@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.profile_shell import Shell
 from tests.cli.watching import MariaDbSessions, PostgresSessions, Sessions
+from tests.servers.mariadb import MariaDbServer
+from tests.servers.postgres import PostgresServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class Running:
     """A database, and a view of what runs there."""
 
     url: str
+    server: PostgresServer | MariaDbServer
     sessions: Sessions
     mark: str
     """Stands in the statements of one test and in no other."""
@@ -48,13 +51,13 @@ class Running:
         return not self.find()
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=["postgres", "mariadb", "mysql"])
 def running(request: pytest.FixtureRequest) -> Running:
     """A database on each server in turn."""
     server = request.getfixturevalue(request.param)
     address = request.getfixturevalue(f"{request.param}_database")
     sessions = PostgresSessions(server) if request.param == "postgres" else MariaDbSessions(server)
-    return Running(url=address.url, sessions=sessions, mark=f"mark_{uuid4().hex}")
+    return Running(url=address.url, server=server, sessions=sessions, mark=f"mark_{uuid4().hex}")
 
 
 @pytest.fixture

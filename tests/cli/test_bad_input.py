@@ -73,10 +73,10 @@ def test_a_wrong_password_is_two_and_never_shown(
     assert "right" not in repr(known)
 
 
-@pytest.mark.parametrize("engine", ["postgres", "mariadb"])
+@pytest.mark.parametrize("engine", ["postgres", "mariadb", "mysql"])
 def test_an_unknown_database_is_two(engine: str, request: pytest.FixtureRequest) -> None:
     server = request.getfixturevalue(engine)
-    scheme = {"postgres": "postgresql", "mariadb": "mysql"}[engine]
+    scheme = "postgresql" if engine == "postgres" else "mysql"
     done = run_inside("query", "-p", f"{scheme}://{server.user}@{server.host}:{server.port}/nowhere", "select 1")
     assert_refused(done, 2, "nowhere")
 

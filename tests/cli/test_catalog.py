@@ -16,6 +16,7 @@ from tests.cli.terminal import on_terminal
 from tests.docs import schema_form
 from tests.servers.database import DatabaseAddress
 from tests.servers.mariadb import MariaDbServer
+from tests.servers.mysql import MySqlServer
 from tests.servers.postgres import PostgresServer
 
 SCHEMAS = Path(__file__).parents[1] / "engines" / "schemas"
@@ -47,12 +48,18 @@ def mariadb_schema(mariadb: MariaDbServer) -> tuple[str, str]:
     return load(mariadb.create_database(), "mariadb")
 
 
+@pytest.fixture(scope="module")
+def mysql_schema(mysql: MySqlServer) -> tuple[str, str]:
+    return load(mysql.create_database(), "mysql")
+
+
 ENGINES = pytest.mark.parametrize(
     "schema_fixture",
     [
         "sqlite_schema",
         pytest.param("postgres_schema", marks=pytest.mark.postgres),
         pytest.param("mariadb_schema", marks=pytest.mark.mysql),
+        pytest.param("mysql_schema", marks=pytest.mark.mysql),
     ],
 )
 
@@ -88,8 +95,8 @@ def test_tables_are_listed_without_views_unless_they_are_asked_for(
 def test_a_pattern_chooses_tables(
     request: pytest.FixtureRequest, schema_fixture: str, pattern: str, found: set[str]
 ) -> None:
-    if schema_fixture != "postgres_schema" and pattern == '"Customers"':
-        found = {"customers"}  # SQLite and MySQL's information schema compare names without case
+    if schema_fixture not in {"postgres_schema", "mysql_schema"} and pattern == '"Customers"':
+        found = {"customers"}  # SQLite and MariaDB's information schema compare names without case
     profile = request.getfixturevalue(schema_fixture)
     done = run_inside("tables", *profile, pattern, "-F", "json")
     assert {row["name"] for row in json.loads(done.text)} == found
@@ -358,7 +365,12 @@ def test_a_file_has_no_sessions(sqlite_database: Path) -> None:
 
 
 SERVERS = pytest.mark.parametrize(
-    "fixture", [pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mysql)]
+    "fixture",
+    [
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+    ],
 )
 
 

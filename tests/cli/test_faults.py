@@ -11,10 +11,11 @@ from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.running import run_inside
 from tests.cli.watching import eventually, finish, started
+from tests.servers.database import count_up
 
 _MANY_ROWS = {
     "postgresql": "select i, repeat('x', 200) as filler from generate_series(1, 20000) as i",
-    "mysql": "select seq as i, repeat('x', 200) as filler from seq_1_to_20000",
+    "mysql": f"select seq as i, repeat('x', 200) as filler from {count_up(20_000)}",
 }
 
 

@@ -15,7 +15,7 @@ from tests.servers.mariadb import MariaDbServer
 
 STATE = (
     "select current_user(), database(), @@port, @@character_set_client, @@lc_time_names, @@time_zone,"
-    " (select variable_value > 0 from information_schema.session_status where variable_name = 'Ssl_cipher')"
+    " (select variable_value > 0 from {status} where variable_name = 'Ssl_cipher')"
 )
 
 
@@ -27,9 +27,25 @@ def user(mariadb: MariaDbServer) -> Iterator[str]:
     mariadb.execute("DROP USER filed")
 
 
+_ON_MYSQL = {
+    **dict.fromkeys(("skip-ssl", "skip_ssl", "ssl=0"), "ssl-mode=DISABLED"),
+    "[client-mariadb]": "[mysql]",
+    "[client-server]": "[client]",
+}
+"""MySQL has given the option up; the other server's groups it does not read."""
+
+
 def write(path: Path, server: MariaDbServer, lines: str) -> Path:
+    if server.title == "MySQL":
+        for word, its_own in _ON_MYSQL.items():
+            lines = lines.replace(word, its_own)
     path.write_text(lines.format(host=server.host, port=server.port, socket=server.socket, directory=path.parent))
     return path
+
+
+def write_profile(directory: Path, server: MariaDbServer) -> None:
+    text = f'[profiles.p]\nengine = "{server.title.lower()}"\noption_file = "my.cnf"\n'
+    (directory / "p.toml").write_text(text)
 
 
 PASSWORD = 'password = "s3#c\'ret"'
@@ -62,10 +78,11 @@ def test_an_option_file_leads_where_mariadb_goes(name: str, mariadb: MariaDbServ
     write(tmp_path / "one.cnf", mariadb, "[client]\nuser=filed\nhost=nowhere\n")
     write(tmp_path / "more" / "two.cnf", mariadb, "[client]\nhost={host}\nport={port}\n")
     file = write(tmp_path / "my.cnf", mariadb, FILES[name])
-    native = run_mariadb(mariadb, None, STATE.encode(), defaults=file)
-    (tmp_path / "p.toml").write_text('[profiles.p]\nengine = "mariadb"\noption_file = "my.cnf"\n')
+    asked = STATE.format(status=mariadb.status_table)
+    native = run_mariadb(mariadb, None, asked.encode(), defaults=file)
+    write_profile(tmp_path, mariadb)
     done = run_inside(
-        "query", "--config", tmp_path / "p.toml", "-p", "p", STATE, "-F", "tsv", "--no-header", "--null", "NULL"
+        "query", "--config", tmp_path / "p.toml", "-p", "p", asked, "-F", "tsv", "--no-header", "--null", "NULL"
     )
     assert done.status == 0, done.err
     own = done.out.replace(b"utf8mb4\t", b"-\t")
@@ -77,18 +94,21 @@ def test_the_client_sees_the_same_options_in_a_file(mariadb: MariaDbServer, tmp_
     from dbtool.profiles.foreign.optionfile import list_groups, read_options  # noqa: PLC0415
 
     text = (
-        "[client]\nhost = \"a # b\"  # comment\nuser=x\\sy\\\\z\n password = 'it\\'s'\nloose-foo_bar = 1\n# no\n; no\n"
-        "[nothing]\nport = 1\n[mysql]\nno-beep\nport=  7  # seven\n[client-mariadb]\nPort=8\n"
+        "[client]\nhost = \"a # b\"  # comment\nuser=x\\sy\\\\z\n database = 'it\\'s'\nloose-foo_bar = 1\n# no\n; no\n"
+        "[nothing]\nport = 1\n[mysql]\nno-beep\nport=  7  # seven\n[client-mariadb]\nport=8\n[mariadb]\nport=9\n"
+        "[CLIENT]\nport=10\n[mariadb-client]\nport=11\n[client_mariadb]\nport=12\n[mariadbd]\nport=13\n"
     )
     (tmp_path / "my.cnf").write_text(text)
     printed = subprocess.run(
-        [mariadb.binaries["mariadb"], f"--defaults-file={tmp_path / 'my.cnf'}", "--print-defaults"],
+        [mariadb.binaries[mariadb.client], f"--defaults-file={tmp_path / 'my.cnf'}", "--print-defaults"],
         capture_output=True,
         check=True,
         text=True,
     ).stdout
     native = printed.splitlines()[-1].split(" --")
-    options = [option for option in read_options(tmp_path / "my.cnf") if option.group in list_groups("mariadb")]
+    options = [
+        option for option in read_options(tmp_path / "my.cnf") if option.group in list_groups(mariadb.title.lower())
+    ]
     spelled = [
         ("loose-" if option.is_loose else "") + option.name + ("" if option.value is None else f"={option.value}")
         for option in options
@@ -101,7 +121,7 @@ def test_the_client_sees_the_same_options_in_a_file(mariadb: MariaDbServer, tmp_
 def test_what_was_passed_over_is_told_by_the_check_alone(mariadb: MariaDbServer, user: str, tmp_path: Path) -> None:
     assert user
     write(tmp_path / "my.cnf", mariadb, FILES["passed over"])
-    (tmp_path / "p.toml").write_text('[profiles.p]\nengine = "mariadb"\noption_file = "my.cnf"\n')
+    write_profile(tmp_path, mariadb)
     asked = run_inside("query", "--config", tmp_path / "p.toml", "-p", "p", "select 1")
     assert (asked.status, asked.err) == (0, "")
     checked = run_inside("profile", "check", "p", "--config", tmp_path / "p.toml")

@@ -12,7 +12,7 @@ from dbtool.bench.faults.proxy import Proxy
 from tests.cli.conftest import Running
 from tests.cli.terminal import Terminal, on_terminal
 from tests.cli.watching import eventually
-from tests.servers.database import DatabaseAddress
+from tests.servers.database import DatabaseAddress, count_up
 
 _LOST = "the connection was lost and has been opened again"
 
@@ -125,7 +125,8 @@ def test_a_statement_whose_cancel_nobody_confirms_does_not_end_the_prompt(runnin
 def test_a_pager_that_is_left_early_costs_neither_the_session_nor_the_transaction(
     running: Running, tmp_path: Path, limit: str
 ) -> None:
-    rows = {"p": "select generate_series(1, 100000000)", "m": "select seq from seq_1_to_100000000"}[running.url[0]]
+    many = {"p": "generate_series(1, 100000000)", "m": f"seq from {count_up(100_000_000)}"}[running.url[0]]
+    rows = f"select {many}"
     with _prompt_of(running.url, tmp_path, *limit.split(), environment={"PAGER": "head -n 3"}) as terminal:
         _enter(terminal, "create table kept (i int);", "CREATE")
         _enter(terminal, "create temporary table mine (i int);", "CREATE")

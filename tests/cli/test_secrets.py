@@ -22,7 +22,7 @@ def _everything(done: Completed) -> str:
     return done.out.decode("utf-8", "replace") + done.err
 
 
-@pytest.fixture(params=["postgres_new", "mariadb"])
+@pytest.fixture(params=["postgres_new", "mariadb", "mysql"])
 def guarded(request: pytest.FixtureRequest) -> DatabaseAddress:
     """A database whose server asks for a password, with a wrong one."""
     address: DatabaseAddress = request.getfixturevalue(f"{request.param}_database")

@@ -16,29 +16,30 @@ import pytest
 from tests.cli.conftest import Running
 from tests.cli.running import run_dbtool, run_inside
 from tests.cli.watching import eventually, started
-from tests.servers.mariadb import MariaDbServer
+from tests.servers.database import count_up
+from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.timing
 
 _ROWS = 150_000
 _QUERIES = {
     "postgresql": f"select i, repeat('x', 200) as filler from generate_series(1, {_ROWS}) as i",
-    "mysql": f"select seq as i, repeat('x', 200) as filler from seq_1_to_{_ROWS}",
+    "mysql": f"select seq as i, repeat('x', 200) as filler from {count_up(_ROWS)}",
 }
 _MANY = "with recursive n(i) as (select 1 union all select i + 1 from n where i < {}) select i from n"
 
 
 @pytest.fixture
-def limit(running: Running, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+def limit(running: Running, tmp_path: Path) -> Iterator[int]:
     """Seconds that a server gives a stalled client: two, and more where the statement alone takes long."""
     query = _QUERIES[running.url.partition(":")[0]]
     began = time.monotonic()
     assert run_inside("query", "-p", running.url, query, "-o", tmp_path / "control.csv").status == 0
     limit = max(2, math.ceil(4 * (time.monotonic() - began)))
-    if not running.url.startswith("mysql"):
+    server = running.server
+    if isinstance(server, PostgresServer):
         yield limit
         return
-    server: MariaDbServer = request.getfixturevalue("mariadb")
     server.execute(f"set global net_write_timeout = {limit}")
     yield limit
     server.execute("set global net_write_timeout = 60")
@@ -102,7 +103,7 @@ def _can_write(path: Path) -> bool:
 
 @pytest.mark.slow
 def test_a_closed_pipe_cancels_the_statement_and_runs_no_later_one(running: Running, tmp_path: Path) -> None:
-    rows = {"postgresql": "select generate_series(1, 100000000)", "mysql": "select seq from seq_1_to_100000000"}
+    rows = {"postgresql": "select generate_series(1, 100000000)", "mysql": f"select seq from {count_up(100_000_000)}"}
     endless = f"{rows[running.url.partition(':')[0]]} /* {running.mark} */"
     later = f"create table later_{running.mark} (i int)"
     with started("query", "-p", running.url, "-F", "ndjson", endless, later, home=tmp_path) as process:

@@ -16,6 +16,7 @@ from tests.cli.conftest import Running
 from tests.cli.running import run_inside
 from tests.cli.terminal import Terminal, on_terminal
 from tests.cli.watching import eventually
+from tests.servers.database import count_up
 
 _LITE = ("query", "-p", "sqlite://:memory:")
 
@@ -161,7 +162,8 @@ def test_dbtool_pager_wins_and_an_empty_one_turns_paging_off(tmp_path: Path) -> 
 
 
 def test_a_pager_that_is_left_early_stops_the_statement(running: Running, tmp_path: Path) -> None:
-    rows = {"p": "select generate_series(1, 100000000)", "m": "select seq from seq_1_to_100000000"}[running.url[0]]
+    many = {"p": "generate_series(1, 100000000)", "m": f"seq from {count_up(100_000_000)}"}[running.url[0]]
+    rows = f"select {many}"
     sql = f"{rows} /* {running.mark} */"
     environment = {"PAGER": "head -n 3"}
     with on_terminal("query", "-p", running.url, sql, home=tmp_path, environment=environment) as terminal:

@@ -45,7 +45,7 @@ def _describe(server: PostgresServer | MariaDbServer) -> _Server:
         engine, database = "postgresql", "postgres"
     else:
         question = (
-            "select if(variable_value = '', 'no', 'yes') from information_schema.session_status "
+            f"select if(variable_value = '', 'no', 'yes') from {server.status_table} "
             "where variable_name = 'ssl_version'"
         )
         engine, database = "mariadb", "mysql"
@@ -59,13 +59,13 @@ def _describe(server: PostgresServer | MariaDbServer) -> _Server:
     )
 
 
-@pytest.fixture(params=["postgres_tls", "mariadb_tls"])
+@pytest.fixture(params=["postgres_tls", "mariadb_tls", "mysql_tls"])
 def encrypted(request: pytest.FixtureRequest) -> _Server:
     """Each server with certificates in turn."""
     return _describe(request.getfixturevalue(request.param))
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=["postgres", "mariadb", "mysql"])
 def plain(request: pytest.FixtureRequest) -> _Server:
     """Each server without TLS in turn."""
     return _describe(request.getfixturevalue(request.param))

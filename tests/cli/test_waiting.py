@@ -123,14 +123,14 @@ def test_a_server_that_stops_within_the_handshake_is_left_at_the_connect_timeout
     assert took < 4
 
 
-@pytest.fixture(params=["postgres_new", "mariadb"])
+@pytest.fixture(params=["postgres_new", "mariadb", "mysql"])
 def guarded_by_password(request: pytest.FixtureRequest) -> Iterator[DatabaseAddress]:
     """A database whose user needs a password, on each server in turn."""
     address = request.getfixturevalue(f"{request.param}_database")
     if request.param == "postgres_new":
         yield address
         return
-    server = request.getfixturevalue("mariadb")
+    server = request.getfixturevalue(request.param)
     server.create_user("locked", password="s3cret word")
     yield replace(address, user="locked", password="s3cret word")
     server.execute("drop user locked")

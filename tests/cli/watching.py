@@ -79,11 +79,7 @@ class MariaDbSessions:
 
     def find(self, mark: str) -> list[int]:
         """Return the sessions that run a statement with a mark."""
-        rows = self._server.execute(
-            "select id from information_schema.processlist "
-            f"where command = 'Query' and info like '%{mark}%' and id <> connection_id()"
-        )
-        return [session for (session,) in rows]
+        return [session[0] for session in self._server.execute("show full processlist") if mark in str(session[7])]
 
     def end(self, session: int) -> None:
         """End a session from the outside."""

@@ -44,7 +44,7 @@ def _aim(server: _Server, **changes: Any) -> Target:
     return target_of(address, **common).replaced(**changes)
 
 
-@pytest.fixture(params=["postgres_tls", "mariadb_tls"])
+@pytest.fixture(params=["postgres_tls", "mariadb_tls", "mysql_tls"])
 def server(request: pytest.FixtureRequest) -> _Server:
     """Each server with certificates in turn."""
     found: _Server = request.getfixturevalue(request.param)

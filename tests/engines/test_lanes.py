@@ -12,7 +12,7 @@ from dbtool.run.results import Results
 from dbtool.run.session import Session
 from tests import scale
 from tests.engines.rendering import Memory, open_on, render
-from tests.servers.database import DatabaseAddress
+from tests.servers.database import DatabaseAddress, count_up
 
 FORMAT_NAMES = ["csv", "tsv", "json", "ndjson", "table", "markdown", "vertical"]
 NASTY = [
@@ -92,8 +92,8 @@ def test_blocks_and_rows_of_mariadb_write_the_same(format_name: str, mariadb_dat
     nasty: list[tuple[str | None, ...]] = [(text, None, text * 3) for text in NASTY]
     typed = (
         "SELECT seq, seq / 7, seq / 7e0, date_add('2020-01-01 12:34:56.5', interval seq day), seq % 2 = 0,"
-        " sec_to_time(seq * 1000), null AS nothing, '' AS empty, repeat(char(9 + seq % 5 using utf8mb4), seq % 4)"
-        " FROM seq_1_to_2500 ORDER BY seq"
+        " sec_to_time(seq * 1000), null AS nothing, '' AS no_text, repeat(char(9 + seq % 5 using utf8mb4), seq % 4)"
+        f" FROM {count_up(2500)} ORDER BY seq"
     )
     lengths = " UNION ALL ".join(
         f"SELECT {length} AS n, repeat('x', {length}) AS a, NULL AS b, repeat('\u00e9', {length}) AS c"

@@ -15,7 +15,7 @@ from dbtool.run.sources import from_arguments
 from dbtool.statements import Statement
 from tests.cli.watching import eventually
 from tests.engines.rendering import Memory, Witness, execute, make_runner, open_on
-from tests.servers.database import DatabaseAddress
+from tests.servers.database import DatabaseAddress, count_up
 
 WAITING = "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
 
@@ -36,7 +36,11 @@ class Rival(Witness):
         with open_on(self._database) as session:
             # Much to undo, so that the server takes the other side for its victim.
             cursor = session.connection._raw.cursor()  # type: ignore[attr-defined]
-            for sql in ("begin", "insert into bulk select seq from seq_1_to_1000", "update t set a = 20 where id = 2"):
+            for sql in (
+                "begin",
+                f"insert into bulk select seq from {count_up(1000)}",
+                "update t set a = 20 where id = 2",
+            ):
                 cursor.execute(sql)
             self._holds.set()
             assert self._may_go.wait(20)

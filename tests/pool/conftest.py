@@ -53,6 +53,12 @@ def make_mariadb_pool(mariadb_database: DatabaseAddress) -> Iterator[Callable[..
     yield from _lend(PooledMySQLDatabase, mariadb_database)
 
 
+@pytest.fixture
+def make_mysql_pool(mysql_database: DatabaseAddress) -> Iterator[Callable[..., Any]]:
+    """Make pools on an empty MySQL database."""
+    yield from _lend(PooledMySQLDatabase, mysql_database)
+
+
 def _lend(default: Any, address: DatabaseAddress) -> Iterator[Callable[..., Any]]:
     made: list[Any] = []
 

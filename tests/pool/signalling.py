@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pymysql.constants import SERVER_STATUS
+
 Load = Callable[[Any], object]
 
 
@@ -172,8 +174,8 @@ def is_in_transaction(connection: Any) -> bool:
     """Ask the server, or the library, whether a transaction is open."""
     if hasattr(connection, "server_status"):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@in_transaction")
-            return bool(cursor.fetchone()[0])
+            cursor.execute("SELECT 1")
+        return bool(connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
     if hasattr(connection, "in_transaction"):
         return bool(connection.in_transaction)
     if hasattr(connection, "pgconn"):

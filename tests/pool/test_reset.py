@@ -15,6 +15,7 @@ from pymysql.cursors import SSCursor
 
 from dbtool.pool import PooledSqliteDatabase
 from tests.pool.stub import Call
+from tests.servers.database import count_up
 
 Make = Callable[..., Any]
 
@@ -62,6 +63,7 @@ def make_psycopg_pool(make_postgres_pool: Make) -> Make:
         pytest.param("postgres", marks=pytest.mark.postgres),
         pytest.param("psycopg", marks=pytest.mark.postgres),
         pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
         "sqlite",
     ]
 )
@@ -280,7 +282,7 @@ class TestMariaDb:
         pool = make_mariadb_pool()
         with pool.connection_context() as first:
             cursor = first.cursor(SSCursor)
-            cursor.execute("SELECT seq FROM seq_1_to_10000")
+            cursor.execute(f"SELECT seq FROM {count_up(10_000)}")
             cursor.fetchone()
 
         with pool.connection_context() as second:

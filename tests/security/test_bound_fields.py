@@ -13,6 +13,7 @@ import pytest
 from dbtool.pool import PooledMySQLDatabase, PooledPostgresqlDatabase, PooledSqliteDatabase
 from tests.pool.stub import Call
 from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mysql]
 
@@ -39,17 +40,20 @@ class OwnField(peewee.FieldDatabaseHook, peewee.TextField):
 
 
 @pytest.fixture
-def pools(tmp_path: Path, postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress) -> Iterator[Any]:
+def pools(
+    tmp_path: Path, postgres_database: DatabaseAddress, mariadb: MariaDbServer, mariadb_database: DatabaseAddress
+) -> Iterator[Any]:
     """A pool on each engine, with a table."""
 
     def connect(kind: Any, address: DatabaseAddress) -> Any:
         known = {"host": address.host, "port": address.port, "user": address.user, "password": address.password or ""}
         return kind(address.database, **known)
 
+    own = PooledMariaDatabase if mariadb.title == "MariaDB" else PooledMySQLDatabase
     pools = {
         "sqlite": PooledSqliteDatabase(str(tmp_path / "a.db")),
         "postgres": connect(PooledPostgresqlDatabase, postgres_database),
-        "mariadb": connect(PooledMariaDatabase, mariadb_database),
+        "mariadb": connect(own, mariadb_database),
     }
     yield pools
     for pool in pools.values():

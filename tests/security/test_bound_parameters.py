@@ -11,6 +11,7 @@ from dbtool.engines.engine import ParameterValue, SessionSettings
 from dbtool.run.session import Session, open_session
 from tests.engines.rendering import open_on, render, target_of
 from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
 
 HOSTILE: list[ParameterValue] = [
     "\u8217', version() -- ",
@@ -51,6 +52,7 @@ WAYS = [
     "/* select */ set names {}",
     "select 1; set names {}; select 2",
 ]
+ON_MARIADB_ALONE = ("execute immediate", "begin not atomic")
 MODES = ["", "set sql_mode = 'NO_BACKSLASH_ESCAPES'; ", "set sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'; "]
 
 
@@ -62,15 +64,18 @@ def _require_bound(session: Session, script: str) -> None:
         assert said == f'{{"a":"{data.hex().upper()}"}}\n', (script, value)
 
 
-def _list_scripts() -> Iterator[str]:
+def _list_scripts(server: MariaDbServer) -> Iterator[str]:
     yield ""
     for way, charset in itertools.chain(((WAYS[0], charset) for charset in CHARSETS), ((way, "gbk") for way in WAYS)):
-        yield way.format(charset, charset)
+        if server.title == "MariaDB" or not any(words in way for words in ON_MARIADB_ALONE):
+            yield way.format(charset, charset)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_no_value_ends_its_quotes_in_another_character_set(mariadb_database: DatabaseAddress, mode: str) -> None:
-    for script in _list_scripts():
+def test_no_value_ends_its_quotes_in_another_character_set(
+    mariadb: MariaDbServer, mariadb_database: DatabaseAddress, mode: str
+) -> None:
+    for script in _list_scripts(mariadb):
         with open_on(mariadb_database) as session:
             render(session, f"{mode}{script}", "ndjson")
             _require_bound(session, script)

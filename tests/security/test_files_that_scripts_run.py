@@ -17,7 +17,11 @@ COMMANDS = {"postgresql": r"\i", "mysql": "source"}
 
 
 @pytest.fixture(
-    params=[pytest.param("postgres", marks=pytest.mark.postgres), pytest.param("mariadb", marks=pytest.mark.mysql)]
+    params=[
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
+    ]
 )
 def database(request: pytest.FixtureRequest) -> DatabaseAddress:
     address: DatabaseAddress = request.getfixturevalue(f"{request.param}_database")

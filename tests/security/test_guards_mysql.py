@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dbtool.connect import build_database
 from dbtool.engines.engine import SessionSettings
+from dbtool.engines.mysql.guard import read_only_names
 from dbtool.errors import DbtoolError, GuardError
 from dbtool.formats import FORMATS, FormatOptions
 from dbtool.profiles.model import PoolSettings, Reset
@@ -26,7 +27,8 @@ from dbtool.statements import Statement
 from tests import scale
 from tests.cli.running import CHECKOUT
 from tests.engines.rendering import Memory, execute, make_runner, open_on, render, target_of
-from tests.servers.database import DatabaseAddress
+from tests.servers.database import DatabaseAddress, count_up
+from tests.servers.mariadb import MariaDbServer
 
 GUARDED = SessionSettings(read_only=True)
 
@@ -105,6 +107,28 @@ _LIFTING = (
     "xa start 'x'",
     "kill query 0",
     "do sleep ( 0 ) ; set session tx_read_only = 0",
+    # MySQL's own, which MariaDB is not sent either.
+    "set persist max_connections = 151",
+    "set @a = 1 , persist_only max_connections = 151",
+    "set @@persist. max_connections = 151",
+    "set @@ persist_only . `tx_read_only` = 0",
+    "reset persist max_connections",
+    "set resource group usr_default",
+    "explain analyze insert into t values ( 1 )",
+    "explain analyze format = tree delete from t",
+    "explain format = json into @x for schema x delete from t ; delete from t",
+    "explain analyze for schema x delete from t",
+    "table t into outfile '/nowhere/x'",
+    "values row ( 1 ) into dumpfile '/nowhere/x'",
+    "lock instance for backup",
+    "alter instance reload tls",
+    "clone local data directory = '/nowhere/x'",
+    "import table from 'x'",
+    "install component 'x'",
+    "start group_replication",
+    "create role r",
+    "restart",
+    "shutdown",
 )
 
 _READING = (
@@ -148,6 +172,17 @@ _READING = (
     "rollback and no chain",
 )
 
+_READING_ON_MYSQL = {
+    "values ( 1 ) , ( 2 )": "values row ( 1 ) , row ( 2 )",
+    "analyze format = json select * from t": "explain analyze format = tree select * from t",
+    "set optimizer_switch = 'mrr=on' , max_statement_time = 5 , net_read_timeout = 30": (
+        "set optimizer_switch = 'mrr=on' , max_execution_time = 5 , net_read_timeout = 30"
+    ),
+    "desc t i": "explain format = json into @x select * from t",
+    "select i from t lock in share mode": "table t limit 1 for share",
+}
+"""What of it MySQL spells otherwise, or has beside it."""
+
 _LISTED = {
     "GET_LOCK()": "select get_lock('a', 0), release_lock('a')",
     "SLEEP()": "select sleep(0)",
@@ -162,16 +197,24 @@ _LISTED = {
 """What docs/safety.md says is still allowed, and an example of each."""
 
 
-def _as_mariadb(database: DatabaseAddress) -> DatabaseAddress:
-    return replace(database, scheme="mariadb")
+@pytest.fixture
+def name(mariadb: MariaDbServer) -> str:
+    """What the server calls the setting that makes a session read-only."""
+    return "transaction_read_only" if mariadb.title == "MySQL" else "tx_read_only"
 
 
 @pytest.fixture
-def world(mariadb_database: DatabaseAddress) -> DatabaseAddress:
+def world(mariadb: MariaDbServer, mariadb_database: DatabaseAddress, name: str) -> DatabaseAddress:
     """A table, and what its owner has stored that writes to it, or lifts what keeps a session read-only."""
-    database = _as_mariadb(mariadb_database)
-    execute(database, _WORLD)
+    database = replace(mariadb_database, scheme=mariadb.title.lower())
+    execute(database, _WORLD.replace("tx_read_only", name))
     return database
+
+
+@pytest.fixture
+def lifting(name: str) -> list[str]:
+    """What would write, or lift the guard."""
+    return [text.replace("tx_read_only", name) for text in _LIFTING]
 
 
 def _send(session: Session, text: bytes | str) -> bytes:
@@ -196,14 +239,17 @@ def _ask_behind_the_guard(session: Session, sql: str) -> Any:
 def _assert_still_guarded(session: Session, witness: Session) -> None:
     with suppress(Exception):
         _ask_behind_the_guard(session, "rollback")
-    assert _ask_behind_the_guard(session, "select @@session.tx_read_only") == (1,)
+    raw = session.connection._raw  # type: ignore[attr-defined]
+    assert _ask_behind_the_guard(session, f"select @@session.{read_only_names(raw)[0]}") == (1,)
     assert render(witness, "select group_concat(i) from t", "value") == b"1\n"
 
 
 @pytest.mark.parametrize("also", ["", "insert into t values (77)", "select write_one()"])
-def test_no_statement_lifts_the_guard_or_writes_behind_it(world: DatabaseAddress, also: str) -> None:
+def test_no_statement_lifts_the_guard_or_writes_behind_it(
+    world: DatabaseAddress, lifting: list[str], also: str
+) -> None:
     with open_on(world, GUARDED) as session, open_on(world) as witness:
-        for text in _LIFTING:
+        for text in lifting:
             with pytest.raises(GuardError, match="see --write"):
                 _send(session, text)
             if also:
@@ -273,11 +319,11 @@ _IN_ONE_WORLD = settings(
 )
 
 
-def test_no_spelling_of_it_lifts_the_guard_or_writes(world: DatabaseAddress) -> None:
+def test_no_spelling_of_it_lifts_the_guard_or_writes(world: DatabaseAddress, lifting: list[str]) -> None:
     with open_on(world, GUARDED) as session, open_on(world) as witness:
 
         @_IN_ONE_WORLD
-        @given(text=_spellings(_LIFTING, _OPENERS))
+        @given(text=_spellings(lifting, _OPENERS))
         def attack(text: str) -> None:
             with suppress(DbtoolError):
                 _send(session, text)
@@ -289,10 +335,12 @@ def test_no_spelling_of_it_lifts_the_guard_or_writes(world: DatabaseAddress) -> 
 
 
 def test_every_spelling_of_what_only_reads_is_let_through(world: DatabaseAddress) -> None:
+    own = _READING_ON_MYSQL if world.scheme == "mysql" else {}
+    reading = [own.get(text, text) for text in _READING]
     with open_on(world, GUARDED) as session:
 
         @_IN_ONE_WORLD
-        @given(text=_spellings(_READING, ()))
+        @given(text=_spellings(reading, ()))
         def read(text: str) -> None:
             _send(session, text)
             _send(session, "rollback")
@@ -303,7 +351,7 @@ def test_every_spelling_of_what_only_reads_is_let_through(world: DatabaseAddress
 def test_what_belongs_together_is_not_parted_by_the_guard(world: DatabaseAddress) -> None:
     """A guard that asked questions between two statements would answer for the first."""
     with open_on(world, GUARDED) as session:
-        _send(session, "select sql_calc_found_rows seq from seq_1_to_100 limit 1")
+        _send(session, f"select sql_calc_found_rows seq from {count_up(100)} limit 1")
         assert _send(session, "select found_rows() as n") == b'{"n":100}\n'
         _send(session, "set transaction isolation level serializable")
         _send(session, "start transaction with consistent snapshot")
@@ -382,7 +430,7 @@ def _relay(database: DatabaseAddress, swallowed: Sequence[tuple[bytes, bytes]] =
 
 
 _SWALLOWED = (
-    (b"@@session.tx_read_only = 1", b"@@session.tx_read_only = 0"),
+    (b"_read_only = 1", b"_read_only = 0"),
     (b"SET SESSION TRANSACTION READ ONLY", b"SET SESSION sql_notes = 1"),
 )
 
@@ -408,13 +456,13 @@ def test_the_guard_costs_a_one_shot_query_one_round_trip(world: DatabaseAddress)
     assert counts[1] == counts[0] + 1
 
 
-def test_a_reset_session_is_read_only_again(world: DatabaseAddress) -> None:
+def test_a_reset_session_is_read_only_again(world: DatabaseAddress, name: str) -> None:
     target = target_of(world, pool=PoolSettings(max_connections=1, reset=Reset.SESSION))
     database = build_database(target, GUARDED.replaced(keeps_session=True))
     try:
         for _ in range(2):
             with database.connection_context():
-                assert database.execute_sql("select @@session.tx_read_only").fetchone() == (1,)
+                assert database.execute_sql(f"select @@session.{name}").fetchone() == (1,)
                 database.execute_sql("set session transaction read write")
     finally:
         database.shutdown(0.0)

@@ -42,8 +42,8 @@ def _make_maker(request: pytest.FixtureRequest) -> Make:
     if request.param == "sqlite":
         path = request.getfixturevalue("tmp_path") / "a.db"
         return lambda **options: PooledSqliteDatabase(str(path), **{"max_connections": 1, "timeout": 5, **options})
-    if request.param == "mariadb":
-        address = request.getfixturevalue("mariadb_database")
+    if request.param in {"mariadb", "mysql"}:
+        address = request.getfixturevalue(f"{request.param}_database")
         return lambda **options: _connect(PooledMySQLDatabase, address, **options)
     address = request.getfixturevalue("postgres_database")
     is_new = request.param == "psycopg"
@@ -55,6 +55,7 @@ def _make_maker(request: pytest.FixtureRequest) -> Make:
         pytest.param("postgres", marks=pytest.mark.postgres),
         pytest.param("psycopg", marks=pytest.mark.postgres),
         pytest.param("mariadb", marks=pytest.mark.mysql),
+        pytest.param("mysql", marks=pytest.mark.mysql),
         "sqlite",
     ]
 )

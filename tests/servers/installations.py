@@ -54,6 +54,10 @@ class Product:
     """Homebrew's."""
     locate: Callable[[], Iterable[Location]]
     """Return the machine's locations, the best first."""
+    suite: str = ""
+    """The suite of Debian that has them, where that is not the machine's own."""
+    impostor: str = "-"
+    """How the programs of another product begin that bear this one's names, as links."""
 
 
 def find_on_machine(product: Product) -> Installation | None:
@@ -104,7 +108,11 @@ def _require_named(product: Product, named: str) -> Installation:
 def _find_in(product: Product, location: Location) -> Installation | None:
     path = os.pathsep.join(str(directory) for directory in location)
     found = {program: shutil.which(program, path=path) for program in product.programs}
-    programs = {program: Path(place) for program, place in found.items() if place}
+    programs = {
+        program: Path(place)
+        for program, place in found.items()
+        if place and not Path(place).resolve().name.startswith(product.impostor)
+    }
     if len(programs) < len(product.programs):
         return None
     return Installation(programs=MappingProxyType(programs))
@@ -162,6 +170,16 @@ MARIADB = Product(
     formula="mariadb",
     locate=locate_by_formula("mariadb"),
 )
+MYSQL = Product(
+    title="MySQL",
+    variable="DBTOOL_TEST_MYSQL",
+    programs=("mysqld", "mysql", "mysqldump"),
+    packages=("mysql-server-core", "mysql-client-core", "mysql-client"),
+    formula="mysql",
+    locate=locate_by_formula("mysql"),
+    suite="sid",
+    impostor="mariadb",
+)
 PGBOUNCER = Product(
     title="PgBouncer",
     variable="DBTOOL_TEST_PGBOUNCER",
@@ -170,4 +188,4 @@ PGBOUNCER = Product(
     formula="pgbouncer",
     locate=locate_by_formula("pgbouncer"),
 )
-PRODUCTS = (POSTGRESQL, MARIADB, PGBOUNCER)
+PRODUCTS = (POSTGRESQL, MARIADB, MYSQL, PGBOUNCER)

@@ -34,6 +34,13 @@ class MariaDbServer(DatabaseServer):
     ordinary: ClassVar[bool] = False
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     user = "root"
+    client: ClassVar[str] = "mariadb"
+    dumper: ClassVar[str] = "mariadb-dump"
+    plain_option: ClassVar[str] = "--skip-ssl"
+    """By which its programs do without TLS."""
+    client_options: ClassVar[tuple[str, ...]] = ()
+    """By which the client does what older ones do unasked."""
+    status_table: ClassVar[str] = "information_schema.session_status"
 
     def __init__(self, installation: Installation, *, tls: bool = False, options: Sequence[str] = ()) -> None:
         super().__init__()
@@ -81,9 +88,9 @@ class MariaDbServer(DatabaseServer):
 
     def drop_database(self, address: DatabaseAddress) -> None:
         """Drop a database, once nobody holds a lock on its tables any more."""
-        for (session,) in self.execute(
-            f"SELECT id FROM information_schema.processlist WHERE db = '{address.database}'"
-        ):
+        for session, _user, _host, database, *_ in self.execute("SHOW PROCESSLIST"):
+            if database != address.database:
+                continue
             # It may end by itself between the list and the kill.
             with suppress(OperationalError):
                 self.execute(f"KILL CONNECTION {session}")
@@ -92,11 +99,11 @@ class MariaDbServer(DatabaseServer):
     def _prepare(self) -> None:
         command: list[str | Path] = [self.binaries["mariadb-install-db"], "--no-defaults", *self._place]
         command += [f"--datadir={self.data_directory}", "--auth-root-authentication-method=normal"]
-        command += ["--skip-test-db", *_user_option()]
+        command += ["--skip-test-db", *user_option()]
         processes.run(command, directory=self.directory, ordinary=False)
 
     def _command(self) -> Sequence[str | Path]:
-        command: list[str | Path] = [self.binaries["mariadbd"], "--no-defaults", *self._place, *_user_option()]
+        command: list[str | Path] = [self.binaries["mariadbd"], "--no-defaults", *self._place, *user_option()]
         command += [f"--datadir={self.data_directory}", f"--socket={self.socket}", f"--pid-file={self.directory}/pid"]
         command += [f"--port={self.port}", f"--bind-address={self.host}", "--skip-name-resolve"]
         # What packages of MariaDB set; without a file of defaults the server falls back to latin1.
@@ -121,7 +128,8 @@ class MariaDbServer(DatabaseServer):
             return False
 
 
-def _user_option() -> list[str]:
+def user_option() -> list[str]:
+    """Return what lets a server run as root, whom it refuses else."""
     return ["--user=root"] if os.geteuid() == 0 else []
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,3 +126,56 @@ def test_the_plan_is_cut_down_to_programs_and_libraries() -> None:
         "postgresql-15",
         "postgresql-client-15",
     ]
+
+
+def test_what_comes_from_another_suite_runs_with_its_own_libc(tmp_path: Path) -> None:
+    root, home = tmp_path / "root", tmp_path / "home"
+    write_programs(root / "usr" / "sbin", "imaginaryd")
+    loader = root / "usr" / "lib" / "x86_64-linux-gnu" / "ld-linux-x86-64.so.2"
+    loader.parent.mkdir(parents=True)
+    loader.write_text('#!/bin/sh\necho "$@"\n')
+    loader.chmod(0o755)
+    (loader.parent / "libimaginary.so.1").touch()
+    provide.write_starters(root, home)
+    root.rename(home)
+    answer = provide.run([str(home / CACHED_PROGRAMS / "imaginaryd"), "an argument"], directory=tmp_path)
+    assert answer == f"--library-path {home}/usr/lib/x86_64-linux-gnu {home}/usr/sbin/imaginaryd an argument\n"
+
+
+def test_another_suite_is_signed_by_the_machines_own_keys_of_debian(tmp_path: Path) -> None:
+    source = provide.describe_source("sid", "http://mirror.example/debian/", tmp_path)
+    assert source == "Types: deb\nURIs: http://mirror.example/debian/\nSuites: sid\nComponents: main\n"
+    (tmp_path / "debian-archive-keyring.gpg").touch()
+    signed = provide.describe_source("sid", "http://mirror.example/debian/", tmp_path)
+    assert signed == f"{source}Signed-By: {tmp_path}/debian-archive-keyring.gpg\n"
+
+
+def test_nothing_is_fetched_from_lists_that_nobody_signed(
+    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(command: Sequence[str], *, directory: Path) -> str:
+        asked.append(" ".join(command))
+        raise ServerError("not signed")
+
+    monkeypatch.setattr(provide, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(provide, "_find_archive", lambda: "http://mirror.example/debian/")
+    monkeypatch.setattr(provide, "run", refuse)
+    monkeypatch.setattr("shutil.which", lambda name, **_: None if name.startswith("imag") else f"/bin/{name}")
+    for suite in ("", "sid"):
+        assert provide.provide([replace(product, suite=suite)]) == 1
+    assert len(asked) == 3
+    for command in asked:
+        assert "Acquire::AllowInsecureRepositories=false" in command
+        assert "APT::Get::AllowUnauthenticated=false" in command
+
+
+def test_mariadb_s_links_are_no_mysql(product: Product, tmp_path: Path) -> None:
+    home = write_programs(tmp_path / "real", "mariadbd", *product.programs[1:])
+    (home / "imaginaryd").symlink_to("mariadbd")
+    product = replace(product, locate=lambda: [(home,)], impostor="mariadb")
+    assert find_on_machine(product) is None
+    (home / "imaginaryd").unlink()
+    (home / "mariadbd").rename(home / "imaginaryd")
+    assert require_on_machine(product).directory == home

@@ -80,9 +80,9 @@ def test_what_mariadb_dump_writes_loads_as_it_is(
     mariadb: MariaDbServer, mariadb_database: DatabaseAddress, options: list[str]
 ) -> None:
     def dump(database: str) -> bytes:
-        address = [f"--host={mariadb.host}", f"--port={mariadb.port}", "--user=root", "--skip-ssl"]
+        address = [f"--host={mariadb.host}", f"--port={mariadb.port}", "--user=root", mariadb.plain_option]
         fixed = ["--no-defaults", *address, "--routines", "--skip-dump-date", *options]
-        written = read_dump([mariadb.binaries["mariadb-dump"], *fixed, database])
+        written = read_dump([mariadb.binaries[mariadb.dumper], *fixed, database])
         return written.replace(database.encode(), b"x")
 
     with closing(mariadb.connect(mariadb_database.database)) as connection, connection.cursor() as cursor:

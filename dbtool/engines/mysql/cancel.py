@@ -21,6 +21,8 @@ from dbtool.profiles.model import Target
 
 _COMPARED = 2000
 """How many characters of a statement tell it from others."""
+_NO_TABLE_OF_SESSIONS = frozenset({3854, ER.UNKNOWN_TABLE})
+"""MySQL's has no place for a character beyond the first 65,536 in whatever anybody runs; and is to go one day."""
 _NOT_COMPARED = expression(r"[^!->@-~]+")
 """What a server may show otherwise than it was sent: blanks, and what its character set has no place for."""
 
@@ -33,10 +35,7 @@ def kill_query(raw: Any, sent: bytes, target: Target, settings: SessionSettings,
     """
     thread = raw.thread_id()
     with _connect_beside(raw, target, settings, timeout) as second, second.cursor() as cursor:
-        cursor.execute(
-            "SELECT host, LEFT(info, %s) FROM information_schema.processlist WHERE id = %s", (_COMPARED, thread)
-        )
-        row = cursor.fetchone()
+        row = _find_session(cursor, thread)
         if row is None or not _is_same_session(raw, sent, *row):
             raise ConnectionFailedError(
                 f"profile {target.name!r}: the statement was not cancelled: a second connection has reached a server "
@@ -48,6 +47,22 @@ def kill_query(raw: Any, sent: bytes, target: Target, settings: SessionSettings,
         except pymysql.MySQLError as error:
             if number_of(error) != ER.NO_SUCH_THREAD:
                 raise
+
+
+def _find_session(cursor: Any, thread: int) -> tuple[str, str | None] | None:
+    """Return a session's end of its connection, and what it runs, as the server shows them."""
+    try:
+        cursor.execute(
+            "SELECT host, LEFT(info, %s) FROM information_schema.processlist WHERE id = %s", (_COMPARED, thread)
+        )
+        found: tuple[str, str | None] | None = cursor.fetchone()
+    except pymysql.MySQLError as error:
+        if number_of(error) not in _NO_TABLE_OF_SESSIONS:
+            raise
+        # It would send all of everybody's statements.
+        cursor.execute("SHOW FULL PROCESSLIST")
+        found = next(((host, info) for id_, _, host, _, _, _, _, info, *_ in cursor if id_ == thread), None)
+    return found
 
 
 def _connect_beside(raw: Any, target: Target, settings: SessionSettings, timeout: float) -> Any:

@@ -19,6 +19,7 @@ from dbtool.engines.catalog import (
     as_text,
     fit,
     group,
+    like,
     whole,
 )
 from dbtool.engines.engine import ParameterValue
@@ -42,6 +43,9 @@ _KIND = """case t.table_type when 'BASE TABLE' then 'table' when 'SYSTEM VERSION
   when 'SEQUENCE' then 'sequence' when 'VIEW' then 'view' when 'SYSTEM VIEW' then 'view' else lower(t.table_type) end"""
 _TABLE_TYPES = "('BASE TABLE', 'SYSTEM VERSIONED')"
 _NOT_TEXT = expression(r"-?\d+(?:\.\d+)?|b'[01]*'|NULL|CURRENT_TIMESTAMP(?:\(\d*\))?", re.IGNORECASE)
+_TEXT_TYPE = expression(r"(?:var)?char|(?:tiny|medium|long)?text|enum|set", re.IGNORECASE)
+_BYTES = expression(r"0x[0-9a-f]*", re.IGNORECASE)
+_ESCAPE = expression(r"\\(.)", re.DOTALL)
 
 
 def _list_tables(ask: Ask, wanted: TablesWanted) -> Listing:
@@ -75,33 +79,36 @@ def _search(ask: Ask, term: str) -> Listing:
         parameters["database"] = str(database)
         return f"{column} = :database"
 
+    def has(column: str) -> str:
+        return like(column, "term", exact=False)
+
     sql = f"""
 select t.table_schema as `schema`, {_KIND} as kind, t.table_name as name,
-  case when t.table_name like :term escape '!' then 'name' else 'comment' end as found_in,
+  case when {has("t.table_name")} then 'name' else 'comment' end as found_in,
   nullif(t.table_comment, '') as comment
 from information_schema.tables t
-where {where("t.table_schema")} and (t.table_name like :term escape '!' or t.table_comment like :term escape '!')
+where {where("t.table_schema")} and ({has("t.table_name")} or {has("t.table_comment")})
 union all
 select c.table_schema, 'column', concat(c.table_name, '.', c.column_name),
-  case when c.column_name like :term escape '!' then 'name' else 'comment' end, nullif(c.column_comment, '')
+  case when {has("c.column_name")} then 'name' else 'comment' end, nullif(c.column_comment, '')
 from information_schema.columns c
-where {where("c.table_schema")} and (c.column_name like :term escape '!' or c.column_comment like :term escape '!')
+where {where("c.table_schema")} and ({has("c.column_name")} or {has("c.column_comment")})
 union all
 select s.table_schema, 'index', concat(s.table_name, '.', s.index_name), 'name', nullif(s.index_comment, '')
 from information_schema.statistics s
-where {where("s.table_schema")} and s.seq_in_index = 1 and s.index_name like :term escape '!'
+where {where("s.table_schema")} and s.seq_in_index = 1 and {has("s.index_name")}
 union all
 select r.routine_schema, lower(r.routine_type), r.routine_name,
-  case when r.routine_name like :term escape '!' then 'name' when r.routine_comment like :term escape '!' then 'comment'
+  case when {has("r.routine_name")} then 'name' when {has("r.routine_comment")} then 'comment'
     else 'body' end, nullif(r.routine_comment, '')
 from information_schema.routines r
-where {where("r.routine_schema")} and (r.routine_name like :term escape '!'
-  or r.routine_comment like :term escape '!' or r.routine_definition like :term escape '!')
+where {where("r.routine_schema")} and ({has("r.routine_name")}
+  or {has("r.routine_comment")} or {has("r.routine_definition")})
 union all
 select g.trigger_schema, 'trigger', concat(g.event_object_table, '.', g.trigger_name),
-  case when g.trigger_name like :term escape '!' then 'name' else 'body' end, null
+  case when {has("g.trigger_name")} then 'name' else 'body' end, null
 from information_schema.triggers g
-where {where("g.trigger_schema")} and (g.trigger_name like :term escape '!' or g.action_statement like :term escape '!')
+where {where("g.trigger_schema")} and ({has("g.trigger_name")} or {has("g.action_statement")})
 order by 1, 2, 3"""
     return Listing(sql, parameters)
 
@@ -110,9 +117,12 @@ _SESSIONS = """
 select p.id, p.user, p.db as `database`, p.host as client, null as application, lower(p.command) as state,
   p.time as seconds, {transaction} as transaction_seconds, nullif(p.state, '') as waits_for,
   {blockers} as blocked_by, p.info as query
-from information_schema.processlist p {joined}
+from {sessions} p {joined}
 where p.id <> connection_id() and p.command not in ('Daemon', 'Binlog Dump') {condition}
 order by seconds desc, 1"""
+_SESSIONS_OF_ALL = "information_schema.processlist"
+_SESSIONS_OF_MYSQL = "performance_schema.processlist"
+"""The other one has no place for a character beyond the first 65,536 in what anybody runs, and would be an error."""
 _MARIADB_WAITS = """
 select r.trx_mysql_thread_id as waits, b.trx_mysql_thread_id as blocks
 from information_schema.innodb_lock_waits w
@@ -126,7 +136,13 @@ from performance_schema.data_lock_waits w
 
 
 def _list_activity(ask: Ask, wanted: ActivityWanted) -> Listing:
-    waits = _MARIADB_WAITS if _is_mariadb(ask) else _MYSQL_WAITS
+    waits, sessions = _MARIADB_WAITS, _SESSIONS_OF_ALL
+    if not _is_mariadb(ask):
+        waits = _MYSQL_WAITS
+        if ask("select @@performance_schema", {}) == [("1",)]:
+            sessions = _SESSIONS_OF_MYSQL
+        elif wanted.blocked:
+            raise UsageError("who waits for whom cannot be seen: the server runs without performance_schema")
     parameters: dict[str, ParameterValue] = {"older": wanted.older}
     condition = "and (:older <= 0 or p.time >= :older)"
     try:
@@ -134,7 +150,7 @@ def _list_activity(ask: Ask, wanted: ActivityWanted) -> Listing:
     except DbtoolError as error:
         if wanted.blocked:
             raise UsageError(f"who waits for whom cannot be seen without the privilege PROCESS: {error}") from error
-        sql = _SESSIONS.format(transaction="null", blockers="null", joined="", condition=condition)
+        sql = _SESSIONS.format(sessions=sessions, transaction="null", blockers="null", joined="", condition=condition)
         return Listing(sql, parameters)
     if wanted.blocked:
         condition += f" and p.id in (select waits from ({waits}) a union select blocks from ({waits}) b)"
@@ -143,9 +159,10 @@ def _list_activity(ask: Ask, wanted: ActivityWanted) -> Listing:
   left join (select w.waits, group_concat(distinct w.blocks order by w.blocks) as blockers from ({waits}) w
     group by w.waits) l on l.waits = p.id"""
     transaction = "timestampdiff(second, x.trx_started, now())"
-    return Listing(
-        _SESSIONS.format(transaction=transaction, blockers="l.blockers", joined=joined, condition=condition), parameters
+    sql = _SESSIONS.format(
+        sessions=sessions, transaction=transaction, blockers="l.blockers", joined=joined, condition=condition
     )
+    return Listing(sql, parameters)
 
 
 def _is_mariadb(ask: Ask) -> bool:
@@ -217,7 +234,7 @@ select 'partition', p.table_name, p.partition_name,
   p.partition_ordinal_position
 from information_schema.partitions p where p.table_schema = :schema and p.partition_name is not null {partition_one}
 union all
-select 'check', {check_owner}, k.constraint_name, k.check_clause, 0
+select 'check', {check_owner}, k.constraint_name, k.check_clause, {unenforced}
 from {checks} where k.constraint_schema = :schema {check_one}
 order by 2, 1, 5, 3"""
 _ROUTINES = """
@@ -266,7 +283,7 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
         rows = indexes.get(name, [])
         tables.append(
             _table(row, is_mariadb=is_mariadb, columns=columns.get(name, []), attached=others).replaced(
-                constraints=(*_unique_keys(rows), *own.get(name, ()), *_checks(others)),
+                constraints=(*_unique_keys(rows), *own.get(name, ()), *_checks(others, is_mariadb=is_mariadb)),
                 referenced_by=tuple(incoming.get(name, ())),
                 indexes=tuple(_make_indexes(rows)),
             )
@@ -287,18 +304,19 @@ def _word_indexes(is_mariadb: bool, one: str) -> str:
 
 def _word_attached(is_mariadb: bool, one: Callable[[str], str]) -> str:
     checks = "information_schema.check_constraints k"
-    owner = "k.table_name"
+    owner, unenforced = "k.table_name", "0"
     if not is_mariadb:
         checks += (
             " join information_schema.table_constraints c on c.constraint_schema = k.constraint_schema"
             " and c.constraint_name = k.constraint_name and c.constraint_type = 'CHECK'"
         )
-        owner = "c.table_name"
+        owner, unenforced = "c.table_name", "c.enforced = 'NO'"
     return _ATTACHED.format(
         trigger_one=one("g.event_object_table"),
         partition_one=one("p.table_name"),
         check_one=one(owner),
         check_owner=owner,
+        unenforced=unenforced,
         checks=checks,
     )
 
@@ -331,7 +349,7 @@ def _table(row: Answer, *, is_mariadb: bool, columns: list[Answer], attached: li
 
 def _column(row: Answer, table_collation: str | None, *, is_mariadb: bool) -> Column:
     extra = str(row[5] or "")
-    expression = as_text(row[6])
+    expression = _read_expression(row[6], is_mariadb=is_mariadb)
     words = [word for word in extra.split() if word.upper() not in {"AUTO_INCREMENT", "DEFAULT_GENERATED"}]
     collation = as_text(row[7])
     return Column(
@@ -352,10 +370,25 @@ def _spell_default(row: Answer, extra: str, *, is_mariadb: bool) -> str | None:
     value = row[4]
     if value is None or (is_mariadb and value == "NULL"):
         return None
-    text = str(value)
-    if is_mariadb or "DEFAULT_GENERATED" in extra.upper() or _NOT_TEXT.fullmatch(text):
+    text, kind = str(value), str(row[2])
+    if is_mariadb:
         return text
-    return "'" + text.replace("'", "''") + "'"
+    if "DEFAULT_GENERATED" in extra.upper():
+        return _read_expression(text, is_mariadb=False)
+    is_bare = _BYTES.fullmatch(text) if "binary" in kind else _NOT_TEXT.fullmatch(text)
+    if is_bare and not _TEXT_TYPE.match(kind):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _read_expression(value: object, *, is_mariadb: bool) -> str | None:
+    """Return an expression of the catalogue; MySQL, unlike MariaDB, tells it as the content of a string."""
+    text = as_text(value)
+    return text if text is None or is_mariadb else _ESCAPE.sub(_unescape, text)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}.get(escape[1], escape[1])
 
 
 def _sort_keys(rows: list[Answer], schema: str) -> tuple[dict[str, list[Constraint]], dict[str, list[IncomingKey]]]:
@@ -415,12 +448,14 @@ def _unique_keys(rows: list[Answer]) -> list[Constraint]:
     return found
 
 
-def _checks(attached: list[Answer]) -> list[Constraint]:
-    return [
-        Constraint(name=str(row[3]), kind="check", definition=f"CHECK ({row[4]})")
-        for row in attached
-        if row[1] == "check"
-    ]
+def _checks(attached: list[Answer], *, is_mariadb: bool) -> list[Constraint]:
+    found = []
+    for _, sort, _, name, clause, unenforced in attached:
+        if sort == "check":
+            definition = f"CHECK ({_read_expression(clause, is_mariadb=is_mariadb)})"
+            definition += " NOT ENFORCED" if str(unenforced) == "1" else ""
+            found.append(Constraint(name=str(name), kind="check", definition=definition))
+    return found
 
 
 def _make_indexes(rows: list[Answer]) -> list[Index]:
@@ -442,7 +477,8 @@ def _make_indexes(rows: list[Answer]) -> list[Index]:
 
 
 def _spell_key(part: Answer) -> str:
-    key = f"({part[9]})" if part[9] is not None else str(part[3])
+    # Only MySQL has an index on an expression.
+    key = f"({_read_expression(part[9], is_mariadb=False)})" if part[9] is not None else str(part[3])
     if part[4] is not None:
         key += f"({part[4]})"
     return f"{key} DESC" if part[8] == "D" else key

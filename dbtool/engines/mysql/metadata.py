@@ -12,7 +12,7 @@ import struct
 from typing import Any
 
 from pymysql.connections import MAX_PACKET_LEN, Connection
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, FIELD_TYPE
 from pymysql.err import raise_mysql_exception
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
@@ -20,6 +20,7 @@ _EXTENDED_METADATA = 1 << 3
 """The flag's place in the four bytes."""
 _FORMAT = 1
 """Extended metadata hold pairs: a kind (0 for a type's name, 1 for a format's) and a text."""
+_KNOWN_TYPES = frozenset({*range(FIELD_TYPE.BIT + 1), *range(FIELD_TYPE.JSON, FIELD_TYPE.GEOMETRY + 1)})
 
 
 class MetadataConnection(Connection):
@@ -106,12 +107,17 @@ class _Packet(MysqlPacket):
 
 
 class _Field(FieldDescriptorPacket):
-    """A column's description, whose names may be in any character set."""
+    """A column's description, whose names may be in any character set; a type that is not known is a string's."""
+
+    type_code: int
 
     def _parse_field_descriptor(self, encoding: str) -> None:
         super()._parse_field_descriptor("latin-1")  # type: ignore[misc]  # the stubs do not know it
         for name in ("table_name", "org_table", "name", "org_name"):
             setattr(self, name, decode_words(getattr(self, name).encode("latin-1"), encoding))
+        # The column's character set then says what its values are: text, or bytes as those of a VECTOR.
+        if self.type_code not in _KNOWN_TYPES:
+            self.type_code = FIELD_TYPE.VAR_STRING
 
 
 class _ExtendedField(_Field):

@@ -61,6 +61,7 @@ class Option(Record):
 
     place: str
     group: str
+    """In small letters: to the client programs they are all the same."""
     name: str
     """In the spelling of the manual, without the prefix that asks for leniency."""
     value: str | None
@@ -87,7 +88,7 @@ def read_option_file(path: Path, engine: str, suffix: str = "") -> Said:
 def list_groups(engine: str, suffix: str = "") -> frozenset[str]:
     """Return the groups that an engine's client programs read."""
     plain = DIALECTS[engine].option_groups
-    return frozenset(plain) | (frozenset(f"{group}{suffix}" for group in plain) if suffix else frozenset())
+    return frozenset(plain) | (frozenset(f"{group}{suffix}".lower() for group in plain) if suffix else frozenset())
 
 
 def translate_options(options: Iterable[Option]) -> Said:
@@ -159,7 +160,7 @@ def _read(path: Path, depth: int, files: Iterator[int]) -> Iterator[Option]:
             for included in found:
                 yield from _read(included, depth + 1, files)
         elif line.startswith("["):
-            group = line.partition("]")[0][1:].strip()
+            group = line.partition("]")[0][1:].strip().lower()
         elif line[0] not in "#;":
             yield _cut(line, place, group)
 
