@@ -68,7 +68,13 @@ class MySqlServer(MariaDbServer):
 
     def _start(self) -> list[str | Path]:
         command: list[str | Path] = [self.binaries["mysqld"], "--no-defaults", *self._place, *user_option()]
-        command += ["--mysqlx=OFF", "--skip-log-bin", "--secure-file-priv=", "--local-infile=ON"]
+        command += [
+            "--mysqlx=OFF",
+            "--skip-log-bin",
+            "--secure-file-priv=",
+            "--local-infile=ON",
+            "--max-allowed-packet=16M",
+        ]
         # Who waits for whom stands in the performance schema; what it measures nobody asks here.
         command += ["--performance-schema-instrument=%=OFF", "--performance-schema-digests-size=0"]
         return [*command, "--innodb-redo-log-capacity=16M"]
