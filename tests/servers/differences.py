@@ -26,7 +26,8 @@ _UNTRIED = (
     *("tests/cli/test_cancelling.py", "tests/cli/test_faults.py", "tests/cli/test_prompt.py"),
     *("tests/cli/test_protection.py", "tests/cli/test_stalled_reader.py", "tests/cli/test_terminal.py"),
     *("tests/cli/test_timeouts.py", "tests/cli/test_waiting.py", "tests/cli/test_tls.py", "tests/cli/test_results.py"),
-    *("tests/cli/test_secrets.py", "tests/cli/test_shell.py", "tests/cli/test_exit_statuses.py"),
+    *("tests/cli/test_several.py", "tests/security/test_guards_pool_bench.py", "tests/cli/test_secrets.py"),
+    *("tests/cli/test_shell.py", "tests/cli/test_exit_statuses.py"),
     *("tests/engines/test_tls.py", "tests/engines/test_dial.py", "tests/engines/test_several_engines.py"),
 )
 """Files and directories whose tests nobody has run on MySQL yet: a line goes when they have."""
