@@ -44,8 +44,8 @@ def postgres_schema(postgres: PostgresServer) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def mariadb_schema(mariadb: MariaDbServer) -> tuple[str, str]:
-    return load(mariadb.create_database(), "mariadb")
+def mariadb_schema(mariadb_itself: MariaDbServer) -> tuple[str, str]:
+    return load(mariadb_itself.create_database(), "mariadb")
 
 
 @pytest.fixture(scope="module")
