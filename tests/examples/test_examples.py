@@ -56,6 +56,7 @@ url = "{url}"
 [profiles.staging]
 url = "{url}"
 color = "cyan"
+tags = ["eu"]
 [profiles.prod]
 url = "{url}"
 protected = true
