@@ -85,7 +85,7 @@ soak: servers ## all that the tests only sample: an hour
 # An hour on two cores, most of it loading a million INSERTs 48 times. A part: make bench ONLY=CSV RUNS=3
 # Start-up alone, beside that of another commit, in two minutes: make bench AGAINST=d75d754
 bench: $(VENV)/.tools ## measure dbtool beside its peers
-	$(BIN)/python -m benchmarks --only '$(ONLY)' $(if $(RUNS),--runs $(RUNS)) $(if $(AGAINST),--against $(AGAINST))
+	$(BIN)/python -m benchmarks --only '$(ONLY)' $(if $(RUNS),--runs $(RUNS)) $(if $(AGAINST),--against $(AGAINST)) $(if $(KEYS),--keys)
 
 bench-peers: $(VENV)/.created ## fetch the tools that bench measures beside into .venv-peers
 	@$(BIN)/python -m benchmarks.peers

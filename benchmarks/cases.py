@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.measure import Contender
-from benchmarks.places import ROWS, Places
+from benchmarks.places import ROWS, TABLES, Places
 
 QUERY = "select * from big"
 
@@ -65,6 +65,7 @@ def list_cases(places: Places) -> Iterator[Case]:
         _one_shot_protected,
         _exports,
         _loads,
+        _listings,
     ):
         yield from build(places)
 
@@ -162,6 +163,25 @@ def _loads(places: Places) -> Iterator[Case]:
             name=f"loading {ROWS:,} INSERT statements, {profile}",
             contenders=list_present(_dbtool("query", "-q", "-p", profile, "-f", dump), client),
             ratio=ratio,
+            memory=45,
+        )
+
+
+def _listings(places: Places) -> Iterator[Case]:
+    """Set `tables` beside a query, and where the tables are many beside the clients' own lists."""
+    for profile, title in (("sqlite", "SQLite"), ("postgres", "PostgreSQL"), ("mariadb", "MariaDB")):
+        query = replace(_dbtool("query", "-p", profile, "select 1"), name="dbtool query")
+        yield Case(name=f"one-shot `tables`, {title}", contenders=[_dbtool("tables", "-p", profile), query], ratio=1.3)
+    clients = {
+        "postgres": find_peer("psql `\\dt`", "psql", "-X", places.many.url, "-c", r"\dt"),
+        "mariadb": None,
+        "sqlite": find_peer("sqlite3 `.tables`", "sqlite3", str(places.profiles.with_name("many.db")), ".tables"),
+    }
+    for profile, client in clients.items():
+        yield Case(
+            name=f"`tables` of {TABLES:,}, {profile}",
+            contenders=list_present(_dbtool("tables", "-p", f"many-{profile}"), client),
+            ratio=1.5 if profile == "postgres" else None,
             memory=45,
         )
 

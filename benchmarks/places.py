@@ -38,6 +38,9 @@ _SQLITE_DATA = f"""create table big as with recursive c(i) as (select 1 union al
   case when i % 20 = 0 then null else 'name' || (i % 1000) end as b,
   datetime('2024-01-01', '+' || i || ' seconds') as ts from c"""
 
+TABLES = 10_000
+"""How many tables there are where they are many."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -46,6 +49,8 @@ class Places:
     sqlite: Path
     postgres: DatabaseAddress
     mariadb: DatabaseAddress
+    many: DatabaseAddress
+    """A PostgreSQL database of many tables; MariaDB's and SQLite's are profiles alone."""
     profiles: Path
     dump: Path
 
@@ -60,7 +65,9 @@ def open_places(*, filled: bool) -> Iterator[Places]:
             raise SystemExit("no PostgreSQL to measure with: run make servers")
         postgres = stack.enter_context(PostgresServer(installation))
         mariadb = stack.enter_context(MariaDbServer(require_on_machine(MARIADB)))
+        many, many_mariadb = postgres.create_database(), mariadb.create_database()
         places = Places(
+            many=many,
             sqlite=directory / "bench.db",
             postgres=postgres.create_database(),
             mariadb=mariadb.create_database(),
@@ -72,6 +79,9 @@ def open_places(*, filled: bool) -> Iterator[Places]:
             f'[profiles.sqlite]\nengine = "sqlite"\npath = "{places.sqlite}"\ncreate = true\n'
             f'[profiles.postgres]\nurl = "{places.postgres.url}"\n'
             f'[profiles.mariadb]\nurl = "mariadb{places.mariadb.url[places.mariadb.url.index(":") :]}"\n'
+            f'[profiles.many-postgres]\nurl = "{many.url}"\n'
+            f'[profiles.many-mariadb]\nurl = "mariadb{many_mariadb.url[many_mariadb.url.index(":") :]}"\n'
+            f'[profiles.many-sqlite]\nengine = "sqlite"\npath = "{directory / "many.db"}"\ncreate = true\n'
             + "".join(
                 f'[profiles.{name}-protected]\nextends = "{name}"\nprotected = true\n'
                 for name in ("sqlite", "postgres", "mariadb")
@@ -87,6 +97,20 @@ def _fill(places: Places) -> None:
     for profile, sql in (("sqlite", _SQLITE_DATA), ("postgres", _POSTGRES_DATA), ("mariadb", _MARIADB_DATA)):
         fill = [sys.executable, "-m", "dbtool", "query", "-q", "-p", profile, sql]
         subprocess.run(fill, check=True, env=environment_of(places))
+
+
+def fill_many(places: Places) -> None:
+    """Make the many tables, each with a key."""
+    tables = "\n".join(
+        f"create table many_{number:05} (id int primary key, name varchar(20), at date);" for number in range(TABLES)
+    )
+    script = places.dump.with_name("many.sql")
+    script.write_text(tables)
+    for profile in ("many-postgres", "many-mariadb", "many-sqlite"):
+        fill = [sys.executable, "-m", "dbtool", "query", "-q", "-p", profile, "-f", str(script)]
+        # A transaction of a server's cannot hold so many locks, or changes of a schema.
+        alone = ["--single-transaction"] if profile == "many-sqlite" else []
+        subprocess.run([*fill, *alone], check=True, env=environment_of(places))
 
 
 def environment_of(places: Places) -> dict[str, str]:

@@ -58,6 +58,22 @@ class Terminal:
         self.raw += data.decode("utf-8", "replace")
         return bool(data)
 
+    def press(self, key: str) -> float:
+        """Press a key, and return the seconds until anything is written."""
+        started, known = time.monotonic(), len(self.raw)
+        self.type(key)
+        while len(self.raw) == known:
+            assert time.monotonic() < started + _SECONDS, f"nothing follows {key!r}: {self.screen!r}"
+            self._read(started + _SECONDS)
+        return time.monotonic() - started
+
+    def drain(self) -> None:
+        """Take what is there, and wait for nothing."""
+        known = -1
+        while len(self.raw) != known:
+            known = len(self.raw)
+            self._read(time.monotonic() + 0.05)
+
     def type(self, text: str) -> None:
         """Type some keys."""
         os.write(self._master, text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -160,6 +161,17 @@ def _make_up(order: Order, *_: object) -> Outcome:
     return Outcome(reports=tuple(make_sound(subject.name, speed=8) for subject in order.subjects))
 
 
+def _lay_out_other_engines(reader: Reader, mariadb: DatabaseAddress) -> None:
+    """Make the shop on MariaDB and in an SQLite file."""
+    (reader.directory / "shop.db").touch()
+    sql = re.sub(r"(drop table if exists|truncate) orders, customers;", "", _SHOP + _ROWS)
+    sql = sql.replace("references customers", "references customers (id)")
+    for place in ("./shop.db", mariadb.url):
+        done = run_inside("query", "-p", place, sql, "-q", environment=reader.variables, cwd=reader.directory)
+        assert done.status == 0, done.err
+    reader.stands_for = (*reader.stands_for, ("mysql://ada@localhost/shop", mariadb.url))
+
+
 def _make_keyring() -> ModuleType:
     """Return a stand-in for the platform's keyring, where a page's reader keeps passwords."""
     module, kept = ModuleType("keyring"), dict[tuple[str, str], str]()
@@ -170,8 +182,13 @@ def _make_keyring() -> ModuleType:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_examples_of_a_page_work(page: Path, reader: Reader, postgres_database: DatabaseAddress) -> None:
-    _lay_out(reader, page, postgres_database)
+def test_the_examples_of_a_page_work(
+    request: pytest.FixtureRequest, page: Path, reader: Reader, postgres_database: DatabaseAddress
+) -> None:
+    if page.stem == "first-look":
+        _lay_out_other_engines(reader, request.getfixturevalue("mariadb_database"))
+    else:
+        _lay_out(reader, page, postgres_database)
     for block in (*read_blocks(page), *([read_tables(page)] if page == README else [])):
         reader.try_out(block)
 

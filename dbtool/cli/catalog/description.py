@@ -21,13 +21,16 @@ def write_description(output: Output, writer: Writer, schema: Schema, *, columns
         columns = [column for table in schema.tables for column in table.columns]
         _write_rows(writer, _COLUMN, [_spell_column(column) for column in columns])
         return
-    is_first = True
+    is_first = has_no_table = True
     for title, sections, text in _describe(schema):
         output.write((("" if is_first else "\n") + make_visible(title) + "\n").encode())
         is_first = False
         for heading, names, rows in sections:
             if heading:
-                output.write(f"\n{heading}\n".encode())
+                # The writer itself puts a blank line between two tables.
+                gap = "\n" if has_no_table else ""
+                output.write(f"\n{heading}\n{gap}".encode())
+            has_no_table = False
             _write_rows(writer, names, rows)
         if text:
             output.write(f"\nDefinition\n\n{make_visible(text, keep=_LINES)}\n".encode())
