@@ -316,7 +316,7 @@ def test_a_name_of_any_kind_is_found_described_searched_and_written(
     request: pytest.FixtureRequest, schema_fixture: str, tmp_path: Path
 ) -> None:
     profile = profile_of(_other_database(request, schema_fixture, tmp_path))
-    mark = "`" if schema_fixture == "mariadb_schema" else '"'
+    mark = "`" if schema_fixture in {"mariadb_schema", "mysql_schema"} else '"'
     # MariaDB's own SHOW CREATE TABLE writes a foreign key's name with a bare backtick.
     names = [name for name in HARD_NAMES if mark == '"' or "`" not in name]
     quoted = {name: mark + name.replace(mark, mark * 2) + mark for name in names}
