@@ -46,7 +46,7 @@ _dbtool_options() {
         ' tables') echo '--views --all -p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help' ;;
         ' describe') echo '-p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help' ;;
         ' search') echo '-p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help' ;;
-        ' schema') echo '-F --format -p --profile --tag --all-profiles --config --wait --timeout -o --output --jobs --unordered --summary -q --quiet --debug -h --help' ;;
+        ' schema') echo '-F --format --comments --order --owners --partitions --expect-none -p --profile --tag --all-profiles --config --wait --timeout -o --output --jobs --unordered --summary -q --quiet --debug -h --help' ;;
         ' activity') echo '--blocked --older -p --profile --tag --all-profiles --config --wait --timeout -F --format -o --output --no-header --null --jobs --unordered --summary -q --quiet --debug -h --help' ;;
         ' kill') echo '--connection -p --profile --confirm --config --wait --timeout -q --quiet --debug -h --help' ;;
         ' switch') echo '--for --shell --unset --confirm --config -F --format --debug -h --help' ;;

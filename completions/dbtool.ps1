@@ -35,7 +35,7 @@ Register-ArgumentCompleter -Native -CommandName dbtool -ScriptBlock {
         }
         'schema' = @{
             Own = 'profiles'
-            Options = '-F --format -p --profile --tag --all-profiles --config --wait --timeout -o --output --jobs --unordered --summary -q --quiet --debug -h --help'
+            Options = '-F --format --comments --order --owners --partitions --expect-none -p --profile --tag --all-profiles --config --wait --timeout -o --output --jobs --unordered --summary -q --quiet --debug -h --help'
             Values = @('-F words sql json', '--format words sql json', '-p profiles', '--profile profiles', '--tag anything', '--config files', '--wait anything', '--timeout anything', '-o files', '--output files', '--jobs anything', '--summary files')
         }
         'activity' = @{

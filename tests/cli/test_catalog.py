@@ -485,3 +485,46 @@ def test_a_view_of_a_table_that_is_gone_hides_nothing_else(sqlite_database: Path
     assert "CREATE VIEW bad" in run_inside("schema", *profile).text
     assert "nowhere" in run_inside("describe", *profile, "bad").text
     assert "bad" in run_inside("search", *profile, "nowhere").text
+
+
+_SHOP = {
+    "sqlite": "create table c (id integer primary key, name varchar(20) not null);"
+    "create table o (id integer primary key, c integer not null references c (id), total decimal(8,2));"
+    "create index o_c on o (c)",
+    "mariadb": "create table c (id int primary key, name varchar(20) not null);"
+    "create table o (id int primary key, c int not null references c (id), total decimal(8,2));"
+    "create index o_c on o (c)",
+}
+_SHOP["postgresql"] = _SHOP["sqlite"]
+
+
+def test_the_same_schema_on_three_engines_has_no_drift(
+    tmp_path: Path, postgres_database: DatabaseAddress, mariadb_database: DatabaseAddress
+) -> None:
+    path = tmp_path / "shop.db"
+    path.touch()
+    sides = {"sqlite": str(path), "postgresql": postgres_database.url, "mariadb": mariadb_database.url}
+    for engine, address in sides.items():
+        assert run_inside("query", "-q", "-p", address, _SHOP[engine]).status == 0
+    for one in sides.values():
+        for other in sides.values():
+            done = run_inside("schema", "diff", "-p", one, "-p", other)
+            assert done.status == 0 or one == other, done.err + done.text
+    run_inside("query", "-q", "-p", sides["mariadb"], "alter table o modify total decimal(9,2)")
+    done = run_inside("schema", "diff", "-p", sides["postgresql"], "-p", sides["mariadb"], "-F", "csv")
+    assert done.status == 5
+    assert done.lines == ["kind,name,aspect,before,after", 'column,o.total,type,"numeric(8,2)","decimal(9,2)"']
+
+
+def test_drift_from_a_snapshot_fits_into_a_line_of_a_log(sqlite_database: Path, tmp_path: Path) -> None:
+    profile = profile_of(sqlite_database)
+    run_inside("query", "-q", *profile, "create table t (a int)")
+    assert run_inside("schema", *profile, "-o", tmp_path / "s.json").status == 0
+    same = run_inside("schema", "diff", "s.json", *profile, "--expect-none", cwd=tmp_path)
+    assert same.status == 0, same.err
+    run_inside("query", "-q", *profile, "alter table t add b text not null default ''")
+    done = run_inside("schema", "diff", "s.json", *profile, "--expect-none", cwd=tmp_path)
+    assert (done.status, done.out) == (5, b"")
+    assert "differs from that of s.json in 1 place: column t.b: added" in done.err
+    for wrong in (("s.json",), ("missing.json", *profile), ("s.json", "s.json", "s.json")):
+        assert run_inside("schema", "diff", *wrong, cwd=tmp_path).status == 2

@@ -49,6 +49,7 @@ def _share(
     """List the options that these commands share: the fields of `CatalogOptions`."""
 
 
+DIFF = "schema diff"
 _TABLE_ALONE = ("no_header", "null")
 _SEVERAL = ("tag", "all_profiles", "jobs", "unordered", "summary")
 
@@ -158,27 +159,61 @@ def search_app(
   dbtool schema orders customers
 
   dbtool schema -F json -o schema.json
+
+  dbtool schema diff -p staging -p prod
+
+  dbtool schema diff schema.json -p prod --expect-none
 """,
     without=_TABLE_ALONE,
 )
 def schema_app(
     asked: CatalogOptions,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="These tables and views alone.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="These tables and views alone; or diff, and a snapshot's file."),
     ] = None,
     format_name: Annotated[
         str | None,
-        typer.Option("--format", "-F", metavar="sql|json", help="SQL, or the documented JSON.", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--format",
+            "-F",
+            metavar="sql|json",
+            help="SQL, or the documented JSON; of diff any.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
+    comments: Annotated[bool, typer.Option("--comments", help="Compare comments, too.", rich_help_panel=DIFF)] = False,
+    order: Annotated[
+        bool, typer.Option("--order", help="Compare the order of columns, too.", rich_help_panel=DIFF)
+    ] = False,
+    owners: Annotated[bool, typer.Option("--owners", help="Compare owners, too.", rich_help_panel=DIFF)] = False,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Compare each partition, too.", rich_help_panel=DIFF)
+    ] = False,
+    expect_none: Annotated[
+        bool, typer.Option("--expect-none", help="Say differences in one line, for a log.", rich_help_panel=DIFF)
+    ] = False,
 ) -> None:
     """Print a database's schema as SQL, or (-F json) as a snapshot.
 
     For reading and comparing; it is no backup: pg_dump, mysqldump and .backup make those.
-    """
-    from dbtool.cli.catalog.request import run_schema
-    from dbtool.process import command_environment
 
-    run_schema(command_environment(), asked.replaced(format_name=format_name), names=names or [])
+    `schema diff` compares the schemas of two profiles, or of a snapshot and a profile: status 5 where they differ. A
+    table of that name is `schema '"diff"'`.
+    """
+    from dbtool.cli.catalog.request import DriftRequest, run_schema, run_schema_diff
+    from dbtool.process import command_environment
+    from dbtool.schema.comparing import CompareOptions
+
+    asked = asked.replaced(format_name=format_name)
+    options_ = CompareOptions(comments=comments, order=order, owners=owners, partitions=partitions)
+    drift = DriftRequest(options=options_, expect_none=expect_none)
+    if names and names[0] == "diff":
+        run_schema_diff(command_environment(), asked, drift, snapshots=names[1:])
+        return
+    if drift != DriftRequest():
+        raise typer.BadParameter("--comments, --order, --owners, --partitions and --expect-none go with schema diff")
+    run_schema(command_environment(), asked, names=names or [])
 
 
 @_command("Example:  dbtool activity --blocked -p prod")

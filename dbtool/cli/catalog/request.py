@@ -20,15 +20,18 @@ from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, find_suff
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.engines.catalog import ActivityWanted
 from dbtool.environment import Environment
-from dbtool.errors import UsageError
+from dbtool.errors import ExpectationError, UsageError
 from dbtool.formats import Format, FormatOptions
 from dbtool.process import prepare_process
+from dbtool.profiles.active.rules import name_argument
 from dbtool.records import Record
+from dbtool.result import Column
 from dbtool.run.outputs import FileOutput, ResultOutput
 from dbtool.run.worker import Worker
-from dbtool.schema.json_form import to_json
+from dbtool.schema.comparing import CompareOptions, Finding, compare
+from dbtool.schema.json_form import from_json, to_json
 from dbtool.schema.model import Schema
-from dbtool.text import make_visible
+from dbtool.text import count, make_visible
 
 TYPE_CHECKING = False  # most commands are for one profile
 if TYPE_CHECKING:
@@ -250,6 +253,79 @@ def run_schema(environment: Environment, asked: CatalogOptions, *, names: Sequen
         _write(environment, request, fill)
 
     _gather(environment, inner, lambda query, access: catalog.write_ddl(query, access, names), write_statements)
+
+
+class DriftRequest(Record):
+    """What of two schemas is compared, and how drift is told."""
+
+    options: CompareOptions = CompareOptions()
+    expect_none: bool = False
+
+
+def run_schema_diff(
+    environment: Environment, asked: CatalogOptions, drift: DriftRequest, *, snapshots: Sequence[str]
+) -> None:
+    """Compare two profiles' schemas, or of a snapshot and a profile; raises ExpectationError where they differ."""
+    request = _describe_rows(asked)
+    format_ = choose_format(environment, request)
+    sides = [(name, _read_snapshot(environment, name)) for name in snapshots]
+
+    def take(seen: Sequence[tuple[str | None, Schema]]) -> None:
+        sides.extend((name or _name_of(asked), schema) for name, schema in seen)
+
+    if len(sides) < _TWO:
+        inner = asked.replaced(format_name=None, output=None)
+        _gather(environment, inner, lambda query, access: catalog.read_schema(query, access, ()), take)
+    if len(sides) != _TWO:
+        raise UsageError(
+            f"schema diff compares two: -p a -p b, or a snapshot's file and -p NAME; here are {len(sides)}"
+        )
+    (before_name, before), (after_name, after) = sides
+    findings = compare(before, after, drift.options)
+
+    def fill(output: ResultOutput) -> None:
+        writer = make_writer(environment, request, format_, output)
+        names = (before_name, after_name) if format_.name in _FOR_PEOPLE else ("before", "after")
+        writer.begin([Column(name) for name in ("kind", "name", "aspect", *names)])
+        writer.write_rows([(one.kind, one.name, one.aspect, one.before, one.after) for one in findings])
+        writer.end()
+        writer.flush()
+
+    if not drift.expect_none and (findings or format_.name not in _FOR_PEOPLE):
+        _write(environment, request, fill)
+    if not findings:
+        Console(environment, quiet=asked.quiet).note(f"the schemas of {before_name} and {after_name} are the same")
+        return
+    said = f"the schema of {after_name} differs from that of {before_name} in {count(len(findings), 'place')}"
+    if drift.expect_none:
+        shown = [f"{one.kind} {one.name}: {_word_finding(one)}" for one in findings[:_SHOWN_FINDINGS]]
+        left = len(findings) - len(shown)
+        said = f"{said}: {'; '.join(shown)}{f'; and {left} more' if left else ''}"
+    raise ExpectationError(said)
+
+
+_TWO = 2
+_SHOWN_FINDINGS = 5
+
+
+def _word_finding(one: Finding) -> str:
+    if one.aspect == "exists":
+        return "missing" if one.after is None else "added"
+    return f"{one.aspect} {one.before or 'none'} became {one.after or 'none'}"
+
+
+def _name_of(asked: CatalogOptions) -> str:
+    return "the active profile" if asked.one_profile is None else name_argument(asked.one_profile)
+
+
+def _read_snapshot(environment: Environment, name: str) -> Schema:
+    try:
+        form = json.loads((environment.working_directory / name).read_text(encoding="utf-8"))
+        return from_json(form)
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: it cannot be compared with: {error}") from error
 
 
 def _label(profile: str | None, schema: Schema) -> dict[str, object]:

@@ -39,6 +39,8 @@ class TerminalBoard(Console):
         self._lock = threading.Lock()
         self._is_over = False
         self._gone = threading.Event()
+        self.tells_rows = True
+        """What is done on each profile is told by its rows."""
 
     def say(self, name: str, level: str, text: str) -> None:
         """Write what one profile's run has to say."""
@@ -49,7 +51,7 @@ class TerminalBoard(Console):
         """Write a line for a profile that has come to its end: where nobody sees the table, or it has failed."""
         if outcome.error is not None:
             self.error(f"{outcome.name}: {outcome.error}")
-        elif not self.is_terminal:
+        elif self.tells_rows and not self.is_terminal:
             self.note(f"{outcome.name}: {_word_rows(outcome)} ({format_duration(outcome.seconds(self._clock()))})")
 
     def show(self, outcomes: Sequence[Outcome]) -> None:

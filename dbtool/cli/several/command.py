@@ -7,7 +7,16 @@ from pathlib import Path
 
 from dbtool.actions.connect import Limits
 from dbtool.actions.query import QueryRequest, RowsFace
-from dbtool.actions.several import MergedRows, Several, SeveralOptions, Target, Task, choose_targets, require_writable
+from dbtool.actions.several import (
+    MergedRows,
+    Several,
+    SeveralOptions,
+    State,
+    Target,
+    Task,
+    choose_targets,
+    require_writable,
+)
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.cli.several.board import TerminalBoard
 from dbtool.cli.several.request import SeveralRequest
@@ -60,6 +69,7 @@ class SeveralCommand:
         One that `has_rows` writes them to its query's output; they become one result, or a file for each.
         """
         asked = self._asked
+        self._board.tells_rows = has_rows
         if asked.canary and not self._board.can_ask():
             raise GuardError("--canary asks on a terminal before it goes on, and there is none")
         targets = choose_targets(
@@ -90,7 +100,8 @@ class SeveralCommand:
             raise
         finally:
             self._board.close()
-            self._board.summarise(several.outcomes)
+            if has_rows or any(outcome.state is not State.DONE for outcome in several.outcomes):
+                self._board.summarise(several.outcomes)
             several.close()
             if asked.summary is not None:
                 status = ExitStatus.DONE if error is None else _status_of(error)
