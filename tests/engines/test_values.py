@@ -10,6 +10,7 @@ from dbtool.errors import QueryError
 from dbtool.formats import JsonNumbers
 from tests.engines.rendering import open_on, render
 from tests.servers.database import DatabaseAddress
+from tests.servers.mariadb import MariaDbServer
 from tests.servers.postgres import PostgresServer
 
 Spelled = tuple[str, ...]
@@ -154,15 +155,18 @@ def test_odd_offsets_and_styles_of_a_postgresql_session_are_kept(postgres: Postg
     postgres.drop_database(database)
 
 
-def test_mariadb_hands_over_its_own_text(mariadb_database: DatabaseAddress) -> None:
-    columns = ", ".join(f"c{number} {kind}" for number, (kind, *_) in enumerate(MARIADB_COLUMNS))
-    values = ", ".join(value for _, value, *_ in MARIADB_COLUMNS)
+def test_mariadb_hands_over_its_own_text(mariadb: MariaDbServer, mariadb_database: DatabaseAddress) -> None:
+    listed = MARIADB_COLUMNS
+    if mariadb.title == "MySQL":  # keeps JSON in a form of its own, ends a second earlier, and has no such types
+        listed = [row for row in listed if row[0] not in {"uuid", "inet6", "json"} and "59.999'" not in row[1]]
+    columns = ", ".join(f"c{number} {kind}" for number, (kind, *_) in enumerate(listed))
+    values = ", ".join(value for _, value, *_ in listed)
     with open_on(mariadb_database) as session:
         render(
             session,
             f"SET sql_mode = 'ALLOW_INVALID_DATES'; CREATE TABLE t ({columns}); INSERT INTO t VALUES ({values})",
         )
-        for number, (kind, value, in_csv, in_json) in enumerate(MARIADB_COLUMNS):
+        for number, (kind, value, in_csv, in_json) in enumerate(listed):
             sql = f"SELECT c{number} AS v FROM t"
             assert render(session, sql).decode() == f"v\n{in_csv}\n", (kind, value)
             assert read_cell(render(session, sql, "json")) == spelled(in_json), (kind, value)
