@@ -33,7 +33,7 @@ def test_an_unknown_profile_is_named_with_the_nearest(tmp_path: Path) -> None:
 
 
 def test_without_any_profile_the_ways_to_begin_are_named() -> None:
-    assert_refused(run_inside("query", "select 1"), 2, "--profile", "profiles.toml")
+    assert_refused(run_inside("query", "select 1"), 2, "--profile", "dbtool profile add", "dbtool profile import")
 
 
 @pytest.mark.parametrize("torn", ["[profiles.a", "[profiles.a]\nhost = ", "[profiles.a]\nhost = 'x'\nhost = 'y'"])

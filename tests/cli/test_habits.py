@@ -80,14 +80,12 @@ def test_the_version_has_a_short_option() -> None:
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (("query", "-p", "a", "-p", "b", "select 1"), "(a, b)"),
-        (("query", "-p", "a", "--profile=a", "-pc", "select 1"), "3 times (a, a, c)"),
-        (("tables", "-p", "a", "-p", "b"), "(a, b)"),
-        (("describe", "x", "-p", "a", "-p", "b"), "(a, b)"),
+        (("kill", "1", "-p", "a", "-p", "b"), "(a, b)"),
+        (("current", "-p", "a", "--profile=a", "-pc"), "3 times (a, a, c)"),
         (("current", "-p", "a", "-p", "b"), "(a, b)"),
         (("pool-bench", "-p", "a", "-p", "mysql://u:hunter2@h/d"), "(a, mysql://u@h/d)"),
-        # Typer reads this one, because of the abbreviated flag; and this one, because help might be meant.
-        (("query", "-qp", "a", "-p", "b", "select 1"), "(a, b)"),
+        # Typer reads this one, because of the letters that stand together.
+        (("kill", "1", "-qp", "a", "-p", "b"), "(a, b)"),
     ],
 )
 def test_profiles_beyond_the_first_are_refused_whoever_reads_the_line(words: tuple[str, ...], names: str) -> None:

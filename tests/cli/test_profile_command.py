@@ -209,7 +209,7 @@ url = "{mariadb_database.url}"
     assert (done.status, done.err) == (0, "")
     assert rows["guarded"]["access"] == "read-only"
     assert rows["guarded"]["server"].startswith("PostgreSQL ")
-    assert rows["maria"]["server"].startswith("MariaDB ")
+    assert rows["maria"]["server"].startswith(("MariaDB ", "MySQL "))
     assert all(float(row["latency_ms"]) > 0 for row in rows.values())
     wrong = profile("check", "guarded", config=config, THE_PASSWORD="wr0ng")
     assert wrong.status == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import time
@@ -165,7 +166,8 @@ def test_waiting_ends_once_the_server_is_up(running: Running, tmp_path: Path) ->
                 process.wait(0.6)
             proxy.restore()
             done = finish(process)
-    assert (done.status, done.out, done.err) == (0, b"a\n1\n", "")
+    assert (done.status, done.out) == (0, b"a\n1\n")
+    assert re.fullmatch(r".*waiting \S+\n", done.err), done.err
 
 
 @pytest.mark.timing

@@ -31,7 +31,7 @@ def test_a_selection_is_a_word_or_a_number_from_one(text: str, which: str | int)
     assert parse_selection(text) == Selection(which)
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "first", "1.0", "ALL", "\u0661"])
+@pytest.mark.parametrize("text", ["", "0", "-1", "first", "1.0", "every", "\u0661"])
 def test_what_is_no_selection_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--result"):
         parse_selection(text)

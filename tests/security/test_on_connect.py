@@ -125,7 +125,7 @@ def test_nor_does_it_with_any_command_that_writes_nothing(database: DatabaseAddr
         "search|t",
         "schema",
         "activity",
-        "kill|9",
+        "kill|999999999",
     ):
         options = ("--config", "p.toml") if command == "profile|check" else ("--config", "p.toml", "-p", "db")
         done = run_inside(*command.split("|"), *options, cwd=tmp_path)

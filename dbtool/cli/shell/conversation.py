@@ -318,7 +318,11 @@ class _Conversation:
         rows.say_what_was_cut(self.console, runner.results)
         if changes_names(statement.words):
             self.knowledge.refresh()
-        return True
+        late = worker.stop.reason
+        if isinstance(late, InterruptedByUserError) and late.signal_number != signal.SIGINT:
+            raise late
+        # Ctrl-C that came as the statement ended has stopped nothing but what would follow.
+        return late is None
 
     def _fit(self, chosen: Format) -> Format:
         """Let a table that is too wide for the screen turn into lines, where that was not ruled out."""
