@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -47,12 +48,16 @@ class Knowledge:
                     self._is_fetching = False
                     return
                 self._is_stale = False
+            # What is gathered stays: to go through it all for garbage, each time anew, would hold up a key.
+            gc.disable()
             try:
                 self.names = self._fetch()
             except Exception:
                 with self._lock:
                     self._is_fetching = self._is_stale = False
                 return
+            finally:
+                gc.enable()
 
 
 def open_names(target: Target) -> tuple[Callable[[], Names], ProfilePool]:

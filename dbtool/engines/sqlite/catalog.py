@@ -39,9 +39,9 @@ where o.type = 'table' and (:name is null and {_NOT_SYSTEM}
   or o.schema = :schema and (o.name = :name or lower(f."table") = lower(:name)))
 order by o.schema, o.name, f.id, f.seq"""
 _INDEXES = f"""
-select o.schema || '.' || o.name, i.name, i."unique", i.origin, c.name, c."desc",
-  (select m.sql from {_OBJECTS} m where m.type = 'index' and m.name = i.name and m.schema = o.schema)
+select o.schema || '.' || o.name, i.name, i."unique", i.origin, c.name, c."desc", m.sql
 from {_OBJECTS} o, pragma_index_list(o.name, o.schema) i, pragma_index_xinfo(i.name, o.schema) c
+  left join {_OBJECTS} m on m.type = 'index' and m.name = i.name and m.schema = o.schema
 where o.type = 'table' and c.key = 1 and (:name is null and {_NOT_SYSTEM} or o.schema = :schema and o.name = :name)
 order by o.schema, o.name, i.name, c.seqno"""
 _TRIGGERS = f"""
@@ -105,7 +105,7 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
     indexes = group(ask(_INDEXES, wanted), whole)
     triggers = group(ask(_TRIGGERS, wanted), _trigger)
     primary_keys = {place: _primary_key(rows) for place, rows in columns.items()}
-    foreign = group(keys, whole)
+    foreign, incoming = group(keys, whole), _group_incoming(keys)
     tables = tuple(
         _table(
             row,
@@ -114,7 +114,10 @@ def _read(ask: Ask, only: Relation | None) -> Schema:
             indexes.get(f"{row[0]}.{row[1]}", []),
         ).replaced(
             triggers=tuple(triggers.get(f"{row[0]}.{row[1]}", ())),
-            referenced_by=_find_incoming(str(row[0]), str(row[1]), keys, primary_keys),
+            referenced_by=tuple(
+                _word_incoming(str(row[0]), parts, primary_keys.get(f"{row[0]}.{row[1]}", ()))
+                for parts in incoming.get((str(row[0]), str(row[1]).lower()), ())
+            ),
         )
         for row in relations
     )
@@ -250,28 +253,26 @@ def _word_key(names: tuple[str, ...], table: str, targets: tuple[str, ...], on_u
     return text + (f" ON DELETE {on_delete}" if on_delete != "NO ACTION" else "")
 
 
-def _find_incoming(
-    schema: str, name: str, keys: list[Answer], primary_keys: dict[str, tuple[str, ...]]
-) -> tuple[IncomingKey, ...]:
-    found = []
-    grouped = group([(f"{row[0]} {row[1]}", *row) for row in keys], lambda row: row[1:])
-    for parts in grouped.values():
+def _group_incoming(keys: list[Answer]) -> dict[tuple[str, str], list[list[Answer]]]:
+    """Return the foreign keys, each with all its columns, by the table that they point at."""
+    incoming: dict[tuple[str, str], list[list[Answer]]] = {}
+    for parts in group([(f"{row[0]} {row[1]}", *row) for row in keys], lambda row: row[1:]).values():
         first = parts[0]
-        if first[7] == schema and str(first[2]).lower() == name.lower():
-            names = tuple(str(part[3]) for part in parts)
-            targets = tuple(str(part[4]) for part in parts if part[4] is not None) or primary_keys.get(
-                f"{schema}.{name}", ()
-            )
-            found.append(
-                IncomingKey(
-                    schema=schema,
-                    table=str(first[8]),
-                    name="",
-                    columns=names,
-                    definition=_word_key(names, str(first[2]), targets, str(first[5]), str(first[6])),
-                )
-            )
-    return tuple(found)
+        incoming.setdefault((str(first[7]), str(first[2]).lower()), []).append(parts)
+    return incoming
+
+
+def _word_incoming(schema: str, parts: list[Answer], primary_key: tuple[str, ...]) -> IncomingKey:
+    first = parts[0]
+    names = tuple(str(part[3]) for part in parts)
+    targets = tuple(str(part[4]) for part in parts if part[4] is not None) or primary_key
+    return IncomingKey(
+        schema=schema,
+        table=str(first[8]),
+        name="",
+        columns=names,
+        definition=_word_key(names, str(first[2]), targets, str(first[5]), str(first[6])),
+    )
 
 
 def _checks(sql: str) -> list[Constraint]:
