@@ -61,6 +61,7 @@ def _strike_all(cases: Mapping[str, tuple[Scene, str]]) -> dict[str, ChaosResult
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_dbtools_pool_recovers_from_every_fault_and_loses_nothing_to_idle_connections_that_died(
     postgres_database: DatabaseAddress, mariadb: MariaDbServer, mariadb_database: DatabaseAddress
 ) -> None:
