@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, ClassVar, Union, cast, get_args, get_origin, get_type_hints
 
 from dbtool.records import Record
-from dbtool.schema.model import (
-    Column,
-    Constraint,
-    IncomingKey,
-    Index,
-    Namespace,
-    Reference,
-    Routine,
-    Schema,
-    Sequence,
-    Table,
-    Trigger,
-    Type,
-)
+from dbtool.schema.model import Schema
 
 VERSION = 1
 
@@ -48,20 +37,6 @@ def _spell_value(value: Any) -> Any:
     return value
 
 
-_PARTS: dict[type[Record], dict[str, type[Record]]] = {
-    Schema: {"schemas": Namespace, "tables": Table, "routines": Routine, "sequences": Sequence, "types": Type},
-    Table: {
-        "columns": Column,
-        "constraints": Constraint,
-        "referenced_by": IncomingKey,
-        "indexes": Index,
-        "triggers": Trigger,
-    },
-    Constraint: {"references": Reference},
-}
-"""Which fields hold further objects, and of what kind."""
-
-
 def from_json(form: object) -> Schema:
     """Read the form back. Raises ValueError where it is none, or one of another version."""
     if not isinstance(form, dict) or "dbtool-schema" not in form:
@@ -73,17 +48,47 @@ def from_json(form: object) -> Schema:
 
 
 def _read(form: object, kind: type[Record]) -> Record:
+    """Read one object by the types that its fields have in the model: the file may be anybody's."""
+    damaged = ValueError(f"it is damaged: a {kind.__name__.lower()} is not as dbtool writes it")
     if not isinstance(form, dict) or not set(form) <= {*kind.field_names()}:
-        raise ValueError(f"it is damaged: {kind.__name__.lower()} is not as dbtool writes it")
-    parts = _PARTS.get(kind, {})
-    values = {name: _read_value(value, parts.get(name)) for name, value in form.items()}
+        raise damaged
+    hints = get_type_hints(kind, localns={"ClassVar": ClassVar})
+    try:
+        values = {name: _read_value(value, hints[name]) for name, value in form.items()}
+    except TypeError as error:
+        raise damaged from error
     try:
         return kind(**values)
     except TypeError as error:
         raise ValueError(f"it is damaged: a {kind.__name__.lower()} lacks something: {error}") from error
 
 
-def _read_value(value: object, kind: type[Record] | None) -> object:
+def _read_value(value: object, hint: Any) -> object:
+    """Return a value as the model has it. Raises TypeError where it is of another type."""
+    choices = get_args(hint)
+    if get_origin(hint) in {Union, UnionType}:
+        fitting = next((choice for choice in choices if _may_be(value, choice)), None)
+        if fitting is None:
+            raise TypeError(hint)
+        return _read_value(value, fitting)
+    if not _may_be(value, hint):
+        raise TypeError(hint)
     if isinstance(value, list):
-        return tuple(_read_value(item, kind) for item in value)
-    return value if kind is None else _read(value, kind)
+        return tuple(_read_value(item, choices[0]) for item in value)
+    if isinstance(value, dict):
+        return (
+            {str(name): _read_value(item, choices[1]) for name, item in value.items()}
+            if choices
+            else _read(value, hint)
+        )
+    return value
+
+
+def _may_be(value: object, hint: Any) -> bool:
+    """Say whether a value of JSON's is of the kind that stands for a type of the model's."""
+    kind = get_origin(hint) or hint
+    if kind is tuple:
+        return isinstance(value, list)
+    if kind is Mapping or issubclass(kind, Record):
+        return isinstance(value, dict)
+    return type(value) is kind

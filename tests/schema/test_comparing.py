@@ -163,6 +163,11 @@ def test_types_of_two_engines_are_the_same_where_they_hold_the_same(one: str, ot
     assert (left[0] == right[0] and (left[1] == right[1] or None in {left[1], right[1]})) is same
 
 
+def _with_columns(columns: object) -> dict[str, object]:
+    table = {"schema": "main", "name": "t", "kind": "table", "columns": columns}
+    return {"dbtool-schema": 1, "engine": "sqlite", "database": "x", "tables": [table]}
+
+
 @pytest.mark.parametrize(
     ("form", "says"),
     [
@@ -172,6 +177,14 @@ def test_types_of_two_engines_are_the_same_where_they_hold_the_same(one: str, ot
         ({"dbtool-schema": 1, "engine": "sqlite"}, "lacks something"),
         ({"dbtool-schema": 1, "engine": "sqlite", "database": "x", "tables": [3]}, "damaged"),
         ({"dbtool-schema": 1, "engine": "sqlite", "database": "x", "tables": [{"nme": "t"}]}, "damaged"),
+        ({"dbtool-schema": 1, "engine": "sqlite", "database": "x", "tables": "t"}, "damaged"),
+        ({"dbtool-schema": 1, "engine": 5, "database": "x"}, "damaged"),
+        ({"dbtool-schema": 1, "engine": "sqlite", "database": None}, "damaged"),
+        (_with_columns("ab"), "damaged"),
+        (_with_columns([{"name": 1, "type": "int"}]), "damaged"),
+        (_with_columns([{"name": "a", "type": "int", "nullable": "no"}]), "damaged"),
+        (_with_columns([{"name": "a", "type": "int", "details": {"storage": 1}}]), "damaged"),
+        (_with_columns([None]), "damaged"),
     ],
 )
 def test_what_is_no_snapshot_is_refused(form: object, says: str) -> None:
