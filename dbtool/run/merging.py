@@ -229,6 +229,7 @@ class Merger:
         self._flush = flush
         self._names: list[str] | None = None
         self._columns: list[Column] = []
+        self._union: list[Column] = []
         self._open_number = 0
         self._set_by = ""
         self._reference: _Reference | None = None
@@ -298,16 +299,15 @@ class Merger:
                 self._check()
 
     def _learn_columns(self, readers: Sequence[_Reader]) -> None:
-        """Wait for the first columns of each run, and take all their names, in the order in which they come."""
-        names: dict[str, Column] = {column.name: column for column in self._columns}
+        """Wait for the first columns of each run; those of all, in that order, are what the first results have."""
+        names: dict[str, Column] = {}
         for reader in readers:
             frame = self._wait(reader)
             reader.put_back(frame)
             if frame is not None:
                 for column in _read_columns(frame[1]):
                     names.setdefault(column.name, column)
-        self._columns = list(names.values())
-        self._names = list(names)
+        self._union = list(names.values())
 
     def _take(self, reader: _Reader, frame: Frame) -> None:
         kind, content = frame
@@ -323,13 +323,12 @@ class Merger:
 
     def _begin(self, reader: _Reader, columns: list[Column]) -> None:
         reader.number += 1
-        reader.columns = columns
+        reader.columns, reader.places, reader.is_left_out = columns, None, False
         names = [column.name for column in columns]
         is_next_set = reader.number != self._open_number
-        if self._options.union:
-            if reader.number > 1:
-                self._columns, self._names = columns, names
-            reader.find_places(self._names or [], names)
+        if self._options.union and reader.number == 1:
+            self._columns, self._names = self._union, [column.name for column in self._union]
+            reader.find_places(self._names, names)
         elif not is_next_set and names != self._names:
             reader.is_left_out = True
             self._fail(reader.part.number, ExpectationError(self._word_difference(names)))

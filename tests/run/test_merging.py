@@ -161,6 +161,24 @@ def test_further_result_sets_stand_apart() -> None:
     assert merge([two, two], format_name="table").text.count("─┼─") == 4
 
 
+def test_further_result_sets_of_a_union_have_their_own_columns() -> None:
+    def two(first: str, value: str) -> Callable[[Results], object]:
+        def write(results: Results) -> None:
+            rows_of(first, [(value,)])(results)
+            results.expect(muted=False)
+            rows_of("z", [("last",)])(results)
+
+        return write
+
+    merged = merge([two("a", "1"), two("b", "2")], MergeOptions(union=True), "ndjson")
+    assert [json.loads(line) for line in merged.text.splitlines()] == [
+        {"_profile": "p0", "a": "1", "b": None},
+        {"_profile": "p0", "z": "last"},
+        {"_profile": "p1", "a": None, "b": "2"},
+        {"_profile": "p1", "z": "last"},
+    ]
+
+
 def test_unordered_rows_do_not_wait_for_a_run_that_is_slow() -> None:
     seen = threading.Event()
 

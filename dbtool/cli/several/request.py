@@ -56,6 +56,11 @@ class SeveralRequest(Record):
         """Raise UsageError for a value that means nothing."""
         if self.columns not in {None, "first", "union"}:
             raise UsageError(f"--columns {self.columns!r}: write first or union")
+        if self.canary and self.columns == "union":
+            raise UsageError(
+                "--canary shows the first profile's rows before the columns of the others are known: "
+                "not with --columns union"
+            )
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs {self.jobs}: at least one is at work")
         if self.summary is not None and self.summary.suffix.lower() not in {".json", ".xml"}:
