@@ -434,8 +434,14 @@ class Several:
             raise self._reason
 
     def call(self, work: Callable[[], object]) -> None:
-        """Call what writes the rows' rest, on the thread that writes them; raises what it does."""
-        self._output.call(work, deadline=self._limits.deadline, timed_out=self._limits.timed_out, keeps_result=True)
+        """Call what opens or ends the output, on the thread that writes; raises what it does, and what stops it."""
+        self._output.call(
+            work,
+            deadline=self._limits.deadline,
+            timed_out=self._limits.timed_out,
+            glance=lambda: self._reason,
+            keeps_result=True,
+        )
 
     def close(self) -> None:
         """Let the threads end."""

@@ -215,6 +215,7 @@ def test_standard_input_is_run_on_each(many: Many) -> None:
         (("-p", "a,b", "--jobs", "0", "select 1"), "--jobs 0"),
         (("-p", "a,b", "--columns", "all", "select 1"), "--columns 'all'"),
         (("-p", "a,b", "--summary", "s.txt", "select 1"), "--summary s.txt"),
+        (("-p", "a,b", "--canary", "--columns", "union", "select 1"), "not with --columns union"),
         (("-p", "a,b", "--stats", "select 1"), "--stats is for one profile"),
         (("-p", "a,b", "-o", "{profile}.csv", "--canary", "select 1"), "--canary asks on a terminal"),
         (("-p", "a", "--confirm", "a", "--confirm", "b", "select 1"), "--confirm is given twice"),
@@ -354,6 +355,19 @@ def _wait_until(holds: object, seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.1)
+
+
+def test_ctrl_c_ends_the_wait_for_whoever_is_to_read_a_pipe(many: Many) -> None:
+    os.mkfifo(many.directory / "pipe")
+    with start_dbtool(
+        "query", "--config", many.config, "-p", "a,b", "-o", many.directory / "pipe", "select 1", home=many.directory
+    ) as process:
+        # What it waits in is there once its other threads are.
+        _wait_until(lambda: len(list(Path(f"/proc/{process.pid}/task").iterdir())) > 1)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode == 130
 
 
 def test_a_server_that_dies_in_the_middle_fails_alone(many: Many, postgres_database: DatabaseAddress) -> None:
