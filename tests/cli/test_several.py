@@ -357,6 +357,25 @@ def _wait_until(holds: object, seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("-o", "s.json", *SUMMARY),
+        ("-o", "x/../s.json", *SUMMARY),
+        ("-o", "{profile}.json", "--summary", "b.json"),
+        ("--summary", "nowhere/s.json"),
+    ],
+)
+def test_files_that_cannot_be_as_they_are_wanted_are_known_before_anything_is_written(
+    many: Many, files: Sequence[str]
+) -> None:
+    (many.directory / "x").mkdir()
+    done = many.run("query", "-p", "a,b", "delete from t returning x", *files)
+    assert done.status in {2, 74}
+    assert "s.json" in done.err or "b.json" in done.err
+    assert many.run("query", "-p", "a,b", "select count(*) from t").lines[1:] == ["a,1", "b,1"]
+
+
 def test_ctrl_c_ends_the_wait_for_whoever_is_to_read_a_pipe(many: Many) -> None:
     os.mkfifo(many.directory / "pipe")
     with start_dbtool(

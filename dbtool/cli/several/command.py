@@ -20,7 +20,7 @@ from dbtool.actions.several import (
 from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.cli.several.board import TerminalBoard
 from dbtool.cli.several.request import SeveralRequest
-from dbtool.cli.several.summary import write_file
+from dbtool.cli.several.summary import open_file, write_file
 from dbtool.cli.terminal.rows import Rows, RowsRequest, choose_format, make_writer
 from dbtool.cli.terminal.signals import stopping_on_signals
 from dbtool.dialects import Dialect
@@ -83,14 +83,13 @@ class SeveralCommand:
         several = Several(
             self._environment, self._request, self._limits, options, targets, board=self._board, arrivals=self._arrivals
         )
+        self._require_own_files(targets)
+        summary = None if asked.summary is None else open_file(self._environment, asked.summary)
         error: BaseException | None = None
         try:
             with stopping_on_signals(several, tidy=several.tidy, leaves_interrupt=self._rows.leaves_interrupt):
                 prepare_process()
-                if not has_rows:
-                    self._work(several, task, None)
-                elif self._is_apart:
-                    self._require_own_files(targets)
+                if not has_rows or self._is_apart:
                     self._work(several, task, None)
                 else:
                     self._merge(several, task)
@@ -103,9 +102,9 @@ class SeveralCommand:
             if has_rows or any(outcome.state is not State.DONE for outcome in several.outcomes):
                 self._board.summarise(several.outcomes)
             several.close()
-            if asked.summary is not None:
+            if asked.summary is not None and summary is not None:
                 status = ExitStatus.DONE if error is None else _status_of(error)
-                write_file(self._environment, asked.summary, several.outcomes, status)
+                write_file(summary, asked.summary, several.outcomes, status)
 
     def _merge(self, several: Several, task: Task) -> None:
         """Have all rows become one result."""
@@ -172,10 +171,16 @@ class SeveralCommand:
         return Path(str(self._rows_request.path).replace(_PLACE, target.name.replace("/", "_")))
 
     def _require_own_files(self, targets: Sequence[Target]) -> None:
-        paths = [self._name_file(target) for target in targets]
-        for number, path in enumerate(paths):
-            if path in paths[:number]:
-                raise UsageError(f"-o {self._rows_request.path}: two of the profiles would write {path}")
+        """Refuse to write two things to one file, of which the second would take the first one's place."""
+        if self._rows_request.path is None:
+            return
+        directory = self._environment.working_directory
+        taken = {} if self._asked.summary is None else {(directory / self._asked.summary).resolve(): "--summary"}
+        for target in targets if self._is_apart else targets[:1]:
+            path = self._name_file(target)
+            other = taken.setdefault((directory / path).resolve(), target.name)
+            if other != target.name:
+                raise UsageError(f"-o {self._rows_request.path}: {path} would be written for {target.name} and {other}")
 
 
 def _status_of(error: BaseException) -> ExitStatus:

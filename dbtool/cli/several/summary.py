@@ -13,7 +13,7 @@ from dbtool.cli.exits import ExitStatus, status_of
 from dbtool.environment import Environment
 from dbtool.formats import FORMATS, FormatOptions, Writer
 from dbtool.result import Column, Kind
-from dbtool.run.outputs import open_file_output
+from dbtool.run.outputs import ResultOutput, open_file_output
 from dbtool.text import format_duration, make_visible
 
 VERSION = 1
@@ -62,9 +62,13 @@ def write_table(outcomes: Sequence[Outcome], *, width: int | None, color: bool) 
     return buffer.getvalue().decode()
 
 
-def write_file(environment: Environment, path: Path, outcomes: Sequence[Outcome], status: ExitStatus) -> None:
-    """Write what came of each to a file, as its suffix says; raises OutputError."""
-    output = open_file_output(path, "--summary", directory=environment.working_directory)
+def open_file(environment: Environment, path: Path) -> ResultOutput:
+    """Open the file that says what came of each, before anything is done; raises OutputError."""
+    return open_file_output(path, "--summary", directory=environment.working_directory)
+
+
+def write_file(output: ResultOutput, path: Path, outcomes: Sequence[Outcome], status: ExitStatus) -> None:
+    """Write what came of each, as the file's suffix says; raises OutputError."""
     try:
         output.write(_as_junit(outcomes) if path.suffix.lower() == ".xml" else _as_json(outcomes, status))
         output.commit()
