@@ -526,5 +526,7 @@ def test_drift_from_a_snapshot_fits_into_a_line_of_a_log(sqlite_database: Path, 
     done = run_inside("schema", "diff", "s.json", *profile, "--expect-none", cwd=tmp_path)
     assert (done.status, done.out) == (5, b"")
     assert "differs from that of s.json in 1 place: column t.b: added" in done.err
-    for wrong in (("s.json",), ("missing.json", *profile), ("s.json", "s.json", "s.json")):
+    with (tmp_path / "endless.json").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    for wrong in (("s.json",), ("endless.json", *profile), ("missing.json", *profile), ("s.json", "s.json", "s.json")):
         assert run_inside("schema", "diff", *wrong, cwd=tmp_path).status == 2

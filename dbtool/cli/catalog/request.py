@@ -305,6 +305,8 @@ def run_schema_diff(
 
 
 _TWO = 2
+_LONGEST_SNAPSHOT = 1 << 28
+"""Bytes; that of 10,000 tables has 17 MiB."""
 _SHOWN_FINDINGS = 5
 
 
@@ -320,8 +322,11 @@ def _name_of(asked: CatalogOptions) -> str:
 
 def _read_snapshot(environment: Environment, name: str) -> Schema:
     try:
-        form = json.loads((environment.working_directory / name).read_text(encoding="utf-8"))
-        return from_json(form)
+        with (environment.working_directory / name).open("rb") as file:
+            content = file.read(_LONGEST_SNAPSHOT + 1)
+        if len(content) > _LONGEST_SNAPSHOT:
+            raise UsageError(f"{name}: it has more than {_LONGEST_SNAPSHOT >> 20} MiB, which no snapshot has")
+        return from_json(json.loads(content.decode()))
     except OSError as error:
         raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
